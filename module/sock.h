@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sock.h - Homa sockets: ports, the queue of messages that recvmsg hands out, and options.
+ *
+ * A socket is found by its port under RCU and freed one grace period after its last reference.
+ * RPCs and transactions hold a reference each.
+ */
+#ifndef P4HOMA_SOCK_H
+#define P4HOMA_SOCK_H
+
+#include <linux/in.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <net/inet_sock.h>
+
+#include "net.h"
+
+struct homa_pool;
+struct homa_recvmsg_args;
+struct homa_rpc;
+struct homa_tenant;
+
+/*
+ * A message, or an error, that recvmsg hands out. Whoever makes one fills everything but `link`,
+ * gives it to homa_sock_complete(), and gets it back through release(): after recvmsg has copied
+ * the data, or when the socket goes. release() may run in softirq and with no lock held.
+ */
+struct homa_done {
+	struct list_head link;
+	u64 id;
+	u64 cookie;
+	int error;		/* 0 or a negative errno, then there is no data */
+	u32 len;		/* bytes at data, 1 .. HOMA_DONE_MAX */
+	const void *data;
+	struct sockaddr_in peer;
+	struct homa_rpc *rpc;	/* set by rpc.c only: the message is that RPC's; else NULL */
+	void (*release)(struct homa_done *done);
+};
+
+#define HOMA_DONE_MAX	256
+
+struct homa_sock {
+	struct inet_sock inet;		/* first: the kernel's view of the socket */
+	struct homa_net *net;
+	u16 port;			/* ports->lock; read without it */
+	bool is_server;			/* takes requests; racy on purpose: it decides on new ones only */
+	bool peer_tenant;		/* SO_HOMA_PEER_TENANT */
+	struct hlist_node port_link;	/* ports->lock, RCU */
+
+	spinlock_t lock;		/* BH; guards what follows up to wmem */
+	bool is_shutdown;		/* nothing is added any more; never goes back */
+	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
+	struct list_head ready;		/* struct homa_done, oldest first: shared messages */
+	struct list_head rpcs;		/* all live RPCs; readers may use RCU instead */
+	u32 nr_rpcs;
+	u64 wmem;			/* bytes of messages held for sending */
+
+	struct homa_pool *pool;		/* NULL until SO_HOMA_RCVBUF; set once, read with smp_load_acquire */
+	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */
+
+	spinlock_t txn_lock;		/* txn.c: BH */
+	struct list_head txns;		/* txn.c: outstanding transactions, under txn_lock */
+};
+
+static inline struct homa_sock *homa_sk(const struct sock *sk)
+{
+	return (struct homa_sock *)sk;
+}
+
+static inline struct sock *homa_to_sk(struct homa_sock *hsk)
+{
+	return &hsk->inet.sk;
+}
+
+/* Queues `done` as a ready message and wakes a reader. Any context but hard interrupts; takes
+ * hsk->lock. On a socket that is shut down, done->release() is called instead.
+ */
+void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
+
+/* An id that no RPC or transaction of this namespace has had: even, never 0. Any context. */
+u64 homa_sock_next_id(struct homa_sock *hsk);
+
+/* Sends a complete Homa packet of at most HOMA_DONE_MAX bytes, with the header's ports in it, as
+ * one IP packet to daddr. Process context or softirq, no spinlock held. Copies the packet. 0 or a
+ * negative errno (EHOSTUNREACH, ENOMEM, ...); 0 does not say that it left.
+ */
+int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
+		    int priority);
+
+#endif /* P4HOMA_SOCK_H */
