@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * p4alloc.h - libp4alloc: a tenant's hot keys in switch registers, one batch at a time.
+ *
+ * A tenant has 1 to 64 nodes. All build the same layout (which key belongs into which cell) from
+ * the same counts. Each node opens one context and walks it through its batches:
+ *
+ *	p4a_open, p4a_geometry, p4a_layout_from_file, p4a_use_layout, p4a_hello
+ *	for each batch:
+ *		p4a_request		say when, for how long, how many blocks
+ *		(cold transactions)
+ *		p4a_wait_grant		blocks are ours: p4a_blocks() says how many
+ *		p4a_fill		this node's keys into their cells
+ *		p4a_sync(P4A_FILLED)	all nodes have filled
+ *		p4a_plan, p4a_txn_submit, p4a_poll / p4a_wait ...	hot transactions
+ *		p4a_sync(P4A_RAN)	all nodes have all their replies
+ *		p4a_drain		this node's keys back out of their cells
+ *		p4a_done		or the next p4a_request, which says it too
+ *	p4a_leave, p4a_close
+ *
+ * Cold contexts. Without kernel module, policy, allocator or switch a context is cold: p4a_is_cold()
+ * and p4a_why_cold() say so. All calls still work, do no I/O, and grant 0 blocks, so every plan
+ * comes out cold and a program needs no second path. (Barriers do not wait in a cold context.)
+ *
+ * Conventions. Functions return 0 or more, or -errno. Output parameters are written on success only,
+ * unless noted. All sizes are counts of elements; names that end in _us are microseconds, relative
+ * to now. -EINVAL means that an argument is out of its range; p4a_last_error() or *err names it.
+ * The library has no global state, prints nothing and ends no process.
+ *
+ * Threads. A layout is constant after it is made: any number of threads may use it. p4a_plan() is a
+ * pure function. A context is for one thread at a time; contexts do not affect each other.
+ * struct p4a_error may be passed as NULL wherever it is taken.
+ */
+#ifndef P4ALLOC_H
+#define P4ALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define P4A_BLOCK_SLOTS		64	/* slots of each register array in a block */
+#define P4A_MAX_REGISTERS	32
+#define P4A_MAX_BLOCKS		256
+#define P4A_MAX_NODES		64
+#define P4A_MAX_INSTRS		8	/* hot operations in one transaction */
+#define P4A_MAX_OPS		64	/* operations, hot and cold, in one p4a_plan() */
+#define P4A_LOCK_BITS		32
+#define P4A_NO_LOCK		255	/* lock of slot 0: never in a second pass, needs none */
+#define P4A_MAX_TOTAL		((UINT64_C(1) << 48) - 1)	/* sum of all counts of a layout */
+
+struct p4a_error {
+	char text[256];			/* NUL-terminated, one line, for people */
+};
+
+/* ------------------------------------------------------------------------------------ layout */
+
+/* Shape of the switch: `registers` arrays (1 .. 32), each of `blocks` (1 .. 256) times 64 slots. */
+struct p4a_geometry {
+	uint16_t registers;
+	uint16_t blocks;
+};
+
+struct p4a_key_count {
+	uint64_t key;
+	uint64_t count;			/* accesses, 1 .. P4A_MAX_TOTAL */
+};
+
+/* Where a key lives. */
+struct p4a_cell {
+	uint64_t key;
+	uint64_t count;			/* as given */
+	uint32_t rank;			/* 0 = most accesses of all keys; ties: larger key first */
+	uint16_t slot;			/* virtual: 64 * virtual block + slot in block */
+	uint8_t reg;			/* register array */
+	uint8_t lock;			/* bit 0 .. 31, or P4A_NO_LOCK */
+};
+
+struct p4a_layout;
+
+/*
+ * p4a_layout_from_counts - build a layout.
+ * @out:  the layout; free it with p4a_layout_free()
+ * @geo:  capacity: blocks * 64 slots in each register
+ * @kc:   n keys in any order, each key once, sum of counts <= P4A_MAX_TOTAL; not kept
+ *
+ * Keys are taken by descending count (ties: descending key). Each goes to the register with the
+ * smallest sum of counts (ties: smallest number) among those with a free slot, into its next slot.
+ * Keys for which no slot is left are cold. A key outside of slot 0 gets the lock bit with the
+ * smallest sum of counts (ties: smallest bit). Hence equal input, in whatever order, gives equal
+ * layouts on all nodes. O(n log n); 10^6 keys take less than a second.
+ *
+ * Returns the number of keys held (0 .. registers * blocks * 64); -EINVAL geometry or a count out
+ * of range; -EEXIST a key occurs twice; -ERANGE sum of counts too large; -ENOMEM. *err tells which.
+ */
+int p4a_layout_from_counts(struct p4a_layout **out, const struct p4a_geometry *geo,
+			   const struct p4a_key_count *kc, size_t n, struct p4a_error *err);
+
+/*
+ * p4a_layout_from_file - the same from a text file with one `key:count` a line.
+ *
+ * Decimal numbers, key 0 .. 2^64-1, count 1 .. P4A_MAX_TOTAL; spaces and tabs around them, empty
+ * lines and lines that start with # are allowed. An error text is "FILE:LINE: FIELD ...".
+ * Returns as p4a_layout_from_counts(), or the -errno of opening and reading.
+ */
+int p4a_layout_from_file(struct p4a_layout **out, const struct p4a_geometry *geo,
+			 const char *path, struct p4a_error *err);
+
+/* Frees a layout; NULL is allowed. No context and no thread may use it any more. */
+void p4a_layout_free(struct p4a_layout *layout);
+
+/* 1 and *cell if the layout holds the key, 0 if the key is cold or unknown. Never changes it. */
+int p4a_layout_lookup(const struct p4a_layout *layout, uint64_t key, struct p4a_cell *cell);
+
+/* 1 and *cell if a key lives at this register and virtual slot, else 0. */
+int p4a_layout_at(const struct p4a_layout *layout, unsigned int reg, unsigned int slot,
+		  struct p4a_cell *cell);
+
+/*
+ * p4a_layout_next - iterate over the keys of virtual blocks first <= block < end.
+ * @pos: 0 before the first call; not to be changed between calls
+ *
+ * Returns 1 and *cell, or 0 at the end. Order: slot, then register; so 8 neighbours nearly always
+ * lie in 8 different registers and fit into one transaction.
+ */
+int p4a_layout_next(const struct p4a_layout *layout, unsigned int first, unsigned int end,
+		    uint32_t *pos, struct p4a_cell *cell);
+
+/*
+ * p4a_layout_histogram - share of all accesses that falls into each virtual block.
+ * @hist: room for the geometry's blocks; hist[v] in 1/65536 of all counts given, cold keys
+ *	  included, rounded down, at most 65535
+ *
+ * Returns the number of leading blocks that hold keys (0 .. blocks); the entries behind are 0.
+ */
+int p4a_layout_histogram(const struct p4a_layout *layout, uint16_t *hist);
+
+/* Geometry that the layout was made for. */
+struct p4a_geometry p4a_layout_geometry(const struct p4a_layout *layout);
+
+/* ---------------------------------------------------------------------------------- planning */
+
+enum p4a_op_code {
+	P4A_READ = 1,			/* result = cell */
+	P4A_WRITE = 2,			/* result = cell, cell = operand */
+	P4A_ADD = 3,			/* result = cell, cell += operand modulo 2^32 */
+	P4A_CADD = 4,			/* ADD if the sum, as a signed number, is >= 0, else the whole
+					 * transaction does nothing: P4A_TXN_ABORT */
+};
+
+struct p4a_op {
+	uint64_t key;
+	uint32_t operand;		/* READ: ignored */
+	uint32_t code;			/* enum p4a_op_code */
+};
+
+struct p4a_instr {
+	uint8_t reg;
+	uint8_t op;			/* enum p4a_op_code, | P4A_SECOND_PASS */
+	uint16_t slot;			/* virtual */
+	uint32_t operand;
+};
+
+#define P4A_SECOND_PASS		0x80
+
+/* What one packet does for a transaction. Plain data: copy it, keep it, compare it. */
+struct p4a_plan {
+	uint32_t lock_check;		/* lock bits of all hot keys */
+	uint32_t lock_acquire;		/* of the second-pass keys: held between the passes */
+	uint8_t count;			/* instructions = hot operations, 0 .. P4A_MAX_INSTRS */
+	int8_t at[P4A_MAX_OPS];		/* operation i is instruction at[i]; -1: it is cold */
+	struct p4a_instr instr[P4A_MAX_INSTRS];
+};
+
+/*
+ * p4a_plan - which operations of a transaction run in the switch, and how.
+ * @layout: may be NULL: everything is cold
+ * @blocks: virtual blocks held now: p4a_blocks(), 0 .. 256. Keys at or above are cold
+ * @ops:    n (0 .. P4A_MAX_OPS) operations in program order
+ *
+ * The first operation on a register array runs in the first pass. With a second one on the same
+ * array, the colder key of the two (larger rank) moves to the second pass; but never a key of slot 0
+ * and never a CADD, then it is the other one. Two operations on one key keep their order.
+ *
+ * Returns the number of hot operations (0: run it cold), or: the transaction does not fit and must
+ * run cold as a whole (*plan is then a valid plan with nothing hot): -E2BIG more than 8 hot
+ * operations; -EMLINK a third operation on a register array; -EXDEV two operations on an array of
+ * which neither may be in the second pass. -EINVAL: an unknown code or n too large.
+ */
+int p4a_plan(const struct p4a_layout *layout, unsigned int blocks, const struct p4a_op *ops,
+	     unsigned int n, struct p4a_plan *plan);
+
+/* ----------------------------------------------------------------------------------- context */
+
+struct p4a_ctx;
+
+struct p4a_options {
+	uint32_t tenant;		/* 1 .. 0xffffff; must exist here (p4ctl tenant add) */
+	uint16_t node;			/* this node's number, 0 .. nodes-1 */
+	uint16_t nodes;			/* nodes of the tenant, 1 .. 64 */
+	uint32_t depth;			/* most transactions outstanding, 1 .. 4096; 0 = 256 */
+	uint32_t timeout_us;		/* how long the allocator may be away before a call gives up;
+					 * 0 = 10000000 */
+	uint32_t reserved[8];		/* 0 */
+};
+
+enum p4a_cold {
+	P4A_HOT = 0,			/* not cold */
+	P4A_COLD_NO_MODULE = 1,		/* no Homa socket or no netlink family "p4alloc" */
+	P4A_COLD_NO_POLICY = 2,		/* no allocator address or no geometry set (p4ctl) */
+	P4A_COLD_NO_ALLOCATOR = 3,	/* it did not answer within timeout_us */
+	P4A_COLD_NO_SWITCH = 4,		/* the allocator cannot reach the switch */
+	P4A_COLD_NO_URING = 5,		/* io_uring is not available to this process */
+};
+
+/*
+ * p4a_open - join a tenant.
+ *
+ * Reads geometry and policy over netlink, opens a Homa socket that joins the tenant, maps its receive
+ * region, makes an io_uring. Returns 0 and a context, which may be cold; or -EINVAL an option out of
+ * range; -EPERM this process may not use the tenant; -ENOENT no such tenant on this host; -ENOMEM,
+ * -EMFILE, ... *err says what was wrong.
+ */
+int p4a_open(struct p4a_ctx **out, const struct p4a_options *opts, struct p4a_error *err);
+
+/*
+ * Ends everything; outstanding transactions become unknown and are not reported. If blocks are still
+ * held, the kernel is told that they are not used any more; the allocator's lease takes them back.
+ * NULL is allowed.
+ */
+void p4a_close(struct p4a_ctx *ctx);
+
+/* 1 if the context is cold now. A p4a_hello() that succeeds later makes it hot again. */
+int p4a_is_cold(const struct p4a_ctx *ctx);
+
+/* Reason and, if text is not NULL, one line for people; valid until the next call on ctx. */
+enum p4a_cold p4a_why_cold(const struct p4a_ctx *ctx, const char **text);
+
+/* Text of the last error on this context, or "". Valid until the next call on ctx. */
+const char *p4a_last_error(const struct p4a_ctx *ctx);
+
+/* Geometry of the switch. 0, or -ENODATA: nobody has told (cold context). */
+int p4a_geometry(const struct p4a_ctx *ctx, struct p4a_geometry *geo);
+
+/*
+ * The layout of the batches from now on. It must outlive its use here. Allowed between batches only.
+ * 0; -EINVAL its geometry is not the switch's; -EPROTO a batch is under way.
+ */
+int p4a_use_layout(struct p4a_ctx *ctx, const struct p4a_layout *layout);
+
+/* Virtual blocks held now, for p4a_plan(). 0 unless granted. */
+unsigned int p4a_blocks(const struct p4a_ctx *ctx);
+
+enum p4a_state {
+	P4A_NEW = 0,			/* p4a_hello() is next */
+	P4A_IDLE = 1,			/* between batches */
+	P4A_RESERVED = 2,		/* asked; p4a_wait_grant() is next */
+	P4A_GRANTED = 3,		/* p4a_fill(), then p4a_sync(P4A_FILLED) */
+	P4A_RUNNING = 4,		/* hot transactions, then p4a_sync(P4A_RAN) */
+	P4A_DRAINING = 5,		/* p4a_drain(), then p4a_done() or p4a_request() */
+	P4A_EXPIRED = 6,		/* the lease ended: p4a_escrow_next(), then p4a_request() */
+	P4A_LEFT = 7,			/* p4a_hello() comes back */
+};
+
+struct p4a_info {
+	uint32_t state;			/* enum p4a_state */
+	uint32_t batch;			/* current or last one; 0: none yet */
+	uint64_t epoch;			/* of the grant held, 0: none */
+	uint32_t blocks;		/* held */
+	uint32_t flows;			/* transactions that may be outstanding */
+	uint32_t outstanding;		/* transactions now */
+	uint32_t wait_us;		/* last RESERVED: estimate from then to the grant */
+	uint32_t ahead;			/* last RESERVED: reservations before this one */
+	uint32_t lease_us;		/* last grant: from then to the fence, if others wait */
+	uint32_t lease_max_us;		/* allocator's limits, from p4a_hello() */
+	uint32_t flows_max;
+	uint32_t grace_us;
+	uint32_t escrow;		/* entries that p4a_escrow_next() would find at p4a_hello() */
+	uint8_t bitmap[P4A_MAX_BLOCKS / 8];	/* physical block b held: bit b % 8 of byte b / 8 */
+};
+
+void p4a_info(const struct p4a_ctx *ctx, struct p4a_info *info);
+
+/* Name of a state, e.g. "running"; "?" for other numbers. */
+const char *p4a_state_name(unsigned int state);
+
+/* ------------------------------------------------------------------------------- completions */
+
+enum p4a_txn_status {
+	P4A_TXN_OK = 0,			/* committed: serial and results are valid */
+	P4A_TXN_STALE = 1,		/* the blocks are not ours any more: nothing done */
+	P4A_TXN_CONFLICT = 2,		/* lock bits stayed taken: nothing done, may be tried again */
+	P4A_TXN_ABORT = 3,		/* a CADD would have gone below zero: nothing done */
+	P4A_TXN_VERSION = 4,		/* the switch speaks another version: nothing done */
+	P4A_TXN_MALFORMED = 5,		/* the switch did not like the packet: nothing done */
+	P4A_TXN_UNSENT = 6,		/* the kernel refused it, see err: nothing done */
+	P4A_TXN_UNKNOWN = 7,		/* no reply, see err: done or not, nobody can tell */
+};
+
+enum p4a_kind {
+	P4A_KIND_TXN = 0,		/* of p4a_txn_submit() */
+	P4A_KIND_CALL = 1,		/* of a p4a_..._async() */
+};
+
+struct p4a_completion {
+	void *user;			/* as submitted */
+	uint32_t kind;			/* enum p4a_kind */
+	int32_t err;			/* CALL: what the blocking form returns. TXN: 0 or -errno */
+	uint64_t serial;		/* TXN OK: commit serial; ascends over all of the tenant */
+	uint64_t epoch;			/* TXN: under which it was judged */
+	uint8_t status;			/* TXN: enum p4a_txn_status */
+	uint8_t retries;		/* TXN: trips lost to lock conflicts */
+	uint8_t count;			/* TXN: results */
+	uint8_t reserved[5];
+	uint32_t result[P4A_MAX_INSTRS];	/* TXN OK: cell before instruction i */
+};
+
+/*
+ * Sends what was submitted and takes up to max (1 or more) finished ones: p4a_poll() those that are
+ * there, p4a_wait() waits for at least one. timeout_us < 0 waits for ever. Order of completion is
+ * not order of submission, nor of serials.
+ * Returns how many (0: none, or nothing is outstanding); -EIO the socket or ring has failed: all
+ * outstanding ones have been completed as unknown; p4a_close() is all that is left.
+ */
+int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max);
+int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max,
+	     int64_t timeout_us);
+
+/* Descriptor that polls readable when p4a_poll() has something to do; -ENOTSUP in a cold context. */
+int p4a_fd(const struct p4a_ctx *ctx);
+
+/* ------------------------------------------------------------------------------ transactions */
+
+/*
+ * p4a_txn_submit - run a plan in the switch. State: P4A_RUNNING.
+ * @plan: copied; count >= 1
+ * @user: comes back in the completion
+ *
+ * Nothing is sent before p4a_poll(), p4a_wait() or a blocking call, which send all at once.
+ * Returns 0; -EAGAIN as many are outstanding as flows were granted (or depth): take completions
+ * first; -EPROTO wrong state; -EINVAL an empty plan, or one for more blocks than held; -EIO.
+ */
+int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user);
+
+/* 1 and *value = result of operation i of the plan; 0 if it was cold or the status is not OK. */
+int p4a_op_result(const struct p4a_plan *plan, const struct p4a_completion *c, unsigned int i,
+		  uint32_t *value);
+
+/* ------------------------------------------------------------------------------------- batch */
+
+/*
+ * Each call below moves the context from state to state. In a wrong state: -EPROTO, nothing changed.
+ * The blocking form returns when it is over; completions of transactions that come in meanwhile are
+ * kept for p4a_poll(). The _async form returns at once with 0 or an error, and a completion of kind
+ * P4A_KIND_CALL tells the rest. One call at a time: -EBUSY.
+ *
+ * Errors that all can have: -ETIMEDOUT the allocator was away for timeout_us (its answers may take
+ * longer: it is away only when its host says nothing at all); -EPROTONOSUPPORT it speaks another
+ * version, p4a_last_error() names both; -EBADMSG its answer was malformed; -ERANGE it refused a field,
+ * p4a_last_error() names field and range; -EACCES it does not know the tenant; -EPROTO it refused
+ * the order of messages; -ESTALE the lease ended, the state is P4A_EXPIRED and the values are in the
+ * escrow; -EHOSTDOWN it has lost the switch; -EREMOTEIO its store failed; -EIO socket or ring failed.
+ * After -ETIMEDOUT and -EHOSTDOWN the state is as before; the call may be repeated.
+ */
+
+/*
+ * p4a_hello - greet the allocator, learn the next batch number. States: NEW, IDLE, EXPIRED, LEFT.
+ * 0. If the allocator does not answer or has no switch: also 0, but the context is cold; call it
+ * again (state: IDLE) to try again. -ENOTUNIQ: its geometry is not the one set on this host.
+ */
+int p4a_hello(struct p4a_ctx *ctx);
+int p4a_hello_async(struct p4a_ctx *ctx, void *user);
+
+struct p4a_demand {
+	uint32_t start_us;		/* from now until the blocks are needed, 0 .. 60000000 */
+	uint32_t duration_us;		/* for how long, fill and drain included, 1 .. lease_max_us */
+	uint16_t min_blocks;		/* fewer are useless, 1 .. want_blocks */
+	uint16_t want_blocks;		/* more are useless, .. blocks of the geometry */
+	uint32_t flows;			/* transactions outstanding, 1 .. flows_max */
+};
+
+/*
+ * p4a_request - ask for the next batch's blocks. States: IDLE, EXPIRED, and DRAINING: that batch is
+ * done too (its values must have been drained). The layout's histogram goes with it.
+ * 1: granted at once; 0: reserved, go on with p4a_wait_grant(); -ENODATA no layout.
+ */
+int p4a_request(struct p4a_ctx *ctx, const struct p4a_demand *demand);
+int p4a_request_async(struct p4a_ctx *ctx, const struct p4a_demand *demand, void *user);
+
+/*
+ * p4a_wait_grant - wait until the reservation is ready. States: RESERVED, GRANTED.
+ * Returns the number of blocks (0 in a cold context); the kernel translates with them from now on.
+ */
+int p4a_wait_grant(struct p4a_ctx *ctx);
+int p4a_wait_grant_async(struct p4a_ctx *ctx, void *user);
+
+struct p4a_kv {
+	uint64_t key;
+	uint32_t value;
+	uint32_t held;			/* out: 1 if the key is in the blocks held, else 0 */
+};
+
+/*
+ * p4a_fill - write n values into their keys' cells. State: GRANTED. Keys not held are skipped.
+ * Returns the number of cells written, every one acknowledged by the switch; -EINVAL a key occurs
+ * twice; -ESTALE; -ETIMEDOUT some write has no reply: it is unknown, do not go on to P4A_FILLED.
+ * The array must stay as it is until an _async form completes.
+ */
+int p4a_fill(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
+int p4a_fill_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user);
+
+enum p4a_phase {
+	P4A_FILLED = 1,			/* state GRANTED -> RUNNING */
+	P4A_RAN = 2,			/* state RUNNING -> DRAINING; nothing may be outstanding: -EBUSY */
+};
+
+/* p4a_sync - wait until all nodes of the tenant have come to this phase of the batch. 0. */
+int p4a_sync(struct p4a_ctx *ctx, enum p4a_phase phase);
+int p4a_sync_async(struct p4a_ctx *ctx, enum p4a_phase phase, void *user);
+
+/*
+ * p4a_drain - read n values from their keys' cells. State: DRAINING. Keys not held are skipped.
+ * Returns the number of values read, every one acknowledged; -ESTALE, -ETIMEDOUT, -EINVAL as above.
+ */
+int p4a_drain(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
+int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user);
+
+/* p4a_done - give the blocks back. State: DRAINING -> IDLE. 0. */
+int p4a_done(struct p4a_ctx *ctx);
+int p4a_done_async(struct p4a_ctx *ctx, void *user);
+
+/*
+ * p4a_leave - this node counts for no later batch or barrier. All states but NEW -> LEFT. 0. Values
+ * not drained are lost to this node; when the last node has left, the blocks go too.
+ */
+int p4a_leave(struct p4a_ctx *ctx);
+int p4a_leave_async(struct p4a_ctx *ctx, void *user);
+
+struct p4a_escrow {
+	uint32_t batch;			/* of that batch's layout: */
+	uint16_t slot;			/* virtual */
+	uint8_t reg;
+	uint8_t known;			/* 1: the layout in use has a key there */
+	uint64_t key;			/* that key */
+	uint32_t value;
+	uint32_t reserved;
+};
+
+/*
+ * p4a_escrow_next - the values that the allocator drained after a lease had ended.
+ * @pos: 0 before the first call, then left alone; entries arrive 1024 at a time
+ * 1 and *entry; 0: no more. States: all but NEW and LEFT. Blocking.
+ */
+int p4a_escrow_next(struct p4a_ctx *ctx, uint32_t *pos, struct p4a_escrow *entry);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* P4ALLOC_H */
