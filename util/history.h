@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * history.h - what one node of a tenant did, as text, for the oracle.
+ *
+ *	history 1 tenant T node N of M keys K txns X
+ *	C NUMBER SERIAL EPOCH;OP;OP...	committed transaction of the trace; serial 0: nothing hot in it
+ *	A NUMBER			aborted: took no effect
+ *	U NUMBER			unknown: nobody can tell
+ *	F KEY VALUE VERSION		own key in the end, and how often it was accessed in the store
+ *	end LINES			lines before this one; without it the file is not complete
+ *
+ * OP is `hKIND KEY OPERAND GOT` for an operation in the switch or `cKIND KEY OPERAND GOT VERSION
+ * EPOCH` for one in the owner's store; KIND is r, w or a, GOT the value before the operation.
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace.h"
+
+#define HISTORY_VERSION 1
+
+struct history_op {
+	struct trace_op op;
+	bool hot;
+	uint32_t got;
+	uint32_t version;		/* cold: struct store_result */
+	uint64_t epoch;			/* cold: likewise */
+};
+
+struct history_head {
+	uint32_t tenant, keys, txns;
+	unsigned int node, nodes;
+};
+
+/* ------------------------------------------------------------------ writing */
+
+struct history_log;
+
+struct history_log *history_create(const char *path, const struct history_head *head);
+void history_commit(struct history_log *log, uint32_t number, uint64_t serial, uint64_t epoch,
+		    const struct history_op *ops, unsigned int n);
+void history_aborted(struct history_log *log, uint32_t number);
+void history_unknown(struct history_log *log, uint32_t number);
+void history_final(struct history_log *log, uint32_t key, uint32_t value, uint32_t version);
+int history_close(struct history_log *log);	/* 0, or -errno: the file is not complete */
+
+/* ------------------------------------------------------------------ reading */
+
+struct history_commit {
+	uint32_t number;
+	uint64_t serial, epoch;
+	size_t first;			/* ops[first] .. ops[first + n - 1] */
+	unsigned int n;
+};
+
+struct history_key {
+	uint32_t key, value, version;
+};
+
+struct history {
+	struct history_head head;
+	struct history_commit *commits;
+	struct history_op *ops;
+	uint32_t *aborted, *unknown;
+	struct history_key *finals;
+	size_t nr_commits, nr_ops, nr_aborted, nr_unknown, nr_finals;
+};
+
+/* 0, or -errno and an error text that names file, line and field. */
+int history_read(struct history *h, const char *path, struct trace_error *err);
+void history_free(struct history *h);
+
+#endif /* HISTORY_H */
