@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# build/p4db.spec is what p4switch loads. Geometry: make P4_REGISTERS= P4_BLOCKS= P4_FLOWS=
+# Any other one: make build/p4db-REGISTERS-BLOCKS-FLOWS.spec
+
+P4_REGISTERS ?= 20
+P4_BLOCKS    ?= 16
+P4_FLOWS     ?= 1024
+P4_DEFAULT   := p4db-$(P4_REGISTERS)-$(P4_BLOCKS)-$(P4_FLOWS).spec
+
+FILES += $(B)/p4db.spec
+
+$(B)/p4db.spec: $(B)/$(P4_DEFAULT)
+	$(Q)cmp -s $< $@ || cp $< $@
+
+# $(call p4_dimension,NAME,VALUE,MAXIMUM)
+p4_dimension = [ "$(2)" -ge 1 ] && [ "$(2)" -le $(3) ] || \
+	{ echo "$(1) is '$(2)', must be 1 .. $(3)" >&2; exit 1; }
+
+$(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
+	$(call say,M4,$@)
+	$(Q)mkdir -p $(@D); set -- $(subst -, ,$*); \
+	$(call p4_dimension,REGISTERS,$(word 1,$(subst -, ,$*)),32); \
+	$(call p4_dimension,BLOCKS,$(word 2,$(subst -, ,$*)),256); \
+	$(call p4_dimension,FLOWS,$(word 3,$(subst -, ,$*)),65536); \
+	m4 -DREGISTERS=$$1 -DBLOCKS=$$2 -DFLOWS=$$3 p4src/p4db.spec.m4 | awk -f p4src/labels.awk > $@.tmp && \
+	mv $@.tmp $@
+
+.SECONDARY: $(B)/$(P4_DEFAULT)
