@@ -6,7 +6,7 @@
  * The set is expanded once, when it arrives, so that a transaction's slots cost one lookup each.
  * Pure functions: no lock, no state, any context.
  */
-#include <linux/bitops.h>
+#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include "bitmap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef HOMA_BITMAP_H
-#define HOMA_BITMAP_H
+#ifndef P4HOMA_BITMAP_H
+#define P4HOMA_BITMAP_H
 
 #include <linux/types.h>
 #include "p4wire.h"
