@@ -321,15 +321,21 @@ struct p4a_completion {
  * Sends what was submitted and takes up to max (1 or more) finished ones: p4a_poll() those that are
  * there, p4a_wait() waits for at least one. timeout_us < 0 waits for ever. Order of completion is
  * not order of submission, nor of serials.
- * Returns how many (0: none, or nothing is outstanding); -EIO the socket or ring has failed: all
- * outstanding ones have been completed as unknown; p4a_close() is all that is left.
+ * Returns how many (0: none, or nothing is outstanding); -EINTR p4a_wait() met a signal; -EIO the
+ * socket or ring has failed: all outstanding ones have been completed as unknown, and p4a_close() is
+ * all that is left.
  */
 int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max);
 int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max,
 	     int64_t timeout_us);
 
-/* Descriptor that polls readable when p4a_poll() has something to do; -ENOTSUP in a cold context. */
+/*
+ * For an event loop: a descriptor that polls readable when p4a_poll() has something to do (-ENOTSUP
+ * if there is none, in a context that is cold for good), and microseconds after which p4a_poll()
+ * wants to be called even so, because a retry is due; -1: no need.
+ */
 int p4a_fd(const struct p4a_ctx *ctx);
+int64_t p4a_timeout_us(const struct p4a_ctx *ctx);
 
 /* ------------------------------------------------------------------------------ transactions */
 
@@ -339,8 +345,9 @@ int p4a_fd(const struct p4a_ctx *ctx);
  * @user: comes back in the completion
  *
  * Nothing is sent before p4a_poll(), p4a_wait() or a blocking call, which send all at once.
- * Returns 0; -EAGAIN as many are outstanding as flows were granted (or depth): take completions
- * first; -EPROTO wrong state; -EINVAL an empty plan, or one for more blocks than held; -EIO.
+ * Returns 0; -EAGAIN as many are outstanding (completions not taken count) as flows were granted, or
+ * depth: take completions first; -EPROTO wrong state; -EINVAL an empty plan, or one for more blocks
+ * than held; -EIO socket or ring failed.
  */
 int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user);
 
@@ -362,7 +369,8 @@ int p4a_op_result(const struct p4a_plan *plan, const struct p4a_completion *c, u
  * p4a_last_error() names field and range; -EACCES it does not know the tenant; -EPROTO it refused
  * the order of messages; -ESTALE the lease ended, the state is P4A_EXPIRED and the values are in the
  * escrow; -EHOSTDOWN it has lost the switch; -EREMOTEIO its store failed; -EIO socket or ring failed.
- * After -ETIMEDOUT and -EHOSTDOWN the state is as before; the call may be repeated.
+ * After -ETIMEDOUT and -EHOSTDOWN the state is as before; the call may be repeated. From any state
+ * p4a_leave() and p4a_hello() start afresh. Blocking forms go on after a signal.
  */
 
 /*
@@ -405,7 +413,9 @@ struct p4a_kv {
 /*
  * p4a_fill - write n values into their keys' cells. State: GRANTED. Keys not held are skipped.
  * Returns the number of cells written, every one acknowledged by the switch; -EINVAL a key occurs
- * twice; -ESTALE; -ETIMEDOUT some write has no reply: it is unknown, do not go on to P4A_FILLED.
+ * twice; -ESTALE the switch does not take the blocks for ours (any more), p4a_sync() will tell why;
+ * -ETIMEDOUT some write has no reply: it is unknown, do not go on to P4A_FILLED; -EBUSY completions
+ * of older transactions must be taken first.
  * The array must stay as it is until an _async form completes.
  */
 int p4a_fill(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
@@ -422,7 +432,8 @@ int p4a_sync_async(struct p4a_ctx *ctx, enum p4a_phase phase, void *user);
 
 /*
  * p4a_drain - read n values from their keys' cells. State: DRAINING. Keys not held are skipped.
- * Returns the number of values read, every one acknowledged; -ESTALE, -ETIMEDOUT, -EINVAL as above.
+ * Returns the number of values read, every one acknowledged; errors as above; a read without reply is
+ * read again until timeout_us have brought nothing. After -ESTALE p4a_done() tells why.
  */
 int p4a_drain(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
 int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user);
@@ -432,8 +443,9 @@ int p4a_done(struct p4a_ctx *ctx);
 int p4a_done_async(struct p4a_ctx *ctx, void *user);
 
 /*
- * p4a_leave - this node counts for no later batch or barrier. All states but NEW -> LEFT. 0. Values
- * not drained are lost to this node; when the last node has left, the blocks go too.
+ * p4a_leave - this node counts for no later batch or barrier. All states but NEW -> LEFT, whatever
+ * is returned: 0, or why the allocator could not be told. Values not drained are lost to this node;
+ * when the last node has left, the blocks go too.
  */
 int p4a_leave(struct p4a_ctx *ctx);
 int p4a_leave_async(struct p4a_ctx *ctx, void *user);

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# libp4alloc: $(LIBP4ALLOC) is what programs of this tree link, with packages $(LIBP4ALLOC_PKGS).
+# To install: LIB_STATIC, LIB_SHARED (soname link LIB_LINK beside it), LIB_HEADERS, LIB_PC.
+
+LIBP4ALLOC	:= $(B)/lib/libp4alloc.a
+LIBP4ALLOC_PKGS	:= liburing libnl-3.0 libnl-genl-3.0
+
+LIB_STATIC	:= $(LIBP4ALLOC)
+LIB_SHARED	:= $(B)/lib/libp4alloc.so.1
+LIB_LINK	:= $(B)/lib/libp4alloc.so
+LIB_HEADERS	:= include/p4alloc.h
+LIB_PC		:= $(B)/lib/p4alloc.pc
+
+lib_srcs := error layout layout_file plan state msg netlink uring ctx open call pump txn cells batch
+lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
+
+FILES += $(LIB_STATIC) $(LIB_LINK) $(LIB_PC) $(B)/bin/example-tenant
+
+$(B)/obj/lib/%.o: lib/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -fPIC $$(pkg-config --cflags $(LIBP4ALLOC_PKGS)) -c -o $@ $<
+-include $(lib_objs:.o=.d)
+
+$(LIB_STATIC): $(lib_objs)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+$(LIB_SHARED): $(lib_objs) lib/p4alloc.map
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -Wl,-soname,libp4alloc.so.1 \
+		-Wl,--version-script=lib/p4alloc.map -Wl,-z,defs -o $@ $(lib_objs) \
+		$$(pkg-config --libs $(LIBP4ALLOC_PKGS))
+
+$(LIB_LINK): $(LIB_SHARED)
+	$(Q)ln -sf libp4alloc.so.1 $@
+
+# PREFIX may differ from one call of make to the next, so this one is always made.
+$(LIB_PC): lib/p4alloc.pc.in always
+	$(Q)mkdir -p $(@D) && sed 's|@PREFIX@|$(PREFIX)|' $< > $@
+
+$(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),))
+
+.PHONY: always

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* msg.h - allocation messages between bytes and structures. Pure functions. */
+#ifndef P4A_MSG_H
+#define P4A_MSG_H
+
+#include "p4wire.h"
+
+#include "p4alloc.h"
+
+#define P4A_MSG_MAX	(sizeof(struct p4w_request) + P4A_MAX_BLOCKS * sizeof(__be16))
+
+struct p4a_self {
+	uint16_t node, nodes;
+};
+
+struct p4a_welcome {
+	uint32_t batch;
+	struct p4a_geometry geo;
+	uint32_t flows, lease_max_us, grace_us, escrow;
+};
+
+struct p4a_reserved {
+	uint32_t wait_us, ahead;
+};
+
+struct p4a_grant {
+	uint64_t epoch;
+	uint32_t flow_first, flow_count, lease_us;
+	uint32_t blocks;
+	uint8_t bitmap[P4W_BITMAP_BYTES];
+};
+
+/* Each puts a request into buf (P4A_MSG_MAX bytes) and returns its length. */
+uint32_t p4a_msg_plain(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
+		       uint32_t batch, uint32_t code);
+uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch, uint32_t flags,
+			 const struct p4a_demand *demand, const uint16_t *hist, unsigned int nr_hist);
+
+/*
+ * Checks what came back: version, type, length, and that it is about `batch` (0: any). Returns the
+ * type (enum p4w_msg_type, never P4W_REFUSED), or -errno with *err if it is not well-formed or a
+ * refusal. After this the readers below may be used for that type.
+ */
+int p4a_msg_check(const void *buf, uint32_t len, uint32_t batch, struct p4a_error *err);
+
+int p4a_msg_read_welcome(const void *buf, struct p4a_welcome *w, struct p4a_error *err);
+void p4a_msg_read_reserved(const void *buf, struct p4a_reserved *r);
+int p4a_msg_read_granted(const void *buf, const struct p4a_geometry *geo, struct p4a_grant *g,
+			 struct p4a_error *err);
+
+/* Copies the entries (host order, `known` and `key` left 0); returns how many, *total of how many. */
+int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geometry *geo,
+			struct p4a_escrow *entry, uint32_t *total, struct p4a_error *err);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pump.c - moves everything forward: events of the back end to the call and the transactions they
+ * belong to, retries when they are due, completions to the caller.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "call.h"
+
+#define EVENTS		64
+
+bool p4a_works(const struct p4a_ctx *ctx)
+{
+	return ctx->io && !ctx->broken;
+}
+
+/* The back end has failed: nothing that is in flight will ever be answered. */
+static void break_down(struct p4a_ctx *ctx, int err)
+{
+	ctx->broken = err;
+	p4a_txn_break(ctx);
+	if (!ctx->call.kind || ctx->call.finished)
+		return;
+	p4a_call_finish(ctx, p4a_fail(&ctx->err, -EIO, "%s: socket or ring failed: %s",
+				      ctx->call.kind->name, strerror(-err)));
+}
+
+static int64_t until_due(const struct p4a_ctx *ctx, int64_t timeout_us)
+{
+	uint64_t due = p4a_call_next_us(ctx), now;
+	int64_t left;
+
+	if (!due)
+		return timeout_us;
+	now = ctx->io->ops->now_us(ctx->io);
+	left = due > now ? (int64_t)(due - now) : 0;
+	return timeout_us < 0 || left < timeout_us ? left : timeout_us;
+}
+
+/* One round: waits for events, or until something is due, but not longer than timeout_us.
+ * 0; -EINTR a signal came; other -errno: broken.
+ */
+int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
+{
+	struct p4a_io_event ev[EVENTS];
+	int n, i;
+
+	if (!p4a_works(ctx))
+		return ctx->broken;
+	n = ctx->io->ops->reap(ctx->io, ev, EVENTS, until_due(ctx, timeout_us));
+	if (n < 0 && n != -EINTR) {
+		break_down(ctx, n);
+		return n;
+	}
+	for (i = 0; i < n; i++) {
+		if (ev[i].cookie & P4A_CALL_COOKIE)
+			p4a_call_event(ctx, &ev[i]);
+		else
+			p4a_txn_event(ctx, &ev[i]);
+	}
+	p4a_call_tick(ctx);
+	if (ctx->call.kind && ctx->call.kind->cells && !ctx->call.finished)
+		p4a_cells_run(ctx);
+	return n < 0 ? n : 0;
+}
+
+static unsigned int take_call(struct p4a_ctx *ctx, struct p4a_completion *out)
+{
+	struct p4a_call *call = &ctx->call;
+
+	if (!call->kind || !call->async || !call->finished)
+		return 0;
+	*out = (struct p4a_completion) {
+		.user = call->user, .kind = P4A_KIND_CALL, .err = call->result,
+	};
+	call->kind = NULL;
+	return 1;
+}
+
+static unsigned int take(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
+{
+	unsigned int n = take_call(ctx, out);
+
+	return n + p4a_take_ready(ctx, out + n, max - n);
+}
+
+int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
+{
+	unsigned int n;
+
+	if (!max)
+		return p4a_fail(&ctx->err, -EINVAL, "max 0: must be 1 or more");
+	p4a_pump(ctx, 0);
+	n = take(ctx, out, max);
+	return !n && ctx->broken ? -EIO : (int)n;
+}
+
+int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max, int64_t timeout_us)
+{
+	uint64_t end = 0;
+	int64_t left = timeout_us;
+	int n, rc = 0;
+
+	if (p4a_works(ctx) && timeout_us > 0)
+		end = ctx->io->ops->now_us(ctx->io) + timeout_us;
+	for (;;) {
+		n = p4a_poll(ctx, out, max);
+		if (n || rc == -EINTR || !left || !p4a_works(ctx) ||
+		    (!ctx->outstanding && !ctx->call.kind))
+			return n ? n : rc;
+		rc = p4a_pump(ctx, left);
+		if (end) {
+			uint64_t now = ctx->io->ops->now_us(ctx->io);
+
+			left = now < end ? (int64_t)(end - now) : 0;
+		}
+	}
+}
+
+int64_t p4a_timeout_us(const struct p4a_ctx *ctx)
+{
+	return p4a_works(ctx) ? until_due(ctx, -1) : -1;
+}
+
+int p4a_fd(const struct p4a_ctx *ctx)
+{
+	return ctx->io ? ctx->io->ops->fd(ctx->io) : -ENOTSUP;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * uring.c - sends and receives over one Homa socket by io_uring.
+ *
+ * Owns the socket, its receive region, the ring and the netlink socket. A few recvmsg are always
+ * posted; each takes any message of the socket (none is private: poll, on which io_uring waits,
+ * never reports those) and gives its pages back when it is posted again, which is at the beginning
+ * of the next reap: until then the caller reads the message in place. Memory that the kernel may
+ * still write to is freed only after all requests have ended.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "uring.h"
+
+#define RECEIVERS	8
+#define SPARE_SENDERS	8		/* for messages; each transaction in flight has its own */
+#define CLOSE_WAIT_US	5000000
+#define REGION_MIN	(4u << 20)	/* the kernel wants 2 MB and one page a CPU */
+#define REGION_MAX	(256u << 20)
+#define NONE		UINT32_MAX
+
+enum tag { TAG_SEND, TAG_RECV, TAG_CANCEL };	/* user_data: index << 2 | tag */
+
+struct sender {
+	struct homa_sendmsg_args args;
+	struct msghdr hdr;
+	struct iovec iov;
+	uint64_t cookie;
+	uint32_t next;			/* free list */
+	union {
+		struct homa_txn txn;
+		uint8_t msg[P4A_MSG_MAX];
+	} data;
+};
+
+struct receiver {
+	struct homa_recvmsg_args args;
+	struct msghdr hdr;
+	bool posted;
+};
+
+struct uring {
+	struct p4a_io io;
+	struct io_uring ring;
+	struct p4a_netlink *nl;
+	struct sockaddr_in allocator;
+	uint32_t tenant;
+	int sock;
+	uint8_t *region;
+	size_t region_len;
+	struct sender *senders;
+	uint32_t free_sender;
+	uint32_t in_flight;		/* requests that the kernel may still work on */
+	struct receiver recv[RECEIVERS];
+};
+
+static struct uring *of(struct p4a_io *io)
+{
+	return (struct uring *)io;	/* io is its first member */
+}
+
+static uint64_t now_us(struct p4a_io *io)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* A free submission entry; NULL only if the kernel takes none. */
+static struct io_uring_sqe *get_sqe(struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+	if (sqe)
+		return sqe;
+	io_uring_submit(&u->ring);
+	return io_uring_get_sqe(&u->ring);
+}
+
+static int send_data(struct uring *u, uint64_t cookie, const void *data, uint32_t len,
+		     uint32_t flags)
+{
+	uint32_t i = u->free_sender;
+	struct sender *s = &u->senders[i];
+	struct io_uring_sqe *sqe;
+
+	if (i == NONE)
+		return -EAGAIN;
+	sqe = get_sqe(u);
+	if (!sqe)
+		return -EAGAIN;
+	u->free_sender = s->next;
+	memcpy(&s->data, data, len);
+	s->cookie = cookie;
+	s->args = (struct homa_sendmsg_args) { .completion_cookie = cookie, .flags = flags };
+	s->iov = (struct iovec) { .iov_base = &s->data, .iov_len = len };
+	s->hdr = (struct msghdr) {
+		.msg_name = &u->allocator, .msg_namelen = sizeof(u->allocator),
+		.msg_iov = &s->iov, .msg_iovlen = 1, .msg_control = &s->args,
+	};
+	io_uring_prep_sendmsg(sqe, u->sock, &s->hdr, 0);
+	io_uring_sqe_set_data64(sqe, (uint64_t)i << 2 | TAG_SEND);
+	u->in_flight++;
+	return 0;
+}
+
+static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
+{
+	return send_data(of(io), cookie, msg, len, 0);
+}
+
+static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn)
+{
+	return send_data(of(io), cookie, txn, sizeof(*txn), HOMA_SENDMSG_TXN);
+}
+
+/* Gives back the pages that the receiver still names, and waits for another message. */
+static int post(struct uring *u, uint32_t i)
+{
+	struct io_uring_sqe *sqe = get_sqe(u);
+	struct receiver *r = &u->recv[i];
+
+	if (!sqe)
+		return -EAGAIN;
+	r->args.id = 0;
+	r->args.completion_cookie = 0;
+	r->args.reserved = 0;
+	r->hdr = (struct msghdr) {
+		.msg_control = &r->args, .msg_controllen = sizeof(r->args),
+	};
+	io_uring_prep_recvmsg(sqe, u->sock, &r->hdr, 0);
+	io_uring_sqe_set_data64(sqe, (uint64_t)i << 2 | TAG_RECV);
+	r->posted = true;
+	u->in_flight++;
+	return 0;
+}
+
+static void post_all(struct uring *u)
+{
+	uint32_t i;
+
+	for (i = 0; i < RECEIVERS; i++)
+		if (!u->recv[i].posted && post(u, i))
+			return;
+}
+
+/* 1 if the request ended with an event, 0 if not. */
+static int sent(struct uring *u, uint32_t i, int res, struct p4a_io_event *ev)
+{
+	struct sender *s = &u->senders[i];
+
+	s->next = u->free_sender;
+	u->free_sender = i;
+	if (res >= 0)
+		return 0;
+	*ev = (struct p4a_io_event) { .cookie = s->cookie, .err = res, .unsent = true };
+	return 1;
+}
+
+static int received(struct uring *u, uint32_t i, int res, struct p4a_io_event *ev)
+{
+	struct receiver *r = &u->recv[i];
+	uint32_t offset = r->args.bpage_offsets[0];
+
+	r->posted = false;
+	if (res < 0) {
+		r->args.num_bpages = 0;
+		*ev = (struct p4a_io_event) { .cookie = r->args.completion_cookie, .err = res };
+		if (ev->cookie)
+			return 1;
+		return res == -EAGAIN || res == -EINTR || res == -ENOMEM ? 0 : res;
+	}
+	*ev = (struct p4a_io_event) { .cookie = r->args.completion_cookie, .len = res };
+	if (r->args.num_bpages < 1 || offset >= u->region_len)
+		return -EBADMSG;
+	/* All that the library expects fits into one page; what does not is recognised by len. */
+	ev->data = u->region + offset;
+	return 1;
+}
+
+/* 1: *ev is an event, 0: it is none, -errno: the socket has failed. */
+static int completed(struct uring *u, struct io_uring_cqe *cqe, struct p4a_io_event *ev)
+{
+	uint64_t data = io_uring_cqe_get_data64(cqe);
+	int res = cqe->res;
+
+	io_uring_cqe_seen(&u->ring, cqe);
+	u->in_flight--;
+	switch (data & 3) {
+	case TAG_SEND:
+		return sent(u, data >> 2, res, ev);
+	case TAG_RECV:
+		return received(u, data >> 2, res, ev);
+	default:
+		return 0;
+	}
+}
+
+static int submit_and_wait(struct uring *u, int64_t timeout_us)
+{
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	int rc;
+
+	if (!timeout_us || io_uring_cq_ready(&u->ring))
+		rc = io_uring_submit_and_get_events(&u->ring);
+	else if (timeout_us < 0)
+		rc = io_uring_submit_and_wait(&u->ring, 1);
+	else {
+		ts.tv_sec = timeout_us / 1000000;
+		ts.tv_nsec = timeout_us % 1000000 * 1000;
+		rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
+	}
+	return rc < 0 && rc != -ETIME && rc != -EBUSY && rc != -EAGAIN ? rc : 0;
+}
+
+static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
+{
+	struct uring *u = of(io);
+	struct io_uring_cqe *cqe;
+	unsigned int n = 0;
+	int rc;
+
+	post_all(u);
+	rc = submit_and_wait(u, timeout_us);
+	if (rc)
+		return rc;
+	while (n < max && !io_uring_peek_cqe(&u->ring, &cqe)) {
+		rc = completed(u, cqe, &ev[n]);
+		if (rc < 0)
+			return rc;
+		n += rc;
+	}
+	return n;
+}
+
+static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
+{
+	return p4a_netlink_hold(of(io)->nl, of(io)->tenant, grant, err);
+}
+
+static int ring_fd(struct p4a_io *io)
+{
+	return of(io)->ring.ring_fd;
+}
+
+/* After shutdown each recvmsg fails by itself; cancelling covers requests that wait for poll. */
+static bool end_requests(struct uring *u)
+{
+	uint64_t end = now_us(&u->io) + CLOSE_WAIT_US;
+	struct io_uring_sqe *sqe = get_sqe(u);
+	struct io_uring_cqe *cqe;
+	struct p4a_io_event ev;
+
+	shutdown(u->sock, SHUT_RDWR);
+	if (sqe) {
+		io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+		io_uring_sqe_set_data64(sqe, TAG_CANCEL);
+		u->in_flight++;
+	}
+	while (u->in_flight && now_us(&u->io) < end) {
+		submit_and_wait(u, 100000);
+		while (!io_uring_peek_cqe(&u->ring, &cqe))
+			completed(u, cqe, &ev);
+	}
+	return !u->in_flight;
+}
+
+static void close_uring(struct p4a_io *io)
+{
+	struct uring *u = of(io);
+	bool quiet = end_requests(u);
+
+	io_uring_queue_exit(&u->ring);
+	close(u->sock);
+	p4a_netlink_close(u->nl);
+	if (!quiet)
+		return;			/* better lost memory than memory that the kernel writes to */
+	munmap(u->region, u->region_len);
+	free(u->senders);
+	free(u);
+}
+
+static const struct p4a_io_ops uring_ops = {
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
+	.fd = ring_fd, .close = close_uring,
+};
+
+/* The kernel wants a page for each CPU that it could have, a number that it does not tell. */
+static int map_region(struct uring *u, struct p4a_error *err)
+{
+	struct homa_rcvbuf_args args;
+	int rc = -EINVAL;
+
+	for (u->region_len = REGION_MIN; u->region_len <= REGION_MAX; u->region_len *= 2) {
+		u->region = mmap(NULL, u->region_len, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (u->region == MAP_FAILED)
+			return p4a_fail(err, -errno, "receive region: %s", strerror(errno));
+		args = (struct homa_rcvbuf_args) {
+			.start = (uintptr_t)u->region, .length = u->region_len,
+		};
+		if (!setsockopt(u->sock, IPPROTO_HOMA, SO_HOMA_RCVBUF, &args, sizeof(args)))
+			return 0;
+		rc = -errno;
+		munmap(u->region, u->region_len);
+		if (rc != -EINVAL)
+			break;
+	}
+	return p4a_fail(err, rc, "receive region: %s", strerror(-rc));
+}
+
+static int make_senders(struct uring *u, uint32_t n, struct p4a_error *err)
+{
+	uint32_t i;
+
+	u->senders = calloc(n, sizeof(*u->senders));
+	if (!u->senders)
+		return p4a_fail(err, -ENOMEM, "no memory for %u transactions", n);
+	for (i = 0; i < n; i++)
+		u->senders[i].next = i + 1 < n ? i + 1 : NONE;
+	return 0;
+}
+
+static int make_ring(struct uring *u, uint32_t entries, struct p4a_error *err)
+{
+	int rc = io_uring_queue_init(entries, &u->ring, 0);
+
+	if (rc == -ENOSYS || rc == -EPERM)
+		return p4a_fail(err, -ENOSYS, "io_uring: %s", strerror(-rc));
+	return rc ? p4a_fail(err, rc, "io_uring: %s", strerror(-rc)) : 0;
+}
+
+int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
+		  const struct sockaddr_in *allocator, uint32_t tenant, uint32_t depth,
+		  struct p4a_error *err)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	uint32_t n = depth + SPARE_SENDERS;
+	int rc = -ENOMEM;
+
+	if (!u) {
+		p4a_fail(err, rc, "no memory for a context");
+		goto undo_sockets;
+	}
+	*u = (struct uring) {
+		.io = { .ops = &uring_ops }, .nl = nl, .sock = sock, .allocator = *allocator,
+		.tenant = tenant,
+	};
+	rc = make_senders(u, n, err);
+	if (rc)
+		goto undo_alloc;
+	rc = map_region(u, err);
+	if (rc)
+		goto undo_senders;
+	rc = make_ring(u, n + RECEIVERS + 1, err);
+	if (rc)
+		goto undo_region;
+	*out = &u->io;
+	return 0;
+undo_region:
+	munmap(u->region, u->region_len);
+undo_senders:
+	free(u->senders);
+undo_alloc:
+	free(u);
+undo_sockets:
+	close(sock);
+	p4a_netlink_close(nl);
+	return rc;
+}
