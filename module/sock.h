@@ -48,13 +48,14 @@ struct homa_sock {
 	bool peer_tenant;		/* SO_HOMA_PEER_TENANT */
 	struct hlist_node port_link;	/* ports->lock, RCU */
 
-	spinlock_t lock;		/* BH; guards what follows up to wmem */
+	atomic64_t wmem;		/* bytes of messages held for sending */
+	spinlock_t lock;		/* BH; guards what follows up to nr_rpcs */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct list_head ready;		/* struct homa_done, oldest first: shared messages */
 	struct list_head rpcs;		/* all live RPCs; readers may use RCU instead */
+	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
 	u32 nr_rpcs;
-	u64 wmem;			/* bytes of messages held for sending */
 
 	struct homa_pool *pool;		/* NULL until SO_HOMA_RCVBUF; set once, read with smp_load_acquire */
 	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */
@@ -87,5 +88,21 @@ u64 homa_sock_next_id(struct homa_sock *hsk);
  */
 int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
 		    int priority);
+
+/* The rest is for the transport. */
+extern struct proto homa_prot;
+extern const struct proto_ops homa_proto_ops;
+
+int homa_ports_net_init(struct homa_net *hn);
+void homa_ports_net_exit(struct homa_net *hn);
+
+/* The socket with that port, or NULL. In an RCU read-side section. */
+struct homa_sock *homa_sock_find(struct homa_net *hn, u16 port);
+int homa_sock_set_port(struct homa_sock *hsk, u16 port);	/* EADDRINUSE */
+void homa_sock_shutdown(struct homa_sock *hsk);
+
+/* Send buffer: false if it is full. */
+bool homa_sock_charge(struct homa_sock *hsk, u32 bytes);
+void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes);
 
 #endif /* P4HOMA_SOCK_H */

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - loads and unloads the module, makes and frees the state of each network namespace.
+ *
+ * Sockets hold a reference to the module, so it cannot be unloaded (EBUSY) while one is open, and
+ * to their network namespace, so none is left in a namespace that goes.
+ */
+#include <linux/module.h>
+#include <net/protocol.h>
+
+#include "grant.h"
+#include "netlink.h"
+#include "net.h"
+#include "peer.h"
+#include "recv.h"
+#include "rpc.h"
+#include "sock.h"
+#include "tenant.h"
+
+unsigned int homa_net_id;
+
+static int __net_init net_init(struct net *net)
+{
+	struct homa_net *hn = homa_net(net);
+	int err;
+
+	hn->net = net;
+	err = homa_counters_net_init(hn);
+	if (err)
+		return err;
+	err = homa_ports_net_init(hn);
+	if (err)
+		goto undo_counters;
+	err = homa_peers_net_init(hn);
+	if (err)
+		goto undo_ports;
+	err = homa_rpcs_net_init(hn);
+	if (err)
+		goto undo_peers;
+	err = homa_grants_net_init(hn);
+	if (err)
+		goto undo_rpcs;
+	err = homa_tenants_net_init(hn);
+	if (err)
+		goto undo_grants;
+	err = homa_knobs_net_init(hn);
+	if (err)
+		goto undo_tenants;
+	return 0;
+
+undo_tenants:
+	homa_tenants_net_exit(hn);
+undo_grants:
+	homa_grants_net_exit(hn);
+undo_rpcs:
+	homa_rpcs_net_exit(hn);
+undo_peers:
+	homa_peers_net_exit(hn);
+undo_ports:
+	homa_ports_net_exit(hn);
+undo_counters:
+	homa_counters_net_exit(hn);
+	return err;
+}
+
+static void __net_exit net_exit(struct net *net)
+{
+	struct homa_net *hn = homa_net(net);
+
+	homa_knobs_net_exit(hn);
+	homa_tenants_net_exit(hn);
+	homa_grants_net_exit(hn);
+	homa_rpcs_net_exit(hn);
+	homa_peers_net_exit(hn);
+	homa_ports_net_exit(hn);
+	homa_counters_net_exit(hn);
+}
+
+static struct pernet_operations net_ops = {
+	.init = net_init,
+	.exit = net_exit,
+	.id = &homa_net_id,
+	.size = sizeof(struct homa_net),
+};
+
+static const struct net_protocol protocol = {
+	.handler = homa_rcv,
+	.err_handler = homa_icmp,
+	.no_policy = 1,
+};
+
+static struct inet_protosw protosw = {
+	.type = SOCK_DGRAM,
+	.protocol = P4W_IPPROTO,
+	.prot = &homa_prot,
+	.ops = &homa_proto_ops,
+	.flags = INET_PROTOSW_REUSE,
+};
+
+static int __init load(void)
+{
+	int err;
+
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		return err;
+	err = homa_netlink_init();
+	if (err)
+		goto undo_net;
+	err = proto_register(&homa_prot, 1);
+	if (err)
+		goto undo_netlink;
+	err = inet_add_protocol(&protocol, P4W_IPPROTO);
+	if (err)
+		goto undo_proto;
+	inet_register_protosw(&protosw);
+	pr_info("p4homa: Homa transport, IP protocol %d\n", P4W_IPPROTO);
+	return 0;
+
+undo_proto:
+	proto_unregister(&homa_prot);
+undo_netlink:
+	homa_netlink_exit();
+undo_net:
+	unregister_pernet_subsys(&net_ops);
+	return err;
+}
+
+static void __exit unload(void)
+{
+	inet_unregister_protosw(&protosw);
+	inet_del_protocol(&protocol, P4W_IPPROTO);
+	proto_unregister(&homa_prot);
+	homa_netlink_exit();
+	unregister_pernet_subsys(&net_ops);
+	rcu_barrier();	/* callbacks of freed tenants */
+}
+
+module_init(load);
+module_exit(unload);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Homa transport, tenants and switch transactions");
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, P4W_IPPROTO, SOCK_DGRAM);

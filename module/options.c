@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * options.c - bind, setsockopt, getsockopt and ioctl, in the context of the calling program.
+ */
+#include <linux/cpumask.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "options.h"
+#include "peer.h"
+#include "pool.h"
+#include "recv.h"
+#include "rpc.h"
+#include "tenant.h"
+
+#define RCVBUF_MAX	(1ull << 32)
+
+int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	struct homa_sock *hsk = homa_sk(sk);
+	u16 port;
+	int err;
+
+	if (addr_len < sizeof(*in))
+		return -EINVAL;
+	if (in->sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	port = ntohs(in->sin_port);
+	if (port >= HOMA_MIN_DEFAULT_PORT)
+		return -EINVAL;
+	if (READ_ONCE(hsk->is_shutdown))
+		return -ESHUTDOWN;
+	if (!port)
+		return 0;
+	err = homa_sock_set_port(hsk, port);
+	if (!err)
+		WRITE_ONCE(hsk->is_server, true);
+	return err;
+}
+
+static int set_rcvbuf(struct homa_sock *hsk, sockptr_t optval, unsigned int optlen)
+{
+	u64 min = (u64)nr_cpu_ids * HOMA_BPAGE_SIZE + 2000000;
+	struct homa_rcvbuf_args args;
+	struct homa_pool *pool;
+	char probe[16] = {};
+
+	if (optlen != sizeof(args))
+		return -EINVAL;
+	if (copy_from_sockptr(&args, optval, sizeof(args)))
+		return -EFAULT;
+	if (args.start & ~PAGE_MASK || args.length < min || args.length > RCVBUF_MAX)
+		return -EINVAL;
+	if (copy_to_user(u64_to_user_ptr(args.start), probe, sizeof(probe)))
+		return -EFAULT;
+	pool = homa_pool_create(args.start, args.length);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	/* Publishes the pool to packets and readers, which load it with acquire. */
+	if (cmpxchg_release(&hsk->pool, NULL, pool)) {
+		homa_pool_destroy(pool);
+		return -EINVAL;
+	}
+	homa_unstall(hsk);
+	return 0;
+}
+
+static int set_tenant(struct homa_sock *hsk, u32 id)
+{
+	struct homa_tenant *tenant = NULL, *old;
+	bool is_shutdown;
+	int err;
+
+	if (id) {
+		err = homa_tenant_join(hsk->net, id, &tenant);
+		if (err)
+			return err;
+	}
+	spin_lock_bh(&hsk->lock);
+	is_shutdown = hsk->is_shutdown;
+	old = is_shutdown ? tenant : hsk->tenant;
+	if (!is_shutdown)
+		hsk->tenant = tenant;
+	spin_unlock_bh(&hsk->lock);
+	if (old)
+		homa_tenant_leave(old);
+	return is_shutdown ? -ESHUTDOWN : 0;
+}
+
+static int set_bool(bool *flag, u32 value)
+{
+	if (value > 1)
+		return -EINVAL;
+	WRITE_ONCE(*flag, value);
+	return 0;
+}
+
+int homa_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		    unsigned int optlen)
+{
+	struct homa_sock *hsk = homa_sk(sk);
+	u32 value;
+
+	if (level != IPPROTO_HOMA)
+		return -ENOPROTOOPT;
+	switch (optname) {
+	case SO_HOMA_RCVBUF:
+		return set_rcvbuf(hsk, optval, optlen);
+	case SO_HOMA_SERVER:
+	case SO_HOMA_TENANT:
+	case SO_HOMA_PEER_TENANT:
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	if (optlen != sizeof(value))
+		return -EINVAL;
+	if (copy_from_sockptr(&value, optval, sizeof(value)))
+		return -EFAULT;
+	switch (optname) {
+	case SO_HOMA_SERVER:
+		return set_bool(&hsk->is_server, value);
+	case SO_HOMA_PEER_TENANT:
+		return set_bool(&hsk->peer_tenant, value);
+	default:
+		return set_tenant(hsk, value);
+	}
+}
+
+static u32 joined_tenant(struct homa_sock *hsk)
+{
+	u32 id;
+
+	spin_lock_bh(&hsk->lock);
+	id = homa_tenant_id(hsk->tenant);
+	spin_unlock_bh(&hsk->lock);
+	return id;
+}
+
+int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
+		    int __user *optlen)
+{
+	struct homa_sock *hsk = homa_sk(sk);
+	union {
+		struct homa_rcvbuf_args rcvbuf;
+		u32 value;
+	} out = {};
+	int len, size = sizeof(out.value);
+	struct homa_pool *pool;
+
+	if (level != IPPROTO_HOMA)
+		return -ENOPROTOOPT;
+	switch (optname) {
+	case SO_HOMA_RCVBUF:
+		pool = smp_load_acquire(&hsk->pool);	/* set_rcvbuf() */
+		size = sizeof(out.rcvbuf);
+		out.rcvbuf.start = pool ? homa_pool_start(pool) : 0;
+		out.rcvbuf.length = pool ? homa_pool_length(pool) : 0;
+		break;
+	case SO_HOMA_SERVER:
+		out.value = READ_ONCE(hsk->is_server);
+		break;
+	case SO_HOMA_TENANT:
+		out.value = joined_tenant(hsk);
+		break;
+	case SO_HOMA_PEER_TENANT:
+		out.value = READ_ONCE(hsk->peer_tenant);
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < size)
+		return -EINVAL;
+	if (copy_to_user(optval, &out, size) || put_user(size, optlen))
+		return -EFAULT;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ ioctl */
+
+static void describe(struct homa_rpc *rpc, struct homa_rpc_info *info)
+{
+	struct sockaddr_in *peer = (struct sockaddr_in *)&info->peer;
+
+	memset(info, 0, sizeof(*info));
+	spin_lock_bh(&rpc->lock);
+	info->id = rpc->id;
+	peer->sin_family = AF_INET;
+	peer->sin_addr.s_addr = rpc->peer->addr;
+	peer->sin_port = htons(rpc->dport);
+	info->completion_cookie = rpc->cookie;
+	info->tx_length = rpc->out.length ? (s32)rpc->out.length : -1;
+	info->tx_sent = rpc->out.sent;
+	info->tx_granted = rpc->out.granted;
+	info->tx_prio = rpc->out.prio;
+	info->rx_length = rpc->in.length ? (s32)rpc->in.length : -1;
+	info->rx_remaining = rpc->in.length - rpc->in.received;
+	info->rx_gaps = rpc->in.gaps.nr;
+	info->rx_gap_bytes = homa_gaps_bytes(&rpc->in.gaps);
+	info->rx_granted = READ_ONCE(rpc->grant.granted);
+	info->flags = (rpc->in.stalled ? HOMA_RPC_BUF_STALL : 0) |
+		      (rpc->is_private ? HOMA_RPC_PRIVATE : 0) |
+		      (rpc->is_complete && !rpc->is_taken && !rpc->is_handed ?
+		       HOMA_RPC_RX_READY : 0) |
+		      (rpc->is_taken && !rpc->is_handed ? HOMA_RPC_RX_COPY : 0);
+	spin_unlock_bh(&rpc->lock);
+}
+
+/* As many as there are now, but no more than fit; *nr: how many were found. */
+static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *total, u32 *nr)
+{
+	struct homa_rpc_info *infos;
+	struct homa_rpc *rpc;
+	u32 max;
+
+	*nr = 0;
+	*total = READ_ONCE(hsk->nr_rpcs);
+	max = min_t(u64, *total, room / sizeof(*infos));
+	if (!max)
+		return NULL;
+	infos = kvmalloc_array(max, sizeof(*infos), GFP_KERNEL_ACCOUNT);
+	if (!infos)
+		return ERR_PTR(-ENOMEM);
+	rcu_read_lock();
+	list_for_each_entry_rcu(rpc, &hsk->rpcs, in_sock)
+		if (*nr < max)
+			describe(rpc, &infos[(*nr)++]);
+	rcu_read_unlock();
+	return infos;
+}
+
+static int ioctl_info(struct homa_sock *hsk, void __user *arg)
+{
+	struct homa_pool *pool = smp_load_acquire(&hsk->pool);	/* set_rcvbuf() */
+	struct homa_rpc_info *infos;
+	struct homa_info info, in;
+	u32 total, nr;
+	int err = 0;
+
+	if (copy_from_user(&in, arg, sizeof(in)))
+		return -EFAULT;
+	infos = describe_all(hsk, in.rpc_info_length, &total, &nr);
+	if (IS_ERR(infos))
+		return PTR_ERR(infos);
+	memset(&info, 0, sizeof(info));
+	info.rpc_info = in.rpc_info;
+	info.rpc_info_length = nr * sizeof(*infos);
+	info.bpool_avail_bytes = pool ? homa_pool_avail(pool) : 0;
+	info.port = hsk->port;
+	info.num_rpcs = total;
+	if ((nr && copy_to_user(u64_to_user_ptr(in.rpc_info), infos, nr * sizeof(*infos))) ||
+	    copy_to_user(arg, &info, sizeof(info)))
+		err = -EFAULT;
+	kvfree(infos);
+	return err;
+}
+
+static void abort_rpc(struct homa_rpc *rpc, u32 error)
+{
+	if (!error) {
+		homa_rpc_finish_client(rpc);
+		return;
+	}
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_complete(rpc, -(int)error);
+	spin_unlock_bh(&rpc->lock);
+}
+
+/* The next client RPC of the socket with an id above *id, with a reference, or NULL. */
+static struct homa_rpc *next_client(struct homa_sock *hsk, u64 *id)
+{
+	struct homa_rpc *rpc, *best = NULL;
+
+	spin_lock_bh(&hsk->lock);
+	list_for_each_entry(rpc, &hsk->rpcs, in_sock)
+		if (homa_rpc_is_client(rpc) && rpc->id > *id && (!best || rpc->id < best->id))
+			best = rpc;
+	if (best) {
+		homa_rpc_get(best);
+		*id = best->id;
+	}
+	spin_unlock_bh(&hsk->lock);
+	return best;
+}
+
+static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
+{
+	struct homa_abort_args args;
+	struct homa_rpc *rpc;
+	u64 id = 0;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args._pad1 || args._pad2[0] || args._pad2[1] || args.error > MAX_ERRNO)
+		return -EINVAL;
+	if (args.id) {
+		rpc = args.id & 1 ? NULL : homa_rpc_find(hsk, args.id, 0);
+		if (!rpc)
+			return -EINVAL;
+		abort_rpc(rpc, args.error);
+		homa_rpc_put(rpc);
+		return 0;
+	}
+	while ((rpc = next_client(hsk, &id))) {
+		abort_rpc(rpc, args.error);
+		homa_rpc_put(rpc);
+	}
+	return 0;
+}
+
+int homa_ioctl(struct sock *sk, int cmd, unsigned long arg)
+{
+	struct homa_sock *hsk = homa_sk(sk);
+
+	/* Numbers of all branches of HomaModule; they do not overlap. */
+	switch ((u32)cmd) {
+	case HOMAIOCINFO:
+	case 0xC0886801:
+		return ioctl_info(hsk, (void __user *)arg);
+	case HOMAIOCABORT:
+	case 0xC0206802:
+	case 0xC02089E3:
+		return ioctl_abort(hsk, (const void __user *)arg);
+	}
+	return -EINVAL;
+}

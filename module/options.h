@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * options.h - bind, socket options, ioctls.
+ */
+#ifndef P4HOMA_OPTIONS_H
+#define P4HOMA_OPTIONS_H
+
+#include <linux/sockptr.h>
+#include <linux/types.h>
+
+struct sock;
+struct sockaddr;
+
+int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len);
+int homa_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		    unsigned int optlen);
+int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
+		    int __user *optlen);
+int homa_ioctl(struct sock *sk, int cmd, unsigned long arg);
+
+#endif /* P4HOMA_OPTIONS_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * packet.h - bytes from the wire become a struct homa_pkt of checked numbers, or are dropped.
+ */
+#ifndef P4HOMA_PACKET_H
+#define P4HOMA_PACKET_H
+
+#include <linux/types.h>
+#include <p4wire.h>
+
+#include "counters.h"
+
+struct homa_pkt_ack {
+	u64 id;			/* as the server knows the RPC: odd */
+	u16 port;		/* of the server */
+};
+
+/* What a packet says, in host order, every number in range. */
+struct homa_pkt {
+	u8 type;
+	u8 priority;		/* GRANT, RESEND: 0 .. 7 */
+	u16 sport;		/* not 0 */
+	u16 dport;		/* not 0 */
+	__be32 saddr;		/* filled in by the caller */
+	__be32 daddr;		/* likewise */
+	u64 id;			/* as this host knows the RPC: odd if it is the server; > 1 */
+	union {
+		struct {
+			u32 msg_len;	/* 1 .. P4W_MSG_MAX */
+			u32 offset;
+			u32 len;	/* 1 .. msg_len - offset */
+			u32 incoming;	/* 0 .. msg_len */
+			u32 tenant;
+			struct homa_pkt_ack ack;	/* id 0: none */
+		} data;
+		struct {
+			u32 offset;	/* 0 .. P4W_MSG_MAX */
+			bool resend;	/* send what was sent so far again */
+		} grant;
+		struct {
+			u32 offset;	/* 0 .. P4W_MSG_MAX */
+			u32 end;	/* offset .. 2 * P4W_MSG_MAX, unless all */
+			bool all;	/* everything sent so far */
+		} resend;
+		struct {
+			u32 cutoff[P4W_PRIORITIES];
+			u16 version;
+		} cutoffs;
+		struct {
+			u32 nr;		/* 0 .. P4W_ACKS_MAX */
+			struct homa_pkt_ack ack[P4W_ACKS_MAX];	/* id 0: none */
+		} ack;
+	};
+};
+
+/* Bytes of a packet that must be contiguous before it is checked; fewer if it is shorter. */
+#define HOMA_PKT_PULL	((unsigned int)sizeof(struct p4w_txn))
+
+/* The only place that judges what the network sent. `head` holds the first min(len, HOMA_PKT_PULL)
+ * bytes after the IP header, `len` is the whole length. False: drop, and count as *why.
+ */
+bool homa_check_packet(const void *head, u32 len, struct homa_pkt *pkt, enum homa_counter *why);
+
+/* Writes the first 28 bytes; `id` as this host knows it. */
+void homa_fill_common(struct p4w_common *c, u8 type, u16 sport, u16 dport, u64 id);
+
+#endif /* P4HOMA_PACKET_H */

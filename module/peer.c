@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * peer.c - other hosts, by address, in one hash table a network namespace.
+ *
+ * Lookup is under RCU. An RPC holds a reference; a peer that nobody holds stays in the table, since
+ * it remembers finished requests, until peer_net_max is reached: then the unused peer of the same
+ * bucket that was looked up longest ago makes room for a new one.
+ */
+#include <linux/err.h>
+#include <linux/hash.h>
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+#include <net/route.h>
+
+#include "net.h"
+#include "peer.h"
+#include "seen.h"
+
+#define PEER_BITS	10
+
+struct homa_peers {
+	spinlock_t lock;		/* BH; guards changes of the table */
+	u32 nr;
+	struct hlist_head bucket[1 << PEER_BITS];
+};
+
+/* Used until a peer has sent its own. Lengths in bytes, priority 0 takes everything. */
+static const u32 default_cutoff[P4W_PRIORITIES] = {
+	INT_MAX, 0, 0, 0, 1000000, 15000, 2800, 200,
+};
+
+static struct hlist_head *bucket_of(struct homa_peers *peers, __be32 addr)
+{
+	return &peers->bucket[hash_32((__force u32)addr, PEER_BITS)];
+}
+
+/* The caller is in an RCU read-side section, or has the lock of the table. */
+static struct homa_peer *find(struct hlist_head *bucket, __be32 addr)
+{
+	struct homa_peer *peer;
+
+	hlist_for_each_entry_rcu(peer, bucket, link, true)
+		if (peer->addr == addr && refcount_inc_not_zero(&peer->refs))
+			return peer;
+	return NULL;
+}
+
+static void peer_free(struct homa_peer *peer)
+{
+	dst_release(rcu_dereference_protected(peer->dst, true));
+	kfree(peer->seen);
+	kfree_rcu(peer, rcu);
+}
+
+void homa_peer_put(struct homa_peer *peer)
+{
+	if (refcount_dec_and_test(&peer->refs))
+		peer_free(peer);
+}
+
+static void evict_one(struct homa_net *hn, struct hlist_head *bucket)
+{
+	struct homa_peer *peer, *oldest = NULL;
+
+	hlist_for_each_entry(peer, bucket, link)
+		if (refcount_read(&peer->refs) == 1 &&
+		    (!oldest || time_before(peer->used, oldest->used)))
+			oldest = peer;
+	if (!oldest || !refcount_dec_if_one(&oldest->refs))
+		return;
+	hlist_del_rcu(&oldest->link);
+	hn->peers->nr--;
+	homa_count(hn, peers_evicted);
+	peer_free(oldest);
+}
+
+static struct homa_peer *peer_alloc(struct homa_net *hn, __be32 addr)
+{
+	struct homa_peer *peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
+
+	if (!peer)
+		return NULL;
+	peer->net = hn;
+	peer->addr = addr;
+	spin_lock_init(&peer->lock);
+	memcpy(peer->cutoff, default_cutoff, sizeof(peer->cutoff));
+	refcount_set(&peer->refs, 2);	/* the table's and the caller's */
+	return peer;
+}
+
+static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
+{
+	struct hlist_head *bucket = bucket_of(hn->peers, addr);
+	u32 max = homa_knob(hn, peer_net_max);
+	struct homa_peer *peer;
+
+	lockdep_assert_held(&hn->peers->lock);
+	peer = find(bucket, addr);
+	if (peer)
+		return peer;
+	if (hn->peers->nr >= max)
+		evict_one(hn, bucket);
+	/* Other buckets may be fuller, so there is some room beyond the limit. */
+	if (hn->peers->nr >= max + max / 4)
+		return NULL;
+	peer = peer_alloc(hn, addr);
+	if (!peer)
+		return NULL;
+	hlist_add_head_rcu(&peer->link, bucket);
+	hn->peers->nr++;
+	homa_count(hn, peers_made);
+	return peer;
+}
+
+struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
+{
+	struct homa_peer *peer;
+
+	rcu_read_lock();
+	peer = find(bucket_of(hn->peers, addr), addr);
+	rcu_read_unlock();
+	if (!peer) {
+		spin_lock_bh(&hn->peers->lock);
+		peer = find_or_add(hn, addr);
+		spin_unlock_bh(&hn->peers->lock);
+	}
+	if (peer && peer->used != jiffies)
+		WRITE_ONCE(peer->used, jiffies);
+	return peer;
+}
+
+/* A reference to the cached route, if it is still good and has the wanted local address. */
+static struct dst_entry *cached_route(struct homa_peer *peer, __be32 *saddr)
+{
+	struct dst_entry *dst;
+	__be32 local;
+
+	rcu_read_lock();
+	dst = rcu_dereference(peer->dst);
+	local = READ_ONCE(peer->saddr);
+	if (dst && ((*saddr && *saddr != local) || !dst_check(dst, 0) || !dst_hold_safe(dst)))
+		dst = NULL;
+	rcu_read_unlock();
+	if (dst)
+		*saddr = local;
+	return dst;
+}
+
+static void cache_route(struct homa_peer *peer, struct dst_entry *dst, __be32 saddr)
+{
+	struct dst_entry *old;
+
+	dst_hold(dst);
+	spin_lock_bh(&peer->lock);
+	old = rcu_dereference_protected(peer->dst, lockdep_is_held(&peer->lock));
+	rcu_assign_pointer(peer->dst, dst);
+	WRITE_ONCE(peer->saddr, saddr);
+	spin_unlock_bh(&peer->lock);
+	dst_release(old);
+}
+
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr)
+{
+	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark);
+	struct dst_entry *dst;
+	struct rtable *rt;
+	struct flowi4 fl4;
+
+	if (!special) {
+		dst = cached_route(peer, saddr);
+		if (dst)
+			return dst;
+	}
+	flowi4_init_output(&fl4, sk ? sk->sk_bound_dev_if : 0, sk ? sk->sk_mark : 0, 0,
+			   RT_SCOPE_UNIVERSE, P4W_IPPROTO, sk ? inet_sk_flowi_flags(sk) : 0,
+			   peer->addr, *saddr, 0, 0,
+			   sk ? sock_i_uid((struct sock *)sk) : GLOBAL_ROOT_UID);
+	if (sk)
+		security_sk_classify_flow((struct sock *)sk, flowi4_to_flowi_common(&fl4));
+	rt = ip_route_output_flow(peer->net->net, &fl4, sk);
+	if (IS_ERR(rt))
+		return ERR_CAST(rt);
+	if (rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) {
+		ip_rt_put(rt);
+		return ERR_PTR(-EACCES);
+	}
+	*saddr = fl4.saddr;
+	if (!special)
+		cache_route(peer, &rt->dst, fl4.saddr);
+	return &rt->dst;
+}
+
+bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
+		       struct homa_pkt_ack full[P4W_ACKS_MAX])
+{
+	bool flush;
+
+	spin_lock_bh(&peer->lock);
+	flush = peer->nr_acks == P4W_ACKS_MAX;
+	if (flush) {
+		memcpy(full, peer->acks, sizeof(peer->acks));
+		peer->nr_acks = 0;
+	}
+	peer->acks[peer->nr_acks++] = (struct homa_pkt_ack){ .id = id, .port = port };
+	spin_unlock_bh(&peer->lock);
+	return flush;
+}
+
+u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
+{
+	u32 n;
+
+	if (!READ_ONCE(peer->nr_acks))
+		return 0;
+	spin_lock_bh(&peer->lock);
+	n = min(max, peer->nr_acks);
+	peer->nr_acks -= n;
+	memcpy(acks, peer->acks + peer->nr_acks, n * sizeof(*acks));
+	spin_unlock_bh(&peer->lock);
+	return n;
+}
+
+void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt)
+{
+	spin_lock_bh(&peer->lock);
+	memcpy(peer->cutoff, pkt->cutoffs.cutoff, sizeof(peer->cutoff));
+	peer->cutoff[0] = INT_MAX;
+	peer->cutoff_version = pkt->cutoffs.version;
+	spin_unlock_bh(&peer->lock);
+}
+
+static u64 now_ms(void)
+{
+	return ktime_to_ms(ktime_get());
+}
+
+bool homa_peer_has_finished(struct homa_peer *peer, u64 id)
+{
+	bool seen;
+
+	spin_lock_bh(&peer->lock);
+	seen = peer->seen && homa_seen_test(peer->seen, id, now_ms());
+	spin_unlock_bh(&peer->lock);
+	return seen;
+}
+
+void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+{
+	spin_lock_bh(&peer->lock);
+	if (!peer->seen)
+		peer->seen = kzalloc(sizeof(*peer->seen), GFP_ATOMIC);
+	if (peer->seen)
+		homa_seen_add(peer->seen, id, now_ms());
+	else
+		homa_count(peer->net, drop_no_memory);
+	spin_unlock_bh(&peer->lock);
+}
+
+u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
+{
+	int i;
+
+	for (i = P4W_PRIORITIES - 1; i > 0; i--)
+		if (READ_ONCE(cutoff[i]) >= length)
+			break;
+	return i;
+}
+
+int homa_peers_net_init(struct homa_net *hn)
+{
+	hn->peers = kvzalloc(sizeof(*hn->peers), GFP_KERNEL);
+	if (!hn->peers)
+		return -ENOMEM;
+	spin_lock_init(&hn->peers->lock);
+	return 0;
+}
+
+/* No socket is left in the namespace, so the table has the only references. */
+void homa_peers_net_exit(struct homa_net *hn)
+{
+	struct hlist_node *next;
+	struct homa_peer *peer;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hn->peers->bucket); i++)
+		hlist_for_each_entry_safe(peer, next, &hn->peers->bucket[i], link)
+			homa_peer_put(peer);
+	kvfree(hn->peers);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * peer.h - what is known of another host: the way there, its cutoffs, acks we owe it, and which of
+ * its requests are finished.
+ */
+#ifndef P4HOMA_PEER_H
+#define P4HOMA_PEER_H
+
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <net/dst.h>
+#include <p4wire.h>
+
+#include "packet.h"
+
+struct homa_net;
+struct homa_seen;
+struct sock;
+
+struct homa_peer {
+	struct hlist_node link;		/* table, RCU */
+	struct homa_net *net;		/* never changes, like addr */
+	__be32 addr;
+	refcount_t refs;		/* the table has one; unused peers stay for a while */
+	unsigned long used;		/* jiffies of the last lookup, racy */
+	struct rcu_head rcu;
+
+	spinlock_t lock;		/* BH, a leaf; guards what follows */
+	struct dst_entry __rcu *dst;	/* way there for sockets without options of their own */
+	__be32 saddr;			/* our address on that way; read without the lock */
+	u32 nr_acks;
+	struct homa_pkt_ack acks[P4W_ACKS_MAX];	/* owed */
+	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
+	u16 cutoff_version;
+	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
+};
+
+int homa_peers_net_init(struct homa_net *hn);
+void homa_peers_net_exit(struct homa_net *hn);
+
+/* The peer with that address, made if need be; NULL: no memory or too many in use. Any context. */
+struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr);
+void homa_peer_put(struct homa_peer *peer);
+
+/*
+ * A route to the peer with a reference, or an ERR_PTR. `sk` may be NULL. *saddr: the local address
+ * wanted, or 0; then it is filled in.
+ */
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr);
+
+/* An RPC of ours is over: its server may forget it. True: *full holds acks to be sent now. */
+bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
+		       struct homa_pkt_ack full[P4W_ACKS_MAX]);
+/* Takes up to `max` of the owed acks. */
+u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max);
+
+void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
+
+bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
+void homa_peer_add_finished(struct homa_peer *peer, u64 id);
+
+/* The highest priority at which a message of that length may be sent unasked. */
+u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length);
+
+#endif /* P4HOMA_PEER_H */

@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recv.c - incoming packets, one handler a type.
+ *
+ * homa_rcv() has each packet checked (packet.c), finds socket and RPC, and calls the handler, which
+ * takes rpc->lock itself. What a handler wants to send it puts on rx->queue and rx->plan; both are
+ * carried out at the end, with no lock held. Softirq, in an RCU read-side section, which keeps the
+ * socket's memory; an RPC in hand is a reference.
+ */
+#include <linux/icmp.h>
+#include <linux/rculist.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/route.h>
+
+#include "net.h"
+#include "packet.h"
+#include "peer.h"
+#include "pool.h"
+#include "recv.h"
+#include "rpc.h"
+#include "tenant.h"
+#include "timer.h"
+#include "txn.h"
+
+struct rx {
+	struct homa_net *hn;
+	struct homa_sock *hsk;		/* has the packet's destination port */
+	struct homa_rpc *rpc;		/* reference, or NULL */
+	struct sk_buff *skb;		/* NULL once it was queued */
+	struct homa_pkt pkt;
+	struct sk_buff_head queue;
+	struct homa_grant_plan plan;
+	bool stalled;			/* an RPC has begun to wait for pool space */
+};
+
+static bool is_to_server(const struct homa_pkt *pkt)
+{
+	return pkt->id & 1;
+}
+
+/* An answer to the packet for which there is no RPC. */
+static void answer(struct rx *rx, u8 type)
+{
+	struct homa_path path = {
+		.net = rx->hn,
+		.peer = homa_peer_get(rx->hn, rx->pkt.saddr),
+		.saddr = rx->pkt.daddr,
+		.sport = rx->pkt.dport,
+		.dport = rx->pkt.sport,
+		.id = rx->pkt.id,
+	};
+	struct homa_pkt_ack acks[P4W_ACKS_MAX];
+
+	if (!path.peer)
+		return;
+	if (type == P4W_ACK)
+		homa_queue_ack(&rx->queue, &path, acks,
+			       homa_peer_take_acks(path.peer, acks, P4W_ACKS_MAX));
+	else
+		homa_queue_simple(&rx->queue, &path, type);
+	homa_peer_put(path.peer);
+}
+
+static void refuse(struct rx *rx)
+{
+	icmp_send(rx->skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+}
+
+/* ------------------------------------------------------------------ DATA */
+
+/* Waits for pool space, shortest message first. */
+static void stall(struct homa_rpc *rpc)
+{
+	struct list_head *at = &rpc->hsk->stalled;
+
+	lockdep_assert_held(&rpc->lock);
+	homa_rpc_get(rpc);
+	spin_lock_bh(&rpc->hsk->lock);
+	while (at->prev != &rpc->hsk->stalled &&
+	       list_entry(at->prev, struct homa_rpc, in_stalled)->in.length > rpc->in.length)
+		at = at->prev;
+	list_add_tail(&rpc->in_stalled, at);
+	spin_unlock_bh(&rpc->hsk->lock);
+}
+
+static bool reserve(struct homa_rpc *rpc)
+{
+	struct homa_pool *pool = smp_load_acquire(&rpc->hsk->pool);	/* set_rcvbuf() */
+
+	return pool && !homa_pool_alloc(pool, rpc->in.length, rpc->in.bpage_offsets,
+					&rpc->in.nr_bpages);
+}
+
+static void begin_message(struct rx *rx, struct homa_rpc *rpc)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+
+	rpc->in.length = pkt->data.msg_len;
+	rpc->in.incoming = pkt->data.incoming;
+	rpc->peer_tenant = pkt->data.tenant;
+	if (reserve(rpc)) {
+		homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
+		return;
+	}
+	rpc->in.stalled = true;
+	stall(rpc);
+	rx->stalled = true;
+	homa_count(rx->hn, pool_waits);
+}
+
+void homa_unstall(struct homa_sock *hsk)
+{
+	struct sk_buff_head queue;
+	struct homa_path path;
+	struct homa_rpc *rpc;
+	bool more = true;
+
+	__skb_queue_head_init(&queue);
+	while (more) {
+		spin_lock_bh(&hsk->lock);
+		rpc = list_first_entry_or_null(&hsk->stalled, struct homa_rpc, in_stalled);
+		if (rpc)
+			list_del_init(&rpc->in_stalled);	/* its reference is ours now */
+		spin_unlock_bh(&hsk->lock);
+		if (!rpc)
+			return;
+		spin_lock_bh(&rpc->lock);
+		if (rpc->state != HOMA_DEAD && reserve(rpc)) {
+			rpc->in.stalled = false;
+			homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
+			path = homa_rpc_path(rpc);
+			homa_queue_resend(&queue, &path, 0, P4W_RESEND_ALL);
+			homa_timer_start(rpc);
+		} else if (rpc->state != HOMA_DEAD) {
+			stall(rpc);
+			more = false;
+		}
+		spin_unlock_bh(&rpc->lock);
+		homa_flush(hsk->net, &queue);
+		homa_rpc_put(rpc);
+	}
+}
+
+static bool takes_data(struct homa_rpc *rpc)
+{
+	if (rpc->is_complete)
+		return false;
+	if (homa_rpc_is_client(rpc) && rpc->state == HOMA_OUTGOING)
+		homa_rpc_move(rpc, HOMA_INCOMING);
+	return rpc->state == HOMA_INCOMING;
+}
+
+/* Queues the packet, cut down to its new bytes. */
+static void take_data(struct rx *rx, struct homa_rpc *rpc)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+	struct homa_skb_range *range = (struct homa_skb_range *)rx->skb->cb;
+	u32 from, to;
+	int new;
+
+	new = homa_gaps_add(&rpc->in.gaps, pkt->data.offset, pkt->data.offset + pkt->data.len,
+			    &from, &to);
+	if (new < 0) {
+		homa_count(rx->hn, drop_no_memory);
+		return;
+	}
+	if (!new) {
+		homa_count(rx->hn, rx_data_again);
+		return;
+	}
+	range->start = from;
+	range->len = to - from;
+	range->skip = sizeof(struct p4w_data) + from - pkt->data.offset;
+	__skb_queue_tail(&rpc->in.packets, rx->skb);
+	rx->skb = NULL;
+	rpc->in.received += new;
+	homa_count(rx->hn, rx_data);
+	homa_grant_received(rpc, rpc->in.received, &rx->plan);
+	if (rpc->in.received == rpc->in.length)
+		homa_rpc_complete(rpc, 0);
+	else
+		homa_timer_progress(rpc);
+}
+
+static void data_for(struct rx *rx, struct homa_rpc *rpc)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+
+	spin_lock_bh(&rpc->lock);
+	if (!takes_data(rpc)) {
+		homa_timer_alive(rpc);
+		homa_count(rx->hn, rx_data_again);
+		goto unlock;
+	}
+	if (!rpc->in.length)
+		begin_message(rx, rpc);
+	if (rpc->in.length != pkt->data.msg_len || rpc->peer_tenant != pkt->data.tenant) {
+		homa_count(rx->hn, drop_mismatch);
+		goto unlock;
+	}
+	if (rpc->in.stalled) {
+		homa_timer_alive(rpc);
+		homa_count(rx->hn, drop_no_buffer);
+		goto unlock;
+	}
+	take_data(rx, rpc);
+unlock:
+	spin_unlock_bh(&rpc->lock);
+}
+
+static struct homa_rpc *make_server_rpc(struct rx *rx)
+{
+	struct homa_rpc_birth birth = {
+		.id = rx->pkt.id,
+		.saddr = rx->pkt.daddr,
+		.dport = rx->pkt.sport,
+		.gfp = GFP_ATOMIC,
+	};
+	struct homa_rpc *rpc;
+	int err;
+
+	birth.peer = homa_peer_get(rx->hn, rx->pkt.saddr);
+	if (!birth.peer)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_bh(&rx->hsk->lock);
+	birth.tenant_id = homa_tenant_id(rx->hsk->tenant);
+	spin_unlock_bh(&rx->hsk->lock);
+	rpc = homa_rpc_alloc(rx->hsk, &birth);
+	if (IS_ERR(rpc)) {
+		homa_peer_put(birth.peer);
+		return rpc;
+	}
+	spin_lock_bh(&rpc->lock);
+	err = homa_rpc_insert(rpc, HOMA_INCOMING);
+	/* Only now: nobody else can bring this id to life and to its end any more. */
+	if (!err && homa_peer_has_finished(rpc->peer, rpc->id)) {
+		homa_rpc_end(rpc);
+		err = -EALREADY;
+	}
+	spin_unlock_bh(&rpc->lock);
+	if (!err)
+		return rpc;
+	homa_rpc_put(rpc);
+	return ERR_PTR(err);
+}
+
+static void new_request(struct rx *rx)
+{
+	struct sock *sk = homa_to_sk(rx->hsk);
+
+	if (!rx->hsk->is_server) {
+		homa_count(rx->hn, drop_not_server);
+		refuse(rx);
+		return;
+	}
+	/* A socket on its way out may have no reference left. */
+	if (!refcount_inc_not_zero(&sk->sk_refcnt))
+		return;
+	rx->rpc = make_server_rpc(rx);
+	sock_put(sk);
+	if (!IS_ERR(rx->rpc)) {
+		homa_count(rx->hn, server_rpcs);
+		return;
+	}
+	if (PTR_ERR(rx->rpc) == -EEXIST)	/* another CPU was faster */
+		rx->rpc = homa_rpc_find(rx->hsk, rx->pkt.id, rx->pkt.saddr);
+	else if (PTR_ERR(rx->rpc) == -EALREADY)
+		homa_count(rx->hn, drop_repeated);
+	else
+		homa_count(rx->hn, drop_no_memory);
+	if (IS_ERR(rx->rpc))
+		rx->rpc = NULL;
+}
+
+/* The client says that it needs the server's side of an RPC no more. */
+static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
+{
+	struct homa_sock *hsk = rx->hsk;
+	struct homa_rpc *rpc;
+
+	if (!ack->id)
+		return;
+	if (!hsk || READ_ONCE(hsk->port) != ack->port)
+		hsk = homa_sock_find(rx->hn, ack->port);
+	rpc = hsk ? homa_rpc_find(hsk, ack->id, rx->pkt.saddr) : NULL;
+	if (!rpc)
+		return;
+	spin_lock_bh(&rpc->lock);
+	homa_peer_add_finished(rpc->peer, rpc->id);
+	homa_rpc_end(rpc);
+	spin_unlock_bh(&rpc->lock);
+	homa_rpc_put(rpc);
+	homa_count(rx->hn, server_acked);
+}
+
+static void data_pkt(struct rx *rx)
+{
+	if (!rx->rpc && is_to_server(&rx->pkt))
+		new_request(rx);
+	else if (!rx->rpc)
+		homa_count(rx->hn, drop_unknown_rpc);
+	if (rx->rpc)
+		data_for(rx, rx->rpc);
+	acked(rx, &rx->pkt.data.ack);
+}
+
+/* ------------------------------------------------------------------ control */
+
+static void grant_pkt(struct rx *rx)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+	struct homa_rpc *rpc = rx->rpc;
+	struct homa_msg_out *out = &rpc->out;
+	u32 offset;
+
+	homa_count(rx->hn, rx_grant);
+	spin_lock_bh(&rpc->lock);
+	offset = min(pkt->grant.offset, out->length);
+	if (rpc->state != HOMA_OUTGOING || rpc->is_complete) {
+		spin_unlock_bh(&rpc->lock);
+		return;
+	}
+	/* GRANTs overtake each other: an old one says nothing about the priority now. */
+	if (offset >= out->granted) {
+		out->granted = offset;
+		out->prio = pkt->priority;
+	}
+	homa_timer_progress(rpc);
+	spin_unlock_bh(&rpc->lock);
+	if (pkt->grant.resend)
+		homa_send_again(rpc, 0, U32_MAX, pkt->priority);
+	homa_send_granted(rpc);
+}
+
+static void resend_pkt(struct rx *rx)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+	struct homa_rpc *rpc = rx->rpc;
+	struct homa_msg_out *out = &rpc->out;
+	struct homa_path path;
+	bool send;
+	u32 end;
+
+	homa_count(rx->hn, rx_resend);
+	spin_lock_bh(&rpc->lock);
+	homa_timer_alive(rpc);
+	path = homa_rpc_path(rpc);
+	send = rpc->state == HOMA_OUTGOING && !rpc->is_complete;
+	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
+	if (send && end > out->granted)		/* so a GRANT was lost */
+		out->granted = end;
+	/* Alive, but there is nothing to send now. */
+	if ((!send && !homa_rpc_is_client(rpc) && rpc->state != HOMA_DEAD) ||
+	    (send && pkt->resend.offset >= out->sent && out->sent >= out->granted))
+		homa_queue_simple(&rx->queue, &path, P4W_BUSY);
+	spin_unlock_bh(&rpc->lock);
+	if (!send)
+		return;
+	homa_send_again(rpc, pkt->resend.offset, end, pkt->priority);
+	homa_send_granted(rpc);
+}
+
+static void unknown_pkt(struct rx *rx)
+{
+	struct homa_rpc *rpc = rx->rpc;
+	bool again = false;
+	u8 priority;
+
+	homa_count(rx->hn, rx_unknown);
+	spin_lock_bh(&rpc->lock);
+	priority = rpc->out.unsched_prio;
+	if (homa_rpc_is_client(rpc)) {
+		again = rpc->state == HOMA_OUTGOING && !rpc->is_complete;
+	} else if (rpc->state != HOMA_DEAD) {
+		homa_peer_add_finished(rpc->peer, rpc->id);
+		homa_rpc_end(rpc);
+		homa_count(rx->hn, server_discards);
+	}
+	spin_unlock_bh(&rpc->lock);
+	if (again)
+		homa_send_again(rpc, 0, U32_MAX, priority);
+}
+
+static void busy_pkt(struct rx *rx)
+{
+	homa_count(rx->hn, rx_busy);
+	spin_lock_bh(&rx->rpc->lock);
+	homa_timer_alive(rx->rpc);
+	spin_unlock_bh(&rx->rpc->lock);
+}
+
+/* Also for RPCs that are gone, and for ports that are. */
+static void need_ack_pkt(struct rx *rx)
+{
+	struct homa_rpc *rpc = rx->rpc;
+	struct homa_path path;
+	bool done = true;
+
+	homa_count(rx->hn, rx_need_ack);
+	if (is_to_server(&rx->pkt))
+		return;
+	if (rpc) {
+		spin_lock_bh(&rpc->lock);
+		homa_timer_alive(rpc);
+		done = rpc->is_complete || rpc->state == HOMA_DEAD;
+		path = homa_rpc_path(rpc);
+		if (!done && !homa_ask_missing(rpc, &rx->queue))
+			homa_queue_simple(&rx->queue, &path, P4W_BUSY);
+		spin_unlock_bh(&rpc->lock);
+	}
+	if (done)
+		answer(rx, P4W_ACK);
+}
+
+static void ack_pkt(struct rx *rx)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+	const struct homa_pkt_ack first = { .id = pkt->id, .port = pkt->dport };
+	u32 i;
+
+	homa_count(rx->hn, rx_ack);
+	if (!is_to_server(pkt))
+		return;
+	acked(rx, &first);
+	for (i = 0; i < pkt->ack.nr; i++)
+		acked(rx, &pkt->ack.ack[i]);
+}
+
+static void cutoffs_pkt(struct rx *rx)
+{
+	homa_count(rx->hn, rx_cutoffs);
+	homa_peer_set_cutoffs(rx->rpc->peer, &rx->pkt);
+}
+
+static void freeze_pkt(struct rx *rx)
+{
+	homa_count(rx->hn, drop_freeze);
+}
+
+/* ------------------------------------------------------------------ dispatch */
+
+static const struct {
+	void (*handle)(struct rx *rx);
+	bool needs_rpc;
+} handlers[] = {
+	[P4W_DATA]	  = { data_pkt, false },
+	[P4W_GRANT]	  = { grant_pkt, true },
+	[P4W_RESEND]	  = { resend_pkt, true },
+	[P4W_RPC_UNKNOWN] = { unknown_pkt, true },
+	[P4W_BUSY]	  = { busy_pkt, true },
+	[P4W_CUTOFFS]	  = { cutoffs_pkt, true },
+	[P4W_FREEZE]	  = { freeze_pkt, false },
+	[P4W_NEED_ACK]	  = { need_ack_pkt, false },
+	[P4W_ACK]	  = { ack_pkt, false },
+};
+
+static void no_rpc(struct rx *rx)
+{
+	struct homa_peer *peer;
+	bool finished = false;
+
+	homa_count(rx->hn, drop_unknown_rpc);
+	if (rx->pkt.type != P4W_RESEND)
+		return;
+	/* "Unknown" would make the client send a request again that has been served. */
+	peer = is_to_server(&rx->pkt) ? homa_peer_get(rx->hn, rx->pkt.saddr) : NULL;
+	if (peer) {
+		finished = homa_peer_has_finished(peer, rx->pkt.id);
+		homa_peer_put(peer);
+	}
+	if (!finished)
+		answer(rx, P4W_RPC_UNKNOWN);
+}
+
+static void no_socket(struct rx *rx)
+{
+	switch (rx->pkt.type) {
+	case P4W_NEED_ACK:
+		need_ack_pkt(rx);
+		break;
+	case P4W_ACK:		/* may list RPCs of other ports */
+		ack_pkt(rx);
+		break;
+	case P4W_DATA:
+	case P4W_GRANT:
+	case P4W_RESEND:
+		homa_count(rx->hn, drop_no_socket);
+		refuse(rx);
+		break;
+	default:
+		homa_count(rx->hn, drop_no_socket);
+	}
+}
+
+static void dispatch(struct rx *rx)
+{
+	const struct homa_pkt *pkt = &rx->pkt;
+
+	rx->hsk = homa_sock_find(rx->hn, pkt->dport);
+	if (!rx->hsk || READ_ONCE(rx->hsk->is_shutdown)) {
+		rx->hsk = NULL;
+		no_socket(rx);
+		return;
+	}
+	rx->rpc = homa_rpc_find(rx->hsk, pkt->id, pkt->saddr);
+	if (rx->rpc && rx->rpc->dport != pkt->sport)
+		homa_count(rx->hn, drop_unknown_rpc);
+	else if (handlers[pkt->type].needs_rpc && !rx->rpc)
+		no_rpc(rx);
+	else
+		handlers[pkt->type].handle(rx);
+}
+
+/* With no lock held: what the handler wanted to be sent. */
+static void finish(struct rx *rx)
+{
+	homa_flush(rx->hn, &rx->queue);
+	homa_grant_send(&rx->plan);
+	/* Space may have come back while the RPC was put on the list. */
+	if (rx->stalled)
+		homa_unstall(rx->hsk);
+	if (rx->rpc)
+		homa_rpc_put(rx->rpc);
+	kfree_skb(rx->skb);
+}
+
+int homa_rcv(struct sk_buff *skb)
+{
+	struct rx rx = { .hn = homa_net(dev_net(skb->dev)), .skb = skb };
+	enum homa_counter why;
+
+	__skb_queue_head_init(&rx.queue);
+	if (!pskb_may_pull(skb, min(skb->len, HOMA_PKT_PULL))) {
+		homa_count(rx.hn, drop_no_memory);
+		goto drop;
+	}
+	rx.pkt.saddr = ip_hdr(skb)->saddr;
+	rx.pkt.daddr = ip_hdr(skb)->daddr;
+	if (!homa_check_packet(skb->data, skb->len, &rx.pkt, &why)) {
+		homa_count_nr(rx.hn, why, 1);
+		goto drop;
+	}
+	/* Nobody is asked for an answer that all hosts of a network would give. */
+	if (skb->pkt_type != PACKET_HOST)
+		goto drop;
+	switch (rx.pkt.type) {
+	case P4W_TXN:
+		homa_count(rx.hn, drop_txn_request);
+		break;
+	case P4W_TXN_REPLY:
+		homa_txn_reply_pkt(rx.hn, skb);
+		break;
+	default:
+		dispatch(&rx);
+	}
+drop:
+	finish(&rx);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ ICMP */
+
+static int icmp_errno(int type, int code)
+{
+	if (type != ICMP_DEST_UNREACH)
+		return 0;
+	switch (code) {
+	case ICMP_PORT_UNREACH:
+		return -ENOTCONN;
+	case ICMP_PROT_UNREACH:
+		return -EPROTONOSUPPORT;
+	default:
+		return -EHOSTUNREACH;
+	}
+}
+
+/* The quoted packet must be one of ours, for an RPC that is alive. */
+static void icmp_for(struct homa_net *hn, const struct iphdr *iph, const struct p4w_common *c,
+		     int error)
+{
+	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
+	struct homa_rpc *rpc = NULL;
+
+	if (hsk)
+		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), iph->daddr);
+	if (!rpc)
+		return;
+	spin_lock_bh(&rpc->lock);
+	if (rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD) {
+		homa_count(hn, rx_icmp);
+		if (homa_rpc_is_client(rpc))
+			homa_rpc_complete(rpc, error);
+		else
+			homa_rpc_end(rpc);
+	}
+	spin_unlock_bh(&rpc->lock);
+	homa_rpc_put(rpc);
+}
+
+int homa_icmp(struct sk_buff *skb, u32 info)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	struct net *net = dev_net(skb->dev);
+	int type = icmp_hdr(skb)->type;
+	int code = icmp_hdr(skb)->code;
+	int error = icmp_errno(type, code);
+
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED) {
+		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
+		return 0;
+	}
+	if (!error || !pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common)))
+		return 0;
+	iph = (const struct iphdr *)skb->data;
+	icmp_for(homa_net(net), iph, (const void *)iph + iph->ihl * 4, error);
+	return 0;
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rpc.c - RPCs from birth to death, and how they are found.
+ *
+ * All RPCs of a network namespace are in one hash table by id, which tells client from server by
+ * its lowest bit; lookup is under RCU. An RPC is also in the list of its socket. Both places
+ * together hold one reference. Death has two steps: homa_rpc_end() unlinks it from everywhere and
+ * marks it DEAD, so that whoever still has it in hand leaves it alone; homa_rpc_put() frees it
+ * after the last of those. The last put must not happen under a spinlock.
+ */
+#include <linux/err.h>
+#include <linux/hash.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "peer.h"
+#include "pool.h"
+#include "recv.h"
+#include "rpc.h"
+#include "tenant.h"
+#include "timer.h"
+
+#define RPC_BITS	10
+
+struct bucket {
+	spinlock_t lock;	/* BH, a leaf */
+	struct hlist_head head;
+};
+
+struct homa_rpcs {
+	struct bucket bucket[1 << RPC_BITS];
+};
+
+static struct bucket *bucket_of(struct homa_net *hn, u64 id)
+{
+	return &hn->rpcs->bucket[hash_64(id, RPC_BITS)];
+}
+
+/* From each state: the states that a client's, and a server's RPC may move to. */
+static const struct {
+	u8 client, server;
+} legal[HOMA_NR_STATES] = {
+	[HOMA_NEW]	  = { BIT(HOMA_OUTGOING), BIT(HOMA_INCOMING) },
+	[HOMA_OUTGOING]	  = { BIT(HOMA_INCOMING) | BIT(HOMA_DEAD), BIT(HOMA_DEAD) },
+	[HOMA_INCOMING]	  = { BIT(HOMA_DEAD), BIT(HOMA_IN_SERVICE) | BIT(HOMA_DEAD) },
+	[HOMA_IN_SERVICE] = { 0, BIT(HOMA_OUTGOING) | BIT(HOMA_DEAD) },
+	[HOMA_DEAD]	  = { 0, 0 },
+};
+
+bool homa_state_may(enum homa_state from, enum homa_state to, bool is_client)
+{
+	return (is_client ? legal[from].client : legal[from].server) & BIT(to);
+}
+
+void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to)
+{
+	lockdep_assert_held(&rpc->lock);
+	WARN_ON_ONCE(!homa_state_may(rpc->state, to, homa_rpc_is_client(rpc)));
+	rpc->state = to;
+}
+
+/* The ready queue gives the RPC back. */
+static void done_release(struct homa_done *done)
+{
+	homa_rpc_put(done->rpc);
+}
+
+struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_birth *birth)
+{
+	struct homa_rpc *rpc = kzalloc(sizeof(*rpc), birth->gfp);
+
+	if (!rpc)
+		return ERR_PTR(-ENOMEM);
+	rpc->id = birth->id;
+	rpc->cookie = birth->cookie;
+	rpc->hsk = hsk;
+	sock_hold(homa_to_sk(hsk));
+	rpc->net = hsk->net;
+	rpc->peer = birth->peer;
+	rpc->saddr = birth->saddr;
+	rpc->dport = birth->dport;
+	rpc->is_private = birth->is_private;
+	rpc->tenant = birth->tenant;
+	rpc->tenant_id = birth->tenant_id;
+	refcount_set(&rpc->refs, 1);
+	INIT_HLIST_NODE(&rpc->by_id);
+	INIT_LIST_HEAD(&rpc->in_sock);
+	INIT_LIST_HEAD(&rpc->in_stalled);
+	INIT_LIST_HEAD(&rpc->done.link);
+	INIT_LIST_HEAD(&rpc->grant.link);
+	rpc->done.rpc = rpc;
+	rpc->done.release = done_release;
+	spin_lock_init(&rpc->lock);
+	homa_gaps_init(&rpc->in.gaps);
+	__skb_queue_head_init(&rpc->in.packets);
+	homa_timer_init(rpc);
+	return rpc;
+}
+
+static void rpc_free(struct homa_rpc *rpc)
+{
+	struct homa_sock *hsk = rpc->hsk;
+
+	__skb_queue_purge(&rpc->in.packets);
+	homa_gaps_free(&rpc->in.gaps);
+	if (rpc->in.nr_bpages) {
+		homa_pool_free(hsk->pool, rpc->in.bpage_offsets, rpc->in.nr_bpages);
+		homa_unstall(hsk);
+	}
+	if (rpc->out.length)
+		homa_sock_uncharge(hsk, rpc->out.length);
+	homa_msg_out_free(&rpc->out);
+	if (rpc->tenant) {
+		homa_tenant_uncharge(rpc->tenant);
+		homa_tenant_put(rpc->tenant);
+	}
+	homa_peer_put(rpc->peer);
+	kfree_rcu(rpc, rcu);
+	sock_put(homa_to_sk(hsk));	/* last: the module may be free to go now */
+}
+
+void homa_rpc_put(struct homa_rpc *rpc)
+{
+	if (refcount_dec_and_test(&rpc->refs))
+		rpc_free(rpc);
+}
+
+static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64 id, __be32 peer)
+{
+	return rpc->id == id && rpc->hsk == hsk && (!peer || rpc->peer->addr == peer);
+}
+
+struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer)
+{
+	struct homa_rpc *rpc;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(rpc, &bucket_of(hsk->net, id)->head, by_id)
+		if (is_that(rpc, hsk, id, peer) && refcount_inc_not_zero(&rpc->refs))
+			goto unlock;
+	rpc = NULL;
+unlock:
+	rcu_read_unlock();
+	return rpc;
+}
+
+static int add_to_sock(struct homa_rpc *rpc)
+{
+	struct homa_sock *hsk = rpc->hsk;
+	int err = -ESHUTDOWN;
+
+	spin_lock_bh(&hsk->lock);
+	if (!hsk->is_shutdown) {
+		list_add_tail_rcu(&rpc->in_sock, &hsk->rpcs);
+		hsk->nr_rpcs++;
+		err = 0;
+	}
+	spin_unlock_bh(&hsk->lock);
+	return err;
+}
+
+static void remove_from_sock(struct homa_rpc *rpc)
+{
+	struct homa_sock *hsk = rpc->hsk;
+	int refs = 0;
+
+	spin_lock_bh(&hsk->lock);
+	list_del_rcu(&rpc->in_sock);
+	hsk->nr_rpcs--;
+	if (!list_empty(&rpc->in_stalled)) {
+		list_del_init(&rpc->in_stalled);
+		refs++;
+	}
+	if (!list_empty(&rpc->done.link)) {
+		list_del_init(&rpc->done.link);
+		refs++;
+	}
+	spin_unlock_bh(&hsk->lock);
+	while (refs--)
+		homa_rpc_put(rpc);
+}
+
+static int add_to_table(struct homa_rpc *rpc)
+{
+	struct bucket *bucket = bucket_of(rpc->net, rpc->id);
+	struct homa_rpc *other;
+	int err = 0;
+
+	spin_lock_bh(&bucket->lock);
+	hlist_for_each_entry(other, &bucket->head, by_id)
+		if (is_that(other, rpc->hsk, rpc->id, rpc->peer->addr))
+			err = -EEXIST;
+	if (!err)
+		hlist_add_head_rcu(&rpc->by_id, &bucket->head);
+	spin_unlock_bh(&bucket->lock);
+	return err;
+}
+
+int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
+{
+	int err;
+
+	lockdep_assert_held(&rpc->lock);
+	err = add_to_sock(rpc);
+	if (err)
+		return err;
+	err = add_to_table(rpc);
+	if (err) {
+		remove_from_sock(rpc);
+		return err;
+	}
+	homa_rpc_get(rpc);
+	homa_rpc_move(rpc, first);
+	return 0;
+}
+
+void homa_rpc_end(struct homa_rpc *rpc)
+{
+	struct bucket *bucket = bucket_of(rpc->net, rpc->id);
+
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->state == HOMA_DEAD)
+		return;
+	/* Before it leaves the table: a late packet finds either the RPC or this. */
+	if (!homa_rpc_is_client(rpc) && rpc->is_handed)
+		homa_peer_add_finished(rpc->peer, rpc->id);
+	homa_rpc_move(rpc, HOMA_DEAD);
+	homa_timer_stop(rpc);
+	homa_grant_end(rpc);
+	spin_lock_bh(&bucket->lock);
+	hlist_del_rcu(&rpc->by_id);
+	spin_unlock_bh(&bucket->lock);
+	remove_from_sock(rpc);
+	if (rpc->is_private)
+		wake_up_interruptible_all(&rpc->hsk->private_wait);
+	homa_rpc_put(rpc);
+}
+
+void homa_rpc_complete(struct homa_rpc *rpc, int error)
+{
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->is_complete || rpc->state == HOMA_DEAD)
+		return;
+	rpc->is_complete = true;
+	rpc->error = error;
+	homa_timer_stop(rpc);
+	homa_grant_end(rpc);
+	if (rpc->is_private) {
+		wake_up_interruptible_all(&rpc->hsk->private_wait);
+		return;
+	}
+	homa_rpc_get(rpc);
+	homa_sock_complete(rpc->hsk, &rpc->done);
+}
+
+static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)
+{
+	struct homa_path path = homa_rpc_path(rpc);
+	struct sk_buff_head queue;
+
+	/* The header names one of them. */
+	__skb_queue_head_init(&queue);
+	path.id = acks[0].id ^ 1;
+	path.dport = acks[0].port;
+	homa_queue_ack(&queue, &path, acks + 1, P4W_ACKS_MAX - 1);
+	homa_flush(rpc->net, &queue);
+}
+
+void homa_rpc_finish_client(struct homa_rpc *rpc)
+{
+	struct homa_pkt_ack acks[P4W_ACKS_MAX];
+
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_end(rpc);
+	spin_unlock_bh(&rpc->lock);
+	if (homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks))
+		send_acks(rpc, acks);
+}
+
+void homa_rpc_end_all(struct homa_sock *hsk)
+{
+	struct homa_rpc *rpc;
+
+	for (;;) {
+		spin_lock_bh(&hsk->lock);
+		rpc = list_first_entry_or_null(&hsk->rpcs, struct homa_rpc, in_sock);
+		if (rpc)
+			homa_rpc_get(rpc);
+		spin_unlock_bh(&hsk->lock);
+		if (!rpc)
+			return;
+		spin_lock_bh(&rpc->lock);
+		homa_rpc_end(rpc);
+		spin_unlock_bh(&rpc->lock);
+		homa_rpc_put(rpc);
+	}
+}
+
+int homa_rpcs_net_init(struct homa_net *hn)
+{
+	int i;
+
+	hn->rpcs = kvzalloc(sizeof(*hn->rpcs), GFP_KERNEL);
+	if (!hn->rpcs)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(hn->rpcs->bucket); i++)
+		spin_lock_init(&hn->rpcs->bucket[i].lock);
+	return 0;
+}
+
+void homa_rpcs_net_exit(struct homa_net *hn)
+{
+	kvfree(hn->rpcs);
+}

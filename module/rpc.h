@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * rpc.h - one request and its response, as this host sees them: states, lookup, birth and death.
+ */
+#ifndef P4HOMA_RPC_H
+#define P4HOMA_RPC_H
+
+#include <linux/bits.h>
+#include <linux/homa.h>
+#include <linux/refcount.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+
+#include "gaps.h"
+#include "grant.h"
+#include "send.h"
+#include "sock.h"
+
+struct homa_peer;
+struct homa_tenant;
+
+enum homa_state {
+	HOMA_NEW,		/* not in the tables yet */
+	HOMA_OUTGOING,		/* client: request being sent or served; server: response being sent */
+	HOMA_INCOMING,		/* client: response, server: request, coming or waiting for a reader */
+	HOMA_IN_SERVICE,	/* server: request handed to a program */
+	HOMA_DEAD,		/* unlinked; memory goes with the last reference */
+	HOMA_NR_STATES,
+};
+
+/* The message that comes. rpc->lock. */
+struct homa_msg_in {
+	u32 length;		/* 0: no packet has come */
+	u32 incoming;		/* first packet: bytes that come without grants */
+	u32 received;		/* different bytes that have come */
+	bool stalled;		/* waits for room in the pool; its packets are dropped */
+	struct homa_gaps gaps;
+	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */
+	u32 nr_bpages;		/* of the pool; 0 once they are the program's */
+	u32 bpage_offsets[HOMA_MAX_BPAGES];
+};
+
+/* skb->cb of a queued packet: bytes of the message that are taken from it. */
+struct homa_skb_range {
+	u32 start;		/* in the message */
+	u32 len;
+	u32 skip;		/* bytes of the skb before them */
+};
+
+struct homa_rpc {
+	/* These never change after birth. */
+	u64 id;			/* even: we are the client */
+	u64 cookie;
+	struct homa_sock *hsk;	/* reference */
+	struct homa_net *net;
+	struct homa_peer *peer;	/* reference */
+	__be32 saddr;		/* our address */
+	u16 dport;
+	bool is_private;
+	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
+	u32 tenant_id;		/* stamped into DATA that we send */
+
+	refcount_t refs;	/* tables, timer, ready queue, pool wait list, users */
+	struct rcu_head rcu;
+	struct hlist_node by_id;	/* bucket lock, RCU */
+	struct list_head in_sock;	/* hsk->lock, RCU */
+	struct list_head in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */
+	struct homa_done done;		/* done.link under hsk->lock */
+
+	spinlock_t lock;	/* BH; guards what follows */
+	enum homa_state state;	/* homa_rpc_move() alone writes it */
+	bool is_complete;	/* message here, or error set: nothing more is taken from the net */
+	bool is_taken;		/* a reader has it in hand */
+	bool is_handed;		/* server: a program has got the request */
+	int error;		/* negative errno for the program */
+	u32 peer_tenant;	/* stamped in the DATA that came */
+	struct homa_msg_out out;
+	struct homa_msg_in in;
+
+	struct timer_list timer;	/* armed: holds a reference; see timer.c */
+	unsigned long heard;	/* jiffies of the last sign of life of the peer */
+	unsigned long asked;	/* jiffies of our last RESEND or NEED_ACK */
+	u32 nr_asked;		/* of them since the last progress */
+
+	struct homa_grant grant;	/* grants->lock, see grant.c */
+};
+
+static inline bool homa_rpc_is_client(const struct homa_rpc *rpc)
+{
+	return !(rpc->id & 1);
+}
+
+static inline void homa_rpc_get(struct homa_rpc *rpc)
+{
+	refcount_inc(&rpc->refs);
+}
+
+void homa_rpc_put(struct homa_rpc *rpc);
+
+int homa_rpcs_net_init(struct homa_net *hn);
+void homa_rpcs_net_exit(struct homa_net *hn);
+
+/* With a reference, or NULL. `hsk` must be the owner; peer 0: any. Takes no lock. */
+struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer);
+
+/* What is needed to begin one. The RPC takes over the references of peer and tenant if and only if
+ * it is made.
+ */
+struct homa_rpc_birth {
+	u64 id;
+	u64 cookie;
+	struct homa_peer *peer;
+	__be32 saddr;
+	u16 dport;
+	bool is_private;
+	struct homa_tenant *tenant;
+	u32 tenant_id;
+	gfp_t gfp;
+};
+
+/* A new RPC in state NEW, unknown to all others, or an ERR_PTR. */
+struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_birth *birth);
+/* Makes it known and moves it to `first`. rpc->lock is held. ESHUTDOWN, EEXIST: only
+ * homa_rpc_put() is left to do.
+ */
+int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first);
+
+bool homa_state_may(enum homa_state from, enum homa_state to, bool is_client);
+void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to);
+
+/* These want rpc->lock. */
+void homa_rpc_end(struct homa_rpc *rpc);		/* to DEAD; may be called again */
+void homa_rpc_complete(struct homa_rpc *rpc, int error);	/* a reader may have it now */
+
+/* Ends a client RPC that a program has got the result of, or has given up: its server may forget
+ * it. No lock is held.
+ */
+void homa_rpc_finish_client(struct homa_rpc *rpc);
+
+/* All RPCs of a socket that is shut down. */
+void homa_rpc_end_all(struct homa_sock *hsk);
+
+#endif /* P4HOMA_RPC_H */

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * send.c - outgoing messages and packets.
+ *
+ * A message is copied from the program into pages once. A packet is a small header of its own and
+ * references to those pages, made anew for each transmission: so a packet that still sits in a
+ * device queue is never touched again, and the MTU may change between transmissions. Packet
+ * boundaries of a message stay where they are all the same as long as the MTU allows: some
+ * receivers take only whole packets again.
+ *
+ * Packets are made under rpc->lock, put on a queue, and given to IP by homa_flush() with no lock
+ * held, because what IP does then may come back to us.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/unaligned.h>
+#include <net/ip.h>
+#include <net/route.h>
+
+#include "net.h"
+#include "packet.h"
+#include "peer.h"
+#include "rpc.h"
+#include "send.h"
+
+#define BATCH		32	/* packets made before the lock is let go */
+#define LINEAR_MAX	192	/* payload up to here is copied rather than referenced */
+#define CONTROL_PRIO	(P4W_PRIORITIES - 1)
+
+u32 homa_seg_start(u32 offset, u32 unsched, u32 seg)
+{
+	u32 base = offset < unsched ? 0 : unsched;
+
+	return base + (offset - base) / seg * seg;
+}
+
+u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 length)
+{
+	u32 limit = offset < unsched ? unsched : length;
+
+	return min3(homa_seg_start(offset, unsched, seg) + seg, limit, length);
+}
+
+void homa_msg_out_free(struct homa_msg_out *out)
+{
+	u32 i;
+
+	for (i = 0; i < out->nr_pages; i++)
+		put_page(out->pages[i]);
+	if (out->pages != out->small)
+		kvfree(out->pages);
+	out->nr_pages = 0;
+	out->pages = NULL;
+}
+
+void homa_msg_out_move(struct homa_msg_out *to, const struct homa_msg_out *from)
+{
+	*to = *from;
+	if (from->pages == from->small)
+		to->pages = to->small;
+}
+
+static int alloc_pages_for(struct homa_msg_out *out, u32 length)
+{
+	u32 nr = DIV_ROUND_UP(length, PAGE_SIZE);
+
+	out->pages = out->small;
+	if (nr > ARRAY_SIZE(out->small))
+		out->pages = kvcalloc(nr, sizeof(*out->pages), GFP_KERNEL);
+	if (!out->pages)
+		return -ENOMEM;
+	out->nr_pages = alloc_pages_bulk_array(GFP_KERNEL, nr, out->pages);
+	for (; out->nr_pages < nr; out->nr_pages++) {
+		out->pages[out->nr_pages] = alloc_page(GFP_KERNEL);
+		if (!out->pages[out->nr_pages])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length)
+{
+	u32 i, left = length;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = alloc_pages_for(out, length);
+	for (i = 0; !err && i < out->nr_pages; i++) {
+		u32 n = min_t(u32, left, PAGE_SIZE);
+
+		if (copy_page_from_iter(out->pages[i], 0, n, from) != n)
+			err = -EFAULT;
+		left -= n;
+	}
+	if (err) {
+		homa_msg_out_free(out);
+		return err;
+	}
+	out->length = length;
+	return 0;
+}
+
+static u32 seg_bytes(u32 mtu)
+{
+	const u32 headers = sizeof(struct iphdr) + sizeof(struct p4w_data);
+
+	mtu = min_t(u32, mtu, IP_MAX_MTU);
+	return mtu > headers ? mtu - headers : 0;
+}
+
+int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
+		      u32 unsched_bytes)
+{
+	out->seg = seg_bytes(mtu);
+	if (!out->seg)
+		return -EINVAL;
+	out->unsched = min(out->length, unsched_bytes);
+	out->granted = out->unsched;
+	out->unsched_prio = homa_unsched_priority(peer->cutoff, out->length);
+	return 0;
+}
+
+/* An empty packet with room for everything, routed, with its IP header written. */
+static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 priority)
+{
+	__be32 saddr = path->saddr;
+	struct dst_entry *dst = homa_peer_route(path->peer, path->sk, &saddr);
+	struct sk_buff *skb;
+	struct iphdr *iph;
+	u32 headroom;
+
+	if (IS_ERR(dst)) {
+		homa_count(path->net, tx_error);
+		return ERR_CAST(dst);
+	}
+	headroom = LL_RESERVED_SPACE(dst->dev) + sizeof(*iph);
+	skb = alloc_skb(headroom + linear, GFP_ATOMIC);
+	if (!skb) {
+		dst_release(dst);
+		homa_count(path->net, tx_error);
+		return ERR_PTR(-ENOMEM);
+	}
+	skb_reserve(skb, headroom);
+	skb_reset_transport_header(skb);
+	skb_dst_set(skb, dst);
+	iph = skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	memset(iph, 0, sizeof(*iph));
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = priority << 5;
+	iph->ttl = ip4_dst_hoplimit(dst);
+	iph->protocol = P4W_IPPROTO;
+	iph->saddr = saddr;
+	iph->daddr = path->peer->addr;
+	if (!ip_mtu_locked(dst))
+		iph->frag_off = htons(IP_DF);
+	ip_select_ident_segs(path->net->net, skb, NULL, 1);
+	return skb;
+}
+
+void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(queue)))
+		if (net_xmit_eval(ip_local_out(hn->net, NULL, skb)))
+			homa_count(hn, tx_error);
+}
+
+static void add_payload(struct sk_buff *skb, const struct homa_msg_out *out, u32 start, u32 end)
+{
+	bool copy = end - start <= LINEAR_MAX;
+	int nr = 0;
+
+	while (start < end) {
+		struct page *page = out->pages[start >> PAGE_SHIFT];
+		u32 offset = offset_in_page(start);
+		u32 n = min_t(u32, end - start, PAGE_SIZE - offset);
+
+		if (copy) {
+			skb_put_data(skb, page_address(page) + offset, n);
+		} else {
+			get_page(page);
+			skb_fill_page_desc(skb, nr++, page, offset, n);
+			skb->len += n;
+			skb->data_len += n;
+			skb->truesize += n;
+		}
+		start += n;
+	}
+}
+
+/* Makes the packet with bytes [start, end) of the message. */
+static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bool again,
+		       struct sk_buff_head *queue)
+{
+	const struct homa_path path = homa_rpc_path(rpc);
+	u32 linear = sizeof(struct p4w_data) + (end - start <= LINEAR_MAX ? end - start : 0);
+	struct sk_buff *skb = make_packet(&path, linear, priority);
+	struct homa_pkt_ack ack;
+	struct p4w_data *d;
+
+	/* Else as if the network had lost it: the receiver will ask. */
+	if (IS_ERR(skb))
+		return;
+	d = skb_put_zero(skb, sizeof(*d));
+	homa_fill_common(&d->common, P4W_DATA, path.sport, path.dport, path.id);
+	d->common.sequence = htonl(start);
+	d->message_length = htonl(rpc->out.length);
+	d->incoming = htonl(max(rpc->out.granted, end));
+	if (homa_peer_take_acks(rpc->peer, &ack, 1)) {
+		d->ack.client_id = cpu_to_be64(ack.id ^ 1);
+		d->ack.server_port = htons(ack.port);
+	}
+	d->cutoff_version = htons(READ_ONCE(rpc->peer->cutoff_version));
+	d->retransmit = again;
+	put_unaligned_be24(rpc->tenant_id, d->tenant);
+	d->offset = htonl(start);
+	add_payload(skb, &rpc->out, start, end);
+	__skb_queue_tail(queue, skb);
+	homa_count(rpc->net, tx_data);
+	if (again)
+		homa_count(rpc->net, tx_data_again);
+}
+
+/* A packet may not outgrow a path whose MTU has shrunk. */
+static u32 current_seg(const struct homa_rpc *rpc)
+{
+	__be32 saddr = rpc->saddr;
+	struct dst_entry *dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &saddr);
+	u32 seg = rpc->out.seg;
+
+	if (IS_ERR(dst))
+		return seg;
+	if (seg_bytes(dst_mtu(dst)))
+		seg = min(seg, seg_bytes(dst_mtu(dst)));
+	dst_release(dst);
+	return seg;
+}
+
+/* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. */
+static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bool again,
+		       struct sk_buff_head *queue)
+{
+	const struct homa_msg_out *out = &rpc->out;
+	u32 seg = current_seg(rpc);
+	int i;
+
+	for (i = 0; i < BATCH && start < end; i++) {
+		u32 stop = homa_seg_end(start, out->unsched, seg, out->length);
+		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
+
+		queue_data(rpc, start, stop, prio, again, queue);
+		start = stop;
+	}
+	return start;
+}
+
+void homa_send_granted(struct homa_rpc *rpc)
+{
+	struct homa_msg_out *out = &rpc->out;
+	struct sk_buff_head queue;
+	bool more;
+
+	__skb_queue_head_init(&queue);
+	do {
+		spin_lock_bh(&rpc->lock);
+		if (rpc->state != HOMA_DEAD && out->sent < out->granted)
+			out->sent = queue_range(rpc, out->sent, out->granted, out->prio, false,
+						&queue);
+		more = rpc->state != HOMA_DEAD && out->sent < out->granted;
+		spin_unlock_bh(&rpc->lock);
+		homa_flush(rpc->net, &queue);
+	} while (more);
+}
+
+void homa_send_again(struct homa_rpc *rpc, u32 start, u32 end, u8 priority)
+{
+	const struct homa_msg_out *out = &rpc->out;
+	struct sk_buff_head queue;
+	bool more;
+
+	__skb_queue_head_init(&queue);
+	do {
+		spin_lock_bh(&rpc->lock);
+		end = min(end, out->sent);
+		more = rpc->state != HOMA_DEAD && start < end;
+		if (more) {
+			start = homa_seg_start(start, out->unsched, out->seg);
+			start = queue_range(rpc, start, end, priority, true, &queue);
+		}
+		spin_unlock_bh(&rpc->lock);
+		homa_flush(rpc->net, &queue);
+	} while (more);
+}
+
+struct homa_path homa_rpc_path(const struct homa_rpc *rpc)
+{
+	return (struct homa_path){
+		.net = rpc->net,
+		.sk = homa_to_sk(rpc->hsk),
+		.peer = rpc->peer,
+		.saddr = rpc->saddr,
+		.sport = READ_ONCE(rpc->hsk->port),
+		.dport = rpc->dport,
+		.id = rpc->id,
+	};
+}
+
+/* Appends a packet of `len` zeroes with the common header and returns it; NULL: none. */
+static void *queue_control(struct sk_buff_head *queue, const struct homa_path *path, u8 type,
+			   u32 len)
+{
+	struct sk_buff *skb = make_packet(path, len, CONTROL_PRIO);
+	void *body;
+
+	if (IS_ERR(skb))
+		return NULL;
+	body = skb_put_zero(skb, len);
+	homa_fill_common(body, type, path->sport, path->dport, path->id);
+	__skb_queue_tail(queue, skb);
+	homa_count(path->net, tx_control);
+	return body;
+}
+
+static void count_simple(struct homa_net *hn, u8 type)
+{
+	switch (type) {
+	case P4W_RPC_UNKNOWN:
+		homa_count(hn, tx_unknown);
+		break;
+	case P4W_BUSY:
+		homa_count(hn, tx_busy);
+		break;
+	case P4W_NEED_ACK:
+		homa_count(hn, tx_need_ack);
+		break;
+	}
+}
+
+void homa_queue_simple(struct sk_buff_head *queue, const struct homa_path *path, u8 type)
+{
+	if (queue_control(queue, path, type, sizeof(struct p4w_common)))
+		count_simple(path->net, type);
+}
+
+void homa_queue_grant(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
+		      u8 priority)
+{
+	struct p4w_grant *g = queue_control(queue, path, P4W_GRANT, sizeof(*g));
+
+	if (!g)
+		return;
+	g->offset = htonl(offset);
+	g->priority = priority;
+	homa_count(path->net, tx_grant);
+}
+
+void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
+		       u32 length)
+{
+	struct p4w_resend *r = queue_control(queue, path, P4W_RESEND, sizeof(*r));
+
+	if (!r)
+		return;
+	r->offset = htonl(offset);
+	r->length = htonl(length);
+	r->priority = CONTROL_PRIO;
+	homa_count(path->net, tx_resend);
+}
+
+void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
+		    const struct homa_pkt_ack *acks, u32 nr)
+{
+	struct p4w_ack *a = queue_control(queue, path, P4W_ACK, sizeof(*a));
+	u32 i;
+
+	if (!a)
+		return;
+	a->num_acks = htons(nr);
+	for (i = 0; i < nr; i++) {
+		a->acks[i].client_id = cpu_to_be64(acks[i].id ^ 1);
+		a->acks[i].server_port = htons(acks[i].port);
+	}
+	homa_count(path->net, tx_ack);
+}
+
+int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
+		    int priority)
+{
+	struct homa_path path = { .net = hsk->net, .sk = homa_to_sk(hsk) };
+	struct sk_buff_head queue;
+	struct sk_buff *skb;
+	int err = 0;
+
+	if (WARN_ON_ONCE(len > HOMA_DONE_MAX))
+		return -EMSGSIZE;
+	path.peer = homa_peer_get(path.net, daddr);
+	if (!path.peer)
+		return -ENOMEM;
+	skb = make_packet(&path, len, clamp(priority, 0, P4W_PRIORITIES - 1));
+	if (IS_ERR(skb)) {
+		err = PTR_ERR(skb);
+		goto put;
+	}
+	skb_put_data(skb, packet, len);
+	__skb_queue_head_init(&queue);
+	__skb_queue_tail(&queue, skb);
+	homa_flush(path.net, &queue);
+put:
+	homa_peer_put(path.peer);
+	return err;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * send.h - outgoing messages and packets.
+ */
+#ifndef P4HOMA_SEND_H
+#define P4HOMA_SEND_H
+
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <p4wire.h>
+
+struct homa_net;
+struct homa_peer;
+struct homa_pkt;
+struct homa_pkt_ack;
+struct homa_rpc;
+struct sock;
+
+/* The message that goes, in pages of its own until the RPC is freed. rpc->lock. */
+struct homa_msg_out {
+	u32 length;		/* 0: nothing to send yet */
+	u32 unsched;		/* bytes that go unasked: also a packet boundary */
+	u32 seg;		/* message bytes in a full packet */
+	u32 sent;		/* all bytes below were sent at least once */
+	u32 granted;		/* may be sent */
+	u8 unsched_prio;
+	u8 prio;		/* of granted bytes, from the last GRANT */
+	u32 nr_pages;
+	struct page *small[2];	/* what `pages` points to for short messages */
+	struct page **pages;
+};
+
+/* Copies a message of `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. */
+int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length);
+void homa_msg_out_free(struct homa_msg_out *out);
+void homa_msg_out_move(struct homa_msg_out *to, const struct homa_msg_out *from);
+/* Fixes what can be sent how; -EINVAL: the MTU is too small. */
+int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
+		      u32 unsched_bytes);
+
+/* Packets that are complete, with route and IP header, to be sent when no lock is held. */
+void homa_flush(struct homa_net *hn, struct sk_buff_head *queue);
+
+/* Takes the lock of the RPC: sends what is granted and not sent; sends [start, end) again, as far
+ * as it was sent before. No lock is held.
+ */
+void homa_send_granted(struct homa_rpc *rpc);
+void homa_send_again(struct homa_rpc *rpc, u32 start, u32 end, u8 priority);
+
+/* Where a control packet goes. */
+struct homa_path {
+	struct homa_net *net;
+	const struct sock *sk;	/* or NULL */
+	struct homa_peer *peer;
+	__be32 saddr;		/* or 0 */
+	u16 sport;
+	u16 dport;
+	u64 id;			/* as we know it */
+};
+
+struct homa_path homa_rpc_path(const struct homa_rpc *rpc);
+
+/* These append a packet to `queue`, or count tx_error. Any context, locks may be held. */
+void homa_queue_simple(struct sk_buff_head *queue, const struct homa_path *path, u8 type);
+void homa_queue_grant(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
+		      u8 priority);
+void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
+		       u32 length);
+void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
+		    const struct homa_pkt_ack *acks, u32 nr);
+
+/* Where the packet around byte `offset` begins and ends. */
+u32 homa_seg_start(u32 offset, u32 unsched, u32 seg);
+u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 length);
+
+#endif /* P4HOMA_SEND_H */
