@@ -9,7 +9,7 @@ P4_DEFAULT   := p4db-$(P4_REGISTERS)-$(P4_BLOCKS)-$(P4_FLOWS).spec
 
 FILES += $(B)/p4db.spec
 
-$(B)/p4db.spec: $(B)/$(P4_DEFAULT)
+$(B)/p4db.spec: $(B)/$(P4_DEFAULT) p4_geometry
 	$(Q)cmp -s $< $@ || cp $< $@
 
 # $(call p4_dimension,NAME,VALUE,MAXIMUM)
@@ -26,3 +26,5 @@ $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
 	mv $@.tmp $@
 
 .SECONDARY: $(B)/$(P4_DEFAULT)
+
+.PHONY: p4_geometry

@@ -186,9 +186,9 @@ do_reply])])
 
 define([HEADER], [header $1 instanceof $2
 ])
-divert(0)dnl
+divert(0)changecom[]dnl
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; p4db.p4 for REGISTERS register arrays, BLOCKS blocks, FLOWS flows; made from p4db.spec.m4
+; p4db.p4 with [REGISTERS]=REGISTERS [BLOCKS]=BLOCKS [FLOWS]=FLOWS; made from p4db.spec.m4
 
 struct ethernet_t {
 	bit<48> dst

@@ -1,0 +1,623 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * command.c - parse, check, run, answer. parse_*() fill a struct command and touch nothing; run_*()
+ * cannot fail on what was checked, but for a table that is full. The counters' names are those of
+ * doc/switch.md and in the order of p4src/state.p4.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "command.h"
+#include "p4wire.h"
+
+#define BATCH	1024	/* commands in one */
+
+static const char *const outcomes[] = {
+	"txn_ok", "txn_stale", "txn_conflict", "txn_abort", "txn_version", "txn_malformed",
+	"txn_replay", "txn_dropped", "txn_retry", "txn_second", "l2_forward", "l2_flood",
+};
+
+struct command;
+struct failure {
+	char text[160];
+	char field[48];
+};
+
+struct verb {
+	const char *name;
+	int (*parse)(struct target *t, struct json_object *o, struct command *c, struct failure *f);
+	int (*run)(struct target *t, struct command *c, struct json_object *answer,
+		   struct failure *f);
+	const char *fields;	/* that it knows, besides cmd and id: " a b " */
+	int writes;
+};
+
+struct command {
+	const struct verb *verb;
+	const struct spec_array *array;
+	uint32_t nr;
+	uint32_t *index;
+	uint64_t *value;	/* to be written; NULL: none */
+	uint8_t mac[6];
+	unsigned int port;
+	struct command *batch;
+	uint32_t nr_batch;
+};
+
+static int fail(struct failure *f, const char *field, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static int fail(struct failure *f, const char *field, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	snprintf(f->field, sizeof(f->field), "%s", field);
+	return -EINVAL;
+}
+
+/* ------------------------------------------------- fields */
+
+static int get_uint(struct json_object *v, const char *field, uint64_t min, uint64_t max,
+		    uint64_t *out, struct failure *f)
+{
+	bool negative = json_object_is_type(v, json_type_int) && json_object_get_int64(v) < 0;
+
+	*out = json_object_get_uint64(v);
+	if (!json_object_is_type(v, json_type_int) || negative || *out < min || *out > max)
+		return fail(f, field, "must be a whole number, %llu .. %llu",
+			    (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+static int need_uint(struct json_object *o, const char *field, uint64_t min, uint64_t max,
+		     uint64_t *out, struct failure *f)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, field, &v))
+		return fail(f, field, "is missing: a whole number, %llu .. %llu",
+			    (unsigned long long)min, (unsigned long long)max);
+	return get_uint(v, field, min, max, out, f);
+}
+
+static const char *need_string(struct json_object *o, const char *field, struct failure *f)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, field, &v) || !json_object_is_type(v, json_type_string)) {
+		fail(f, field, "must be a string");
+		return NULL;
+	}
+	return json_object_get_string(v);
+}
+
+/* A list of 1 .. COMMAND_CELLS; NULL with `f` filled otherwise. */
+static struct json_object *need_list(struct json_object *o, const char *field, uint64_t max,
+				     struct failure *f)
+{
+	struct json_object *v;
+
+	if (json_object_object_get_ex(o, field, &v) && json_object_is_type(v, json_type_array) &&
+	    json_object_array_length(v) >= 1 && json_object_array_length(v) <= max)
+		return v;
+	fail(f, field, "must be a list of 1 .. %llu", (unsigned long long)max);
+	return NULL;
+}
+
+/* "owner" is the compiler's owner_0 if the array is declared inside of a control. */
+static const struct spec_array *find_array(const struct spec *spec, const char *name)
+{
+	const struct spec_array *a = spec_array(spec, name);
+	char inner[SPEC_NAME + 2];
+
+	snprintf(inner, sizeof(inner), "%.*s_0", SPEC_NAME - 1, name);
+	return a ?: spec_array(spec, inner);
+}
+
+static int need_array(struct target *t, struct json_object *o, struct command *c,
+		      struct failure *f)
+{
+	const char *name = need_string(o, "array", f);
+
+	if (!name)
+		return -EINVAL;
+	c->array = find_array(t->spec, name);
+	return c->array ? 0 : fail(f, "array", "the program has no register array '%.40s'", name);
+}
+
+/* `index` and `count` */
+static int parse_span(struct json_object *o, struct command *c, uint64_t count, struct failure *f)
+{
+	uint32_t size = c->array->size;
+	uint64_t index;
+
+	if (need_uint(o, "index", 0, size - 1, &index, f))
+		return -EINVAL;
+	if (!count && need_uint(o, "count", 1, COMMAND_CELLS, &count, f))
+		return -EINVAL;
+	if (count > size - index)
+		return fail(f, "count", "from index %llu, must be 1 .. %llu", (unsigned long long)index,
+			    (unsigned long long)(size - index));
+	c->nr = count;
+	c->index = calloc(count, sizeof(*c->index));
+	for (uint64_t i = 0; i < count; i++)
+		c->index[i] = index + i;
+	return 0;
+}
+
+static int parse_indexes(struct json_object *o, struct command *c, struct failure *f)
+{
+	struct json_object *list = need_list(o, "indexes", COMMAND_CELLS, f);
+	uint64_t index;
+
+	if (!list)
+		return -EINVAL;
+	c->nr = json_object_array_length(list);
+	c->index = calloc(c->nr, sizeof(*c->index));
+	for (uint32_t i = 0; i < c->nr; i++) {
+		if (get_uint(json_object_array_get_idx(list, i), "indexes", 0, c->array->size - 1,
+			     &index, f))
+			return -EINVAL;
+		c->index[i] = index;
+	}
+	return 0;
+}
+
+/* The cells that are meant: `indexes`, or `index` and as many as `count` (0: the field) says. */
+static int parse_cells(struct json_object *o, struct command *c, uint64_t count, struct failure *f)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, "indexes", &v))
+		return parse_span(o, c, count, f);
+	if (json_object_object_get_ex(o, "index", &v) || json_object_object_get_ex(o, "count", &v))
+		return fail(f, "indexes", "cannot stand beside index and count");
+	return parse_indexes(o, c, f);
+}
+
+static int need_mac(struct json_object *o, struct command *c, struct failure *f)
+{
+	const char *text = need_string(o, "mac", f);
+	char end;
+
+	if (!text)
+		return -EINVAL;
+	if (strlen(text) != 17 ||
+	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &c->mac[0], &c->mac[1], &c->mac[2],
+		   &c->mac[3], &c->mac[4], &c->mac[5], &end) != 6)
+		return fail(f, "mac", "must be an address like 02:00:00:00:00:01");
+	return c->mac[0] & 1 ? fail(f, "mac", "is a group address") : 0;
+}
+
+static int need_table(struct json_object *o, struct failure *f)
+{
+	const char *name = need_string(o, "table", f);
+
+	if (!name)
+		return -EINVAL;
+	return strcmp(name, "l2") ? fail(f, "table", "must be l2") : 0;
+}
+
+/* ------------------------------------------------- commands */
+
+static struct json_object *list_cells(struct target *t, const struct command *c)
+{
+	struct json_object *values = json_object_new_array_ext(c->nr);
+
+	for (uint32_t i = 0; i < c->nr; i++)
+		json_object_array_add(values,
+				      json_object_new_uint64(t->read(t, c->array, c->index[i])));
+	return values;
+}
+
+static int parse_reg_read(struct target *t, struct json_object *o, struct command *c,
+			  struct failure *f)
+{
+	return need_array(t, o, c, f) ?: parse_cells(o, c, 0, f);
+}
+
+static int run_reg_read(struct target *t, struct command *c, struct json_object *answer,
+			struct failure *f)
+{
+	json_object_object_add(answer, "values", list_cells(t, c));
+	return 0;
+}
+
+static int parse_reg_write(struct target *t, struct json_object *o, struct command *c,
+			   struct failure *f)
+{
+	struct json_object *list;
+	size_t nr;
+
+	if (need_array(t, o, c, f))
+		return -EINVAL;
+	list = need_list(o, "values", COMMAND_CELLS, f);
+	if (!list)
+		return -EINVAL;
+	nr = json_object_array_length(list);
+	if (parse_cells(o, c, nr, f))
+		return -EINVAL;
+	if (c->nr != nr)
+		return fail(f, "values", "must be as many as indexes, %u", c->nr);
+	c->value = calloc(nr, sizeof(*c->value));
+	for (size_t i = 0; i < nr; i++)
+		if (get_uint(json_object_array_get_idx(list, i), "values", 0, UINT64_MAX,
+			     &c->value[i], f))
+			return -EINVAL;
+	return 0;
+}
+
+static int parse_reg_fill(struct target *t, struct json_object *o, struct command *c,
+			  struct failure *f)
+{
+	uint64_t value;
+
+	if (need_array(t, o, c, f) || parse_cells(o, c, 0, f) ||
+	    need_uint(o, "value", 0, UINT64_MAX, &value, f))
+		return -EINVAL;
+	c->value = calloc(c->nr, sizeof(*c->value));
+	for (uint32_t i = 0; i < c->nr; i++)
+		c->value[i] = value;
+	return 0;
+}
+
+static int run_reg_write(struct target *t, struct command *c, struct json_object *answer,
+			 struct failure *f)
+{
+	for (uint32_t i = 0; i < c->nr; i++)
+		t->write(t, c->array, c->index[i], c->value[i]);
+	return 0;
+}
+
+static int parse_nothing(struct target *t, struct json_object *o, struct command *c,
+			 struct failure *f)
+{
+	return 0;
+}
+
+static int run_drain(struct target *t, struct command *c, struct json_object *answer,
+		     struct failure *f)
+{
+	t->drain(t);
+	return 0;
+}
+
+static unsigned int count_registers(const struct spec *spec)
+{
+	char name[8];
+	unsigned int n = 0;
+
+	do
+		snprintf(name, sizeof(name), "r%u", n++);
+	while (find_array(spec, name));
+	return n - 1;
+}
+
+static uint32_t array_size(const struct spec *spec, const char *name)
+{
+	const struct spec_array *a = find_array(spec, name);
+
+	return a ? a->size : 0;
+}
+
+static struct json_object *list_ports(struct target *t, bool counters)
+{
+	struct json_object *list = json_object_new_array();
+	struct target_port port;
+
+	for (unsigned int n = 0; !t->port_get(t, n, &port); n++) {
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "port", json_object_new_uint64(port.port));
+		json_object_object_add(o, "name", json_object_new_string(port.name));
+		if (counters) {
+			json_object_object_add(o, "rx", json_object_new_uint64(port.rx));
+			json_object_object_add(o, "tx", json_object_new_uint64(port.tx));
+			json_object_object_add(o, "drop", json_object_new_uint64(port.drop));
+		}
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static int run_info(struct target *t, struct command *c, struct json_object *answer,
+		    struct failure *f)
+{
+	const struct spec *s = t->spec;
+	const struct { const char *name; uint64_t value; } numbers[] = {
+		{ "registers", count_registers(s) },
+		{ "blocks", array_size(s, "owner") },
+		{ "block_slots", P4W_BLOCK_SLOTS },
+		{ "flows", array_size(s, "flow_state") },
+		{ "boot", t->boot },
+	};
+
+	json_object_object_add(answer, "version", json_object_new_uint64(P4W_VERSION));
+	json_object_object_add(answer, "program", json_object_new_string(s->file));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		json_object_object_add(answer, numbers[i].name,
+				       json_object_new_uint64(numbers[i].value));
+	json_object_object_add(answer, "ports", list_ports(t, false));
+	return 0;
+}
+
+static int run_counters(struct target *t, struct command *c, struct json_object *answer,
+			struct failure *f)
+{
+	const struct spec_array *a = find_array(t->spec, "outcome");
+	struct json_object *o = json_object_new_object();
+
+	for (uint32_t i = 0; a && i < a->size && i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		json_object_object_add(o, outcomes[i], json_object_new_uint64(t->read(t, a, i)));
+	json_object_object_add(answer, "counters", o);
+	json_object_object_add(answer, "ports", list_ports(t, true));
+	return 0;
+}
+
+static int parse_table(struct target *t, struct json_object *o, struct command *c,
+		       struct failure *f)
+{
+	return need_table(o, f);
+}
+
+static int run_table_show(struct target *t, struct command *c, struct json_object *answer,
+			  struct failure *f)
+{
+	struct json_object *list = json_object_new_array();
+	unsigned int port;
+	char text[18];
+	uint8_t mac[6];
+
+	for (unsigned int n = 0; !t->mac_get(t, n, mac, &port); n++) {
+		struct json_object *o = json_object_new_object();
+
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+			 mac[3], mac[4], mac[5]);
+		json_object_object_add(o, "mac", json_object_new_string(text));
+		json_object_object_add(o, "port", json_object_new_uint64(port));
+		json_object_array_add(list, o);
+	}
+	json_object_object_add(answer, "entries", list);
+	return 0;
+}
+
+static int parse_table_add(struct target *t, struct json_object *o, struct command *c,
+			   struct failure *f)
+{
+	uint64_t port;
+
+	if (need_table(o, f) || need_mac(o, c, f) ||
+	    need_uint(o, "port", 0, t->nr_ports - 1, &port, f))
+		return -EINVAL;
+	c->port = port;
+	return 0;
+}
+
+static int run_table_add(struct target *t, struct command *c, struct json_object *answer,
+			 struct failure *f)
+{
+	int ret = t->mac_add(t, c->mac, c->port);
+
+	return ret ? fail(f, "mac", ret == -ENOSPC ? "the table is full" : "the pipeline refuses it") : 0;
+}
+
+static int parse_table_del(struct target *t, struct json_object *o, struct command *c,
+			   struct failure *f)
+{
+	return need_table(o, f) ?: need_mac(o, c, f);
+}
+
+static int run_table_del(struct target *t, struct command *c, struct json_object *answer,
+			 struct failure *f)
+{
+	return t->mac_del(t, c->mac) ? fail(f, "mac", "is not in the table") : 0;
+}
+
+static int parse_batch(struct target *t, struct json_object *o, struct command *c,
+		       struct failure *f);
+static int run_batch(struct target *t, struct command *c, struct json_object *answer,
+		     struct failure *f);
+
+static const struct verb verbs[] = {
+	{ "info",	parse_nothing,	 run_info,	 " ",				0 },
+	{ "reg_read",	parse_reg_read,	 run_reg_read,	 " array index count indexes ",	0 },
+	{ "reg_write",	parse_reg_write, run_reg_write,	 " array index indexes values ", 1 },
+	{ "reg_fill",	parse_reg_fill,	 run_reg_write,	 " array index count indexes value ", 1 },
+	{ "batch",	parse_batch,	 run_batch,	 " cmds ",			1 },
+	{ "drain",	parse_nothing,	 run_drain,	 " ",				1 },
+	{ "table_show",	parse_table,	 run_table_show, " table ",			0 },
+	{ "table_add",	parse_table_add, run_table_add,	 " table mac port ",		1 },
+	{ "table_del",	parse_table_del, run_table_del,	 " table mac ",			1 },
+	{ "counters",	parse_nothing,	 run_counters,	 " ",				0 },
+};
+
+static int check_fields(struct json_object *o, const struct verb *v, struct failure *f)
+{
+	char word[64];
+
+	json_object_object_foreach(o, key, value) {
+		snprintf(word, sizeof(word), " %.60s ", key);
+		if (strcmp(key, "cmd") && strcmp(key, "id") &&
+		    (strchr(key, ' ') || !key[0] || !strstr(v->fields, word)))
+			return fail(f, key, "is not a field of %s", v->name);
+	}
+	return 0;
+}
+
+static int parse_command(struct target *t, struct json_object *o, struct command *c,
+			 struct failure *f)
+{
+	const char *name;
+
+	if (!json_object_is_type(o, json_type_object))
+		return fail(f, "", "must be an object");
+	name = need_string(o, "cmd", f);
+	for (size_t i = 0; name && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(name, verbs[i].name)) {
+			c->verb = &verbs[i];
+			return check_fields(o, c->verb, f) ?: c->verb->parse(t, o, c, f);
+		}
+	return name ? fail(f, "cmd", "'%.40s' is not known", name) : -EINVAL;
+}
+
+static void free_command(struct command *c)
+{
+	free(c->index);
+	free(c->value);
+	for (uint32_t i = 0; i < c->nr_batch; i++)
+		free_command(&c->batch[i]);
+	free(c->batch);
+}
+
+/*
+ * An answer that turns out too long is replaced by an error, which may not be once something has
+ * been written: then the longest that it can become counts.
+ */
+static int check_batch_size(const struct command *c, struct failure *f)
+{
+	size_t longest = 64;
+	bool writes = false;
+
+	for (uint32_t i = 0; i < c->nr_batch; i++) {
+		longest += 24 + (c->batch[i].value ? 0 : 21 * c->batch[i].nr);
+		writes |= c->batch[i].verb->writes;
+		if (!c->batch[i].verb->writes && !c->batch[i].nr)
+			longest += COMMAND_LINE / 4;
+	}
+	return writes && longest > COMMAND_LINE ?
+		fail(f, "cmds", "with writes, reads of at most about %d cells", COMMAND_LINE / 21) : 0;
+}
+
+static int parse_batch(struct target *t, struct json_object *o, struct command *c,
+		       struct failure *f)
+{
+	struct json_object *list = need_list(o, "cmds", BATCH, f);
+	char field[sizeof(f->field)];
+	uint32_t nr;
+
+	if (!list)
+		return -EINVAL;
+	nr = json_object_array_length(list);
+	c->batch = calloc(nr, sizeof(*c->batch));
+	for (uint32_t i = 0; i < nr; i++) {
+		c->nr_batch++;
+		if (parse_command(t, json_object_array_get_idx(list, i), &c->batch[i], f)) {
+			memcpy(field, f->field, sizeof(field));
+			snprintf(f->field, sizeof(f->field), "cmds[%u]%s%.24s", i, *field ? "." : "",
+				 field);
+			return -EINVAL;
+		}
+		if (c->batch[i].verb->parse == parse_batch)
+			return fail(f, "cmds", "a batch cannot stand in a batch");
+	}
+	return check_batch_size(c, f);
+}
+
+static struct json_object *answer_of(int ret, struct json_object *answer, const struct failure *f)
+{
+	json_object_object_add(answer, "ok", json_object_new_boolean(!ret));
+	if (ret) {
+		json_object_object_add(answer, "error", json_object_new_string(f->text));
+		json_object_object_add(answer, "field", json_object_new_string(f->field));
+	}
+	return answer;
+}
+
+static int run_batch(struct target *t, struct command *c, struct json_object *answer,
+		     struct failure *f)
+{
+	struct json_object *results = json_object_new_array_ext(c->nr_batch);
+
+	for (uint32_t i = 0; i < c->nr_batch; i++) {
+		struct json_object *one = json_object_new_object();
+		struct failure failure = { };
+		int ret = c->batch[i].verb->run(t, &c->batch[i], one, &failure);
+
+		json_object_array_add(results, answer_of(ret, one, &failure));
+	}
+	json_object_object_add(answer, "results", results);
+	return 0;
+}
+
+static char *finish(struct json_object *answer, struct json_object *id)
+{
+	const char *text;
+	char *line;
+
+	if (id)
+		json_object_object_add(answer, "id", json_object_get(id));
+	text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
+	if (!text || asprintf(&line, "%s\n", text) < 0)
+		abort();
+	json_object_put(answer);
+	return line;
+}
+
+static char *refuse(const struct failure *f, struct json_object *id)
+{
+	return finish(answer_of(-EINVAL, json_object_new_object(), f), id);
+}
+
+char *command_refuse(const char *error, const char *field)
+{
+	struct failure f;
+
+	fail(&f, field, "%s", error);
+	return refuse(&f, NULL);
+}
+
+static char *run_object(struct target *t, struct json_object *o)
+{
+	struct json_object *answer = json_object_new_object(), *id = NULL;
+	struct command c = { };
+	struct failure f = { };
+	char *line;
+	int ret;
+
+	if (json_object_is_type(o, json_type_object))
+		json_object_object_get_ex(o, "id", &id);
+	ret = parse_command(t, o, &c, &f);
+	if (!ret)
+		ret = c.verb->run(t, &c, answer, &f);
+	line = finish(answer_of(ret, answer, &f), id);
+	if (strlen(line) > COMMAND_LINE) {
+		free(line);
+		fail(&f, "count", "the answer would be longer than %d bytes: ask for fewer cells",
+		     COMMAND_LINE);
+		line = refuse(&f, strlen(id ? json_object_to_json_string(id) : "") < 256 ? id : NULL);
+	}
+	free_command(&c);
+	return line;
+}
+
+char *command_run(struct target *t, const char *line, size_t length)
+{
+	struct json_tokener *tok = json_tokener_new_ex(8);
+	struct json_object *o;
+	struct failure f;
+	char *answer;
+
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	o = json_tokener_parse_ex(tok, line, length);
+	if (json_tokener_get_error(tok) == json_tokener_continue)	/* a bare number: more digits? */
+		o = json_tokener_parse_ex(tok, "", 1);
+	if (json_tokener_get_error(tok) != json_tokener_success) {
+		fail(&f, "", "not JSON: %s", json_tokener_error_desc(json_tokener_get_error(tok)));
+		answer = refuse(&f, NULL);
+	} else if (json_tokener_get_parse_end(tok) < length) {
+		fail(&f, "", "not one JSON object in a line");
+		answer = refuse(&f, NULL);
+	} else {
+		answer = run_object(t, o);
+	}
+	json_object_put(o);
+	json_tokener_free(tok);
+	return answer;
+}
