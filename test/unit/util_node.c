@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Nodes of a tenant against a switch inside of the test: whatever gets in the way, the oracle must be
+ * content with the histories; and when a value is altered on the way, it must not be.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../util/node.h"
+#include "../../util/oracle.h"
+#include "../../util/zipf.h"
+#include "util_fake_switch.h"
+
+#define NODES_MAX	3
+#define KEYS		3000u
+#define TXNS		800u
+#define OPS		8
+
+struct rack {
+	unsigned int nodes;
+	struct node node[NODES_MAX];
+	struct link *links[NODES_MAX][2];
+	struct sockaddr_in addr[NODES_MAX];
+	char history[NODES_MAX][32], summary[NODES_MAX][32];
+	struct p4a_key_count counts[KEYS];
+	int rc[NODES_MAX];
+};
+
+static struct rack rack;
+
+static void make_trace(struct trace *t, unsigned int node)
+{
+	struct rng r = { .state = 77 + node };
+	struct zipf z;
+
+	zipf_init(&z, KEYS, 0.8);
+	t->txns = TXNS;
+	t->ops = calloc(TXNS * OPS, sizeof(*t->ops));
+	t->first = calloc(TXNS + 1, sizeof(*t->first));
+	for (uint32_t i = 0; i < TXNS * OPS; i++) {
+		struct trace_op *op = &t->ops[i];
+		bool twice;
+
+		do {
+			op->key = zipf_scatter(zipf_draw(&z, &r), KEYS);
+			twice = false;
+			for (uint32_t j = i - i % OPS; j < i; j++)
+				twice |= t->ops[j].key == op->key;
+		} while (twice);
+		op->kind = 1 + rng_below(&r, 3);
+		op->operand = op->kind == TRACE_READ ? 0 : rng_below(&r, 1000000);
+		rack.counts[op->key].count++;
+	}
+	for (uint32_t i = 0; i <= TXNS; i++)
+		t->first[i] = i * OPS;
+}
+
+static void make_layout(struct node *n, const struct p4a_geometry *geo)
+{
+	struct p4a_cell cell;
+	struct p4a_error err;
+	uint32_t pos = 0;
+
+	assert_true(p4a_layout_from_counts(&n->layout, geo, rack.counts, KEYS, &err) > 0);
+	p4a_use_layout(n->ctx, n->layout);
+	n->hot_keys = calloc(KEYS, sizeof(*n->hot_keys));
+	n->hot_kv = calloc(KEYS, sizeof(*n->hot_kv));
+	while (p4a_layout_next(n->layout, 0, n->cfg.want_blocks, &pos, &cell))
+		if (cell.key % rack.nodes == n->cfg.self.node)
+			n->hot_keys[n->nr_hot++] = cell.key;
+}
+
+static void make_node(unsigned int i, const struct fake_switch *what)
+{
+	struct node *n = &rack.node[i];
+	struct p4a_options opts = { .tenant = 4, .node = i, .nodes = rack.nodes };
+	const char *step;
+
+	n->cfg = (struct node_config){
+		.self = { .tenant = 4, .keys = KEYS, .node = i, .nodes = rack.nodes },
+		.batches = 4, .want_blocks = 1, .flows = 16, .duration_us = 1000,
+		.history = rack.history[i], .summary = rack.summary[i],
+	};
+	close(mkstemp(strcpy(rack.history[i], "/tmp/util_node.h.XXXXXX")));
+	close(mkstemp(strcpy(rack.summary[i], "/tmp/util_node.s.XXXXXX")));
+	assert_int_equal(link_open(&rack.links[i][0], 4, 5000 + i, &step), 0);
+	assert_int_equal(link_open(&rack.links[i][1], 4, 0, &step), 0);
+	n->store = store_new(KEYS, rack.nodes, i);
+	n->client = peer_client_new(&n->cfg.self, rack.links[i][1], rack.addr);
+	n->log = history_create(n->cfg.history, &(struct history_head){
+		.tenant = 4, .keys = KEYS, .txns = TXNS, .node = i, .nodes = rack.nodes });
+	n->server = peer_serve_start(&n->cfg.self, rack.links[i][0], n->store);
+	assert_int_equal(p4a_open(&n->ctx, &opts, NULL), 0);
+	make_layout(n, &what->geo);
+	p4a_hello(n->ctx);
+}
+
+static void *run_node(void *arg)
+{
+	struct node *n = arg;
+	int rc = peer_greet(n->client, 10000);
+
+	if (!rc)
+		rc = node_run(n);
+	if (rc)
+		fprintf(stderr, "node %u: %s\n", n->cfg.self.node, n->error);
+	rack.rc[n->cfg.self.node] = rc;
+	return NULL;
+}
+
+static void free_node(unsigned int i)
+{
+	struct node *n = &rack.node[i];
+
+	p4a_close(n->ctx);
+	p4a_layout_free(n->layout);
+	peer_serve_stop(n->server);
+	peer_client_free(n->client);
+	link_close(rack.links[i][0]);
+	link_close(rack.links[i][1]);
+	store_free(n->store);
+	trace_free(&n->trace);
+	free(n->hot_keys);
+	free(n->hot_kv);
+	free(n->work);
+	unlink(rack.history[i]);
+	unlink(rack.summary[i]);
+}
+
+/* Runs the rack and returns the number of faults that the oracle found. */
+static unsigned long run(const struct fake_switch *what, unsigned int nodes,
+			 struct oracle_stats *stats, struct node_stats *sum)
+{
+	struct history h[NODES_MAX];
+	struct trace traces[NODES_MAX];
+	struct trace_error err;
+	pthread_t thread[NODES_MAX];
+
+	memset(&rack, 0, sizeof(rack));
+	rack.nodes = nodes;
+	fake_switch_reset(what);
+	for (uint32_t k = 0; k < KEYS; k++)
+		rack.counts[k] = (struct p4a_key_count){ .key = k, .count = 1 };
+	for (unsigned int i = 0; i < nodes; i++) {
+		rack.addr[i].sin_port = htons(5000 + i);
+		make_trace(&rack.node[i].trace, i);
+	}
+	for (unsigned int i = 0; i < nodes; i++)
+		make_node(i, what);
+	for (unsigned int i = 0; i < nodes; i++)
+		pthread_create(&thread[i], NULL, run_node, &rack.node[i]);
+	for (unsigned int i = 0; i < nodes; i++)
+		pthread_join(thread[i], NULL);
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned int i = 0; i < nodes; i++) {
+		const struct node_stats *s = &rack.node[i].stats;
+
+		assert_int_equal(rack.rc[i], 0);
+		assert_int_equal(history_close(rack.node[i].log), 0);
+		assert_int_equal(history_read(&h[i], rack.history[i], &err), 0);
+		traces[i] = rack.node[i].trace;
+		sum->conflicts += s->conflicts;
+		sum->stale += s->stale;
+		sum->expired += s->expired;
+		sum->grants += s->grants;
+		sum->hot_ops += s->hot_ops;
+		sum->hot_key_ops += s->hot_key_ops;
+		assert_int_equal(store_holders(rack.node[i].store), 0);
+	}
+	oracle_check(h, nodes, traces, stdout, stats);
+	for (unsigned int i = 0; i < nodes; i++) {
+		history_free(&h[i]);
+		free_node(i);
+	}
+	return stats->faults;
+}
+
+#define GEO { .registers = 12, .blocks = 1 }
+
+static void run__two_nodes(void **state)
+{
+	struct fake_switch what = { .geo = GEO };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.transactions, 2 * TXNS);
+	assert_true(stats.epochs >= 4);
+	assert_int_equal(sum.grants, 2 * stats.epochs);
+	assert_true(stats.hot_ops > 2 * TXNS);
+	assert_int_equal(stats.hot_ops, sum.hot_ops);
+	assert_true(2 * sum.hot_ops > sum.hot_key_ops);
+}
+
+static void run__one_and_three_nodes(void **state)
+{
+	struct fake_switch what = { .geo = GEO };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 1, &stats, &sum), 0);
+	assert_int_equal(stats.transactions, TXNS);
+	assert_int_equal(run(&what, 3, &stats, &sum), 0);
+	assert_int_equal(stats.transactions, 3 * TXNS);
+}
+
+static void run__conflicts_and_aborts(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .conflict_every = 7, .abort_every = 31 };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_true(sum.conflicts > 50);
+	assert_true(stats.aborted > 10);
+	assert_int_equal(stats.transactions + stats.aborted, 2 * TXNS);
+}
+
+static void run__lease_ends_in_a_batch(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .expire_epoch = 2, .expire_txns = 50 };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(sum.expired, 2);
+	assert_true(sum.stale >= 1);
+	assert_int_equal(stats.transactions, 2 * TXNS);
+}
+
+static void run__cold_without_allocator(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .cold = true };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.cold, 2 * TXNS);
+	assert_int_equal(stats.hot_ops, 0);
+}
+
+static void run__altered_cell_is_found(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .flip_epoch = 2,
+				    .flip_key = zipf_scatter(1, KEYS) };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_true(run(&what, 2, &stats, &sum) > 0);
+}
+
+static void next_step__table(void **state)
+{
+	static const struct { unsigned int round; uint64_t left; enum node_step want; } t[] = {
+		{ 1, 100, NODE_HOT }, { 4, 1, NODE_HOT }, { 2, 0, NODE_END }, { 5, 64, NODE_HOT },
+		{ 5, 63, NODE_COLD }, { 7, 64, NODE_HOT }, { 8, 6400, NODE_COLD }, { 9, 0, NODE_END },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		assert_int_equal(node_next_step(t[i].round, 4, t[i].left), t[i].want);
+}
+
+static void slice_end__covers_the_trace(void **state)
+{
+	assert_int_equal(node_slice_end(10, 3, 1), 3);
+	assert_int_equal(node_slice_end(10, 3, 2), 6);
+	assert_int_equal(node_slice_end(10, 3, 3), 10);
+	assert_int_equal(node_slice_end(10, 3, 4), 10);
+	assert_int_equal(node_slice_end(1, 4, 1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(run__two_nodes),
+		cmocka_unit_test(run__one_and_three_nodes),
+		cmocka_unit_test(run__conflicts_and_aborts),
+		cmocka_unit_test(run__lease_ends_in_a_batch),
+		cmocka_unit_test(run__cold_without_allocator),
+		cmocka_unit_test(run__altered_cell_is_found),
+		cmocka_unit_test(next_step__table),
+		cmocka_unit_test(slice_end__covers_the_trace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

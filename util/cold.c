@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cold.c - the cold phase: every transaction of the batch gets its cold keys or is carried over.
+ *
+ * Main thread only. One request to each remote owner, up to PEER_CALLS at a time. Locks are never
+ * waited for, so there is no deadlock; the batch that comes next is the retry.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "node.h"
+
+/* The operations of one owner; at[] says which of the transaction's they are. */
+static unsigned int cold_ops_of(const struct node *n, const struct work *w, unsigned int owner,
+				struct trace_op *ops, unsigned int *at)
+{
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < w->n; i++) {
+		if (w->ops[i].hot || w->ops[i].op.key % n->cfg.self.nodes != owner)
+			continue;
+		ops[found] = w->ops[i].op;
+		at[found++] = i;
+	}
+	return found;
+}
+
+static void take_results(const struct node *n, struct work *w, unsigned int owner,
+			 const struct store_result *results)
+{
+	struct trace_op ops[TRACE_OPS_MAX];
+	unsigned int at[TRACE_OPS_MAX];
+	unsigned int found = cold_ops_of(n, w, owner, ops, at);
+
+	for (unsigned int i = 0; i < found; i++) {
+		w->ops[at[i]].got = results[i].got;
+		w->ops[at[i]].version = results[i].version;
+		w->ops[at[i]].epoch = results[i].epoch;
+	}
+	w->held |= 1ull << owner;
+}
+
+static void take_refusal(struct node *n, struct work *w, enum store_verdict verdict)
+{
+	if (w->refused)
+		return;
+	w->refused = true;
+	if (verdict == STORE_IN_SWITCH)
+		n->stats.in_switch++;
+	else
+		n->stats.locked++;
+}
+
+/* All owners have answered. */
+static int conclude(struct node *n, struct work *w)
+{
+	if (w->refused)
+		return work_undo(n, w);
+	if (!w->plan.count)
+		return work_commit(n, w, 0, 0);
+	w->state = WORK_PREPARED;
+	return 0;
+}
+
+static void access_own(struct node *n, struct work *w)
+{
+	struct store_result results[TRACE_OPS_MAX];
+	struct trace_op ops[TRACE_OPS_MAX];
+	unsigned int at[TRACE_OPS_MAX];
+	unsigned int self = n->cfg.self.node, found = cold_ops_of(n, w, self, ops, at);
+	enum store_verdict verdict;
+
+	if (!found)
+		return;
+	verdict = store_access(n->store, peer_txn(self, w->number), ops, found, results);
+	if (verdict)
+		take_refusal(n, w, verdict);
+	else
+		take_results(n, w, self, results);
+}
+
+static int ask_peers(struct node *n, struct work *w)
+{
+	struct trace_op ops[TRACE_OPS_MAX];
+	unsigned int at[TRACE_OPS_MAX];
+	int rc = 0;
+
+	for (unsigned int owner = 0; owner < n->cfg.self.nodes && !rc; owner++) {
+		unsigned int found = cold_ops_of(n, w, owner, ops, at);
+
+		if (owner == n->cfg.self.node || !found)
+			continue;
+		rc = peer_access(n->client, owner, w->number, ops, found, w);
+		w->asked++;
+	}
+	return rc ? node_fail(n, rc, "access", peer_client_error(n->client)) : 0;
+}
+
+static int start(struct node *n, struct work *w)
+{
+	int rc = 0;
+
+	w->state = WORK_ACCESSING;
+	w->refused = false;
+	w->asked = 0;
+	access_own(n, w);
+	if (!w->refused)
+		rc = ask_peers(n, w);
+	return rc || w->asked ? rc : conclude(n, w);
+}
+
+/* Takes one answer: 1, or 0 if none came, or -errno. */
+static int take_answer(struct node *n, int timeout_ms)
+{
+	struct peer_done done;
+	struct work *w;
+	int rc = peer_next(n->client, &done, timeout_ms);
+
+	if (rc < 0)
+		return node_fail(n, rc, "access", peer_client_error(n->client));
+	if (!rc)
+		return 0;
+	w = done.user;
+	if (done.verdict)
+		take_refusal(n, w, done.verdict);
+	else
+		take_results(n, w, done.node, done.results);
+	w->asked--;
+	rc = w->asked ? 0 : conclude(n, w);
+	return rc ? rc : 1;
+}
+
+static int make_room(struct node *n, unsigned int room)
+{
+	int rc = 0;
+
+	while (rc >= 0 && peer_client_room(n->client) < room) {
+		rc = take_answer(n, 1000);
+		report_progress(n, "cold", false);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int cold_phase(struct node *n)
+{
+	uint64_t began = node_now_us();
+	unsigned int peers = n->cfg.self.nodes - 1;
+	int rc = 0;
+
+	report_progress(n, "cold", true);
+	for (size_t i = 0; i < n->nr_work && !rc; i++) {
+		if (n->work[i].state != WORK_TODO)
+			continue;
+		rc = make_room(n, peers < PEER_CALLS ? peers : PEER_CALLS);
+		if (!rc)
+			rc = start(n, &n->work[i]);
+	}
+	if (!rc)
+		rc = make_room(n, PEER_CALLS);
+	if (!rc) {
+		rc = peer_flush(n->client);
+		if (rc)
+			node_fail(n, rc, "release", peer_client_error(n->client));
+	}
+	n->cold_estimate_us = node_now_us() - began;
+	n->stats.cold_us += n->cold_estimate_us;
+	return rc;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hot.c - the hot phase: own keys into the switch, hot parts through it, own keys back.
+ *
+ * Main thread only. While n->filled is set, the switch has the only current value of this node's hot
+ * keys, and the store refuses them. If the lease ends meanwhile, they come back from the escrow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node.h"
+
+#define TRIES		6	/* of a call while the allocator is away */
+#define TAKE_MS		60000	/* for peers to free the locks that they hold on our hot keys */
+#define COMPLETIONS	64
+
+/* The allocator is away, but may come back: the call can be made again. */
+static bool again(int rc, unsigned int *tries)
+{
+	return (rc == -ETIMEDOUT || rc == -EHOSTDOWN) && ++*tries < TRIES;
+}
+
+static int wait_grant(struct node *n)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_wait_grant(n->ctx);
+	while (again(rc, &tries));
+	return rc;
+}
+
+static int sync_phase(struct node *n, enum p4a_phase phase)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_sync(n->ctx, phase);
+	while (again(rc, &tries));
+	return rc;
+}
+
+static int move(struct node *n, int (*how)(struct p4a_ctx *, struct p4a_kv *, size_t))
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = how(n->ctx, n->hot_kv, n->nr_hot);
+	while (again(rc, &tries));
+	if (rc >= 0 && (size_t)rc != n->nr_hot)
+		return -EBADMSG;	/* all are within the blocks that we asked for and got */
+	return rc;
+}
+
+static int undo_prepared(struct node *n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n->nr_work && !rc; i++)
+		if (n->work[i].state == WORK_PREPARED)
+			rc = work_undo(n, &n->work[i]);
+	return rc;
+}
+
+static void note_grant(struct node *n, uint64_t waited)
+{
+	struct p4a_info info;
+
+	p4a_info(n->ctx, &info);
+	n->epoch = info.epoch;
+	if (n->stats.grants < NODE_ROUNDS_MAX) {
+		n->stats.wait_us[n->stats.grants] = waited;
+		n->stats.epoch[n->stats.grants++] = info.epoch;
+	}
+}
+
+static void put_back(struct node *n, bool from_switch)
+{
+	uint32_t *values = malloc(n->nr_hot * sizeof(*values) + 1);
+
+	for (size_t i = 0; values && i < n->nr_hot; i++)
+		values[i] = n->hot_kv[i].value;
+	/* Without memory the keys stay marked: refused for ever rather than served with old values. */
+	if (values)
+		store_put(n->store, n->hot_keys, n->nr_hot, from_switch ? values : NULL,
+			  from_switch ? n->epoch : 0);
+	free(values);
+	n->filled = false;
+}
+
+static int fill(struct node *n)
+{
+	uint32_t *values = malloc(n->nr_hot * sizeof(*values) + 1);
+	int rc = values ? store_take(n->store, n->hot_keys, n->nr_hot, values, TAKE_MS) : -ENOMEM;
+
+	for (size_t i = 0; i < n->nr_hot && !rc; i++)
+		n->hot_kv[i] = (struct p4a_kv){ .key = n->hot_keys[i], .value = values[i] };
+	free(values);
+	if (rc)
+		return node_fail(n, rc, "fill", "peers keep locks on hot keys");
+	rc = move(n, p4a_fill);
+	if (rc < 0)
+		put_back(n, false);	/* nobody runs before all have filled */
+	return rc;
+}
+
+/* Own values from what the allocator has drained after the lease: 0, or -errno if one is missing. */
+static int read_escrow(struct node *n)
+{
+	struct p4a_escrow e;
+	struct p4a_info info;
+	uint32_t pos = 0;
+	size_t missing = n->nr_hot;
+	int rc;
+
+	p4a_info(n->ctx, &info);
+	for (size_t i = 0; i < n->nr_hot; i++)
+		n->hot_kv[i].held = 0;
+	while ((rc = p4a_escrow_next(n->ctx, &pos, &e)) > 0) {
+		for (size_t i = 0; e.known && e.batch == info.batch && i < n->nr_hot; i++) {
+			if (n->hot_kv[i].key != e.key)
+				continue;
+			missing -= !n->hot_kv[i].held;
+			n->hot_kv[i].held = 1;
+			n->hot_kv[i].value = e.value;
+		}
+	}
+	if (rc < 0)
+		return node_fail(n, rc, "escrow", p4a_last_error(n->ctx));
+	return missing ? node_fail(n, -ENODATA, "escrow", "lacks values of this node's keys") : 0;
+}
+
+/* The lease ended. Nothing of ours is in the switch any more when this returns 0. */
+static int recover(struct node *n)
+{
+	int rc = 0;
+
+	n->stats.expired++;
+	report_progress(n, "expired", true);
+	if (n->filled) {
+		rc = read_escrow(n);
+		if (!rc)
+			put_back(n, true);
+	}
+	return rc ? rc : undo_prepared(n);
+}
+
+static int take_completion(struct node *n, const struct p4a_completion *c)
+{
+	struct work *w = c->user;
+
+	switch (c->status) {
+	case P4A_TXN_OK:
+		for (unsigned int i = 0; i < w->n; i++)
+			if (w->ops[i].hot)
+				p4a_op_result(&w->plan, c, i, &w->ops[i].got);
+		return work_commit(n, w, c->serial, c->epoch);
+	case P4A_TXN_ABORT:
+		return work_abort(n, w);
+	case P4A_TXN_UNKNOWN:
+		work_unknown(n, w);
+		return 0;
+	case P4A_TXN_CONFLICT:
+		n->stats.conflicts++;
+		return work_undo(n, w);
+	case P4A_TXN_UNSENT:
+		if (c->err != -ESTALE)
+			return node_fail(n, c->err, "hot transaction", strerror(-c->err));
+		/* fallthrough */
+	case P4A_TXN_STALE:
+		n->stats.stale++;
+		return work_undo(n, w);
+	}
+	return node_fail(n, -EPROTO, "hot transaction", "the switch does not understand it");
+}
+
+/* Takes completions, waiting for the first: how many, or -errno. */
+static int take_completions(struct node *n)
+{
+	struct p4a_completion c[COMPLETIONS];
+	int nr = p4a_wait(n->ctx, c, COMPLETIONS, 1000000), rc = 0;
+
+	if (nr < 0)
+		return node_fail(n, nr, "hot transaction", p4a_last_error(n->ctx));
+	for (int i = 0; i < nr && !rc; i++)
+		rc = take_completion(n, &c[i]);
+	report_progress(n, "hot", false);
+	return rc ? rc : nr;
+}
+
+static unsigned int outstanding(const struct node *n)
+{
+	struct p4a_info info;
+
+	p4a_info(n->ctx, &info);
+	return info.outstanding;
+}
+
+static int submit(struct node *n, struct work *w)
+{
+	int rc;
+
+	while ((rc = p4a_txn_submit(n->ctx, &w->plan, w)) == -EAGAIN) {
+		rc = take_completions(n);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc)
+		return node_fail(n, rc, "hot transaction", p4a_last_error(n->ctx));
+	w->state = WORK_SENT;
+	return 0;
+}
+
+static int run_all(struct node *n)
+{
+	uint64_t stale = n->stats.stale;
+	int rc = 0;
+
+	/* After the first STALE the blocks are gone; asking for the others would be noise. */
+	for (size_t i = 0; i < n->nr_work && rc >= 0 && n->stats.stale == stale; i++)
+		if (n->work[i].state == WORK_PREPARED)
+			rc = submit(n, &n->work[i]);
+	while (rc >= 0 && outstanding(n))
+		rc = take_completions(n);
+	return rc < 0 ? rc : undo_prepared(n);
+}
+
+static int fill_all_nodes(struct node *n)
+{
+	uint64_t began = node_now_us();
+	int rc;
+
+	report_progress(n, "fill", true);
+	rc = fill(n);
+	if (rc >= 0) {
+		n->filled = true;
+		n->stats.cells = n->nr_hot;
+		rc = sync_phase(n, P4A_FILLED);
+	}
+	n->stats.fill_us += node_now_us() - began;
+	return rc;
+}
+
+int hot_phase(struct node *n)
+{
+	uint64_t began = node_now_us();
+	int rc;
+
+	report_progress(n, "wait", true);
+	rc = wait_grant(n);
+	if (!rc)		/* a cold context grants nothing */
+		return undo_prepared(n);
+	if (rc > 0) {
+		note_grant(n, node_now_us() - began);
+		rc = fill_all_nodes(n);
+	}
+	if (rc == -ESTALE)
+		return recover(n);
+	if (rc < 0)
+		return node_fail(n, rc, "grant", p4a_last_error(n->ctx));
+	began = node_now_us();
+	report_progress(n, "hot", true);
+	rc = run_all(n);
+	n->stats.hot_us += node_now_us() - began;
+	return rc;
+}
+
+int hot_finish(struct node *n)
+{
+	uint64_t began = node_now_us();
+	int rc;
+
+	if (!n->filled)
+		return 0;
+	report_progress(n, "drain", true);
+	rc = sync_phase(n, P4A_RAN);
+	if (!rc)
+		rc = move(n, p4a_drain);
+	n->stats.drain_us += node_now_us() - began;
+	if (rc == -ESTALE)
+		return recover(n);
+	if (rc < 0)
+		return node_fail(n, rc, "drain", p4a_last_error(n->ctx));
+	put_back(n, true);
+	return 0;
+}

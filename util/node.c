@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * node.c - the batches of a node: what is in them, and when all nodes of the tenant stop.
+ *
+ * Main thread only. At the end of each round every node tells the others how many transactions it has
+ * left; since all add up the same numbers, all decide the same. The next blocks are asked for as
+ * soon as the last ones have been drained, before the cold phase that they are needed after.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "node.h"
+
+#define EXTRA_BATCHES	3	/* for what was carried over, before the rest runs cold */
+#define WORTH_A_BATCH	64	/* left-over transactions that a further batch is worth */
+#define ROUND_MS	180000	/* for the slowest node to end its round */
+
+uint64_t node_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+}
+
+int node_fail(struct node *n, int rc, const char *what, const char *why)
+{
+	if (!n->error[0])
+		snprintf(n->error, sizeof(n->error), "%s: %s (%s)", what,
+			 why && *why ? why : "failed", strerror(-rc));
+	return rc;
+}
+
+enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t left)
+{
+	if (!left)
+		return NODE_END;
+	if (round <= batches)
+		return NODE_HOT;
+	return round <= batches + EXTRA_BATCHES && left >= WORTH_A_BATCH ? NODE_HOT : NODE_COLD;
+}
+
+uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round)
+{
+	return round < batches ? (uint64_t)txns * round / batches : txns;
+}
+
+/* What was carried over comes first, then the trace's next slice. */
+static int collect_work(struct node *n, unsigned int round)
+{
+	uint32_t end = node_slice_end(n->trace.txns, n->cfg.batches, round);
+	struct work *w;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->nr_work; i++)
+		if (n->work[i].state != WORK_OVER)
+			n->work[kept++] = n->work[i];
+	w = realloc(n->work, (kept + end - n->next + 1) * sizeof(*w));
+	if (!w)
+		return node_fail(n, -ENOMEM, "batch", NULL);
+	n->work = w;
+	for (; n->next < end; n->next++)
+		work_init(&w[kept++], n, n->next);
+	n->nr_work = kept;
+	return 0;
+}
+
+static void plan_work(struct node *n, unsigned int blocks)
+{
+	for (size_t i = 0; i < n->nr_work; i++)
+		work_plan(&n->work[i], n, blocks);
+}
+
+static uint64_t left_over(const struct node *n)
+{
+	uint64_t left = n->trace.txns - n->next;
+
+	for (size_t i = 0; i < n->nr_work; i++)
+		left += n->work[i].state != WORK_OVER;
+	return left;
+}
+
+int node_request(struct node *n)
+{
+	struct p4a_demand demand = {
+		.start_us = n->cold_estimate_us < 60000000 ? n->cold_estimate_us : 60000000,
+		.duration_us = n->cfg.duration_us,
+		.min_blocks = n->cfg.want_blocks,
+		.want_blocks = n->cfg.want_blocks,
+		.flows = n->cfg.flows,
+	};
+	int rc = p4a_request(n->ctx, &demand);
+
+	if (rc < 0)
+		return node_fail(n, rc, "request", p4a_last_error(n->ctx));
+	n->requested = true;
+	return 0;
+}
+
+static bool can_be_hot(const struct node *n)
+{
+	return n->layout && !p4a_is_cold(n->ctx);
+}
+
+/* Cold phase and, if step says so, hot phase; up to the point where all have run. */
+static int run_round(struct node *n, enum node_step step)
+{
+	bool hot = step == NODE_HOT && can_be_hot(n);
+	int rc = 0;
+
+	plan_work(n, hot ? n->cfg.want_blocks : 0);
+	if (hot && !n->requested)
+		rc = node_request(n);
+	if (!rc)
+		rc = cold_phase(n);
+	if (!rc && hot)
+		rc = hot_phase(n);
+	n->requested = false;
+	if (rc)
+		return rc;
+	rc = peer_flush(n->client);
+	return rc ? node_fail(n, rc, "release", peer_client_error(n->client)) : 0;
+}
+
+/* Ends the round together with the peers: what all of them have left, or -errno. */
+static int64_t end_round(struct node *n, unsigned int round)
+{
+	uint64_t left = left_over(n);
+	int64_t others;
+	int rc = peer_tell(n->client, PEER_ROUND, round, left);
+
+	if (rc)
+		return node_fail(n, rc, "round", peer_client_error(n->client));
+	rc = hot_finish(n);
+	if (rc)
+		return rc;
+	others = peer_serve_round(n->server, round, ROUND_MS);
+	if (others < 0)
+		return node_fail(n, others, "round", "a peer does not end its round");
+	return left + others;
+}
+
+/* Gives the blocks back, together with the next request if there will be one. */
+static int hand_over(struct node *n, enum node_step next)
+{
+	struct p4a_info info;
+	int rc = 0;
+
+	p4a_info(n->ctx, &info);
+	if (next == NODE_HOT && can_be_hot(n))
+		return node_request(n);
+	if (info.state == P4A_DRAINING)
+		rc = p4a_done(n->ctx);
+	return rc < 0 ? node_fail(n, rc, "done", p4a_last_error(n->ctx)) : 0;
+}
+
+static int run_rounds(struct node *n)
+{
+	enum node_step step = NODE_HOT;
+	int64_t left;
+	int rc;
+
+	while (step != NODE_END) {
+		unsigned int round = ++n->stats.rounds;
+
+		if (round > NODE_ROUNDS_MAX)
+			return node_fail(n, -ELOOP, "rounds", "transactions keep failing");
+		rc = collect_work(n, round);
+		if (!rc)
+			rc = run_round(n, step);
+		left = rc ? rc : end_round(n, round);
+		if (left < 0)
+			return left;
+		step = node_next_step(round + 1, n->cfg.batches, left);
+		rc = hand_over(n, step);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int node_run(struct node *n)
+{
+	int rc;
+
+	n->started_us = node_now_us();
+	rc = run_rounds(n);
+	n->stats.total_us = node_now_us() - n->started_us;
+	if (rc)
+		return rc;
+	report_progress(n, "end", true);
+	rc = peer_tell(n->client, PEER_BYE, 0, 0);
+	if (rc)
+		return node_fail(n, rc, "bye", peer_client_error(n->client));
+	rc = peer_serve_byes(n->server, ROUND_MS);
+	if (rc)
+		return node_fail(n, rc, "bye", "a peer does not end");
+	rc = p4a_leave(n->ctx);
+	return rc < 0 ? node_fail(n, rc, "leave", p4a_last_error(n->ctx)) : report_finals(n);
+}

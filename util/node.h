@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * node.h - one node of a tenant: its transactions on their way through batches.
+ *
+ * A batch runs in two phases. Cold: each transaction locks its cold keys at their owners, all or none,
+ * and executes them there; one without hot operations commits at once, the others keep their locks.
+ * Hot: when the switch's blocks are granted and filled, hot operations run in the switch; the reply
+ * commits the transaction and frees its locks. Whatever gets in the way undoes the cold part and
+ * carries the transaction over to the next batch. Locks are held until the commit, and the hot part
+ * is atomic in the switch, so commit order is a serial order.
+ *
+ * Files: work.c (one transaction), cold.c and hot.c (the phases), node.c (batches), report.c.
+ */
+#ifndef NODE_H
+#define NODE_H
+
+#include <p4alloc.h>
+
+#include "history.h"
+#include "peer.h"
+#include "store.h"
+#include "trace.h"
+
+#define NODE_ROUNDS_MAX 1000		/* batches, the cold ones at the end included */
+
+enum work_state {
+	WORK_TODO,
+	WORK_ACCESSING,			/* cold part is under way */
+	WORK_PREPARED,			/* cold part done, locks held: waits for its hot part */
+	WORK_SENT,			/* hot part is under way */
+	WORK_OVER,			/* committed, aborted or unknown */
+};
+
+struct work {				/* a transaction of the trace */
+	uint32_t number;
+	enum work_state state;
+	unsigned int n;
+	unsigned int asked;		/* owners that have not answered yet */
+	bool refused;			/* an owner said no */
+	uint64_t held;			/* owners at which locks are held: bit = node */
+	struct p4a_plan plan;		/* nothing hot: runs cold as a whole */
+	struct history_op ops[TRACE_OPS_MAX];
+};
+
+struct node_config {
+	struct peer_self self;
+	unsigned int batches;		/* that the trace is split into */
+	unsigned int want_blocks, flows;
+	uint32_t duration_us;		/* to declare */
+	const char *history, *summary;	/* files to write */
+};
+
+struct node_stats {
+	uint64_t hot, mixed, cold;	/* committed, by where their operations ran */
+	uint64_t hot_ops;		/* in the switch, committed */
+	uint64_t hot_key_ops;		/* on keys of the hot set, committed, wherever they ran */
+	uint64_t aborted, unknown, stale, conflicts;
+	uint64_t locked, in_switch;	/* carried over: a lock was taken, a key was in the switch */
+	uint64_t expired;		/* grants lost to the lease */
+	unsigned int rounds, grants;
+	uint64_t wait_us[NODE_ROUNDS_MAX];	/* for each grant, from the end of the cold phase */
+	uint64_t epoch[NODE_ROUNDS_MAX];
+	uint64_t cold_us, hot_us, fill_us, drain_us, total_us;
+	size_t cells;			/* own keys in the switch, last grant */
+};
+
+struct node {
+	struct node_config cfg;
+	struct trace trace;
+	struct store *store;
+	struct peer_server *server;
+	struct peer_client *client;
+	struct p4a_ctx *ctx;
+	struct p4a_layout *layout;	/* NULL: everything is cold */
+	struct history_log *log;
+	struct node_stats stats;
+	struct work *work;		/* of this batch */
+	size_t nr_work;
+	uint32_t next;			/* first transaction of the trace not begun yet */
+	uint32_t *hot_keys;		/* own keys of the hot set */
+	struct p4a_kv *hot_kv;
+	size_t nr_hot;
+	bool requested;			/* the next grant is asked for */
+	bool filled;			/* own hot keys live in the switch */
+	uint64_t epoch;			/* of the grant */
+	uint64_t cold_estimate_us;
+	uint64_t started_us, shown_us;
+	char error[256];
+};
+
+/* ------------------------------------------------------------------ work.c */
+
+void work_init(struct work *w, const struct node *n, uint32_t number);
+/* Decides how it runs: with `blocks` blocks of the hot set in the switch, 0 for none. */
+void work_plan(struct work *w, const struct node *n, unsigned int blocks);
+int work_commit(struct node *n, struct work *w, uint64_t serial, uint64_t epoch);
+int work_undo(struct node *n, struct work *w);		/* to WORK_TODO */
+int work_abort(struct node *n, struct work *w);
+void work_unknown(struct node *n, struct work *w);	/* keeps its locks: it may have happened */
+
+/* ------------------------------------------------------------------ phases */
+
+int cold_phase(struct node *n);
+int hot_phase(struct node *n);		/* from waiting for the grant until all have run */
+int hot_finish(struct node *n);		/* write back; afterwards the blocks may go */
+
+/* ------------------------------------------------------------------ node.c */
+
+enum node_step { NODE_HOT, NODE_COLD, NODE_END };
+
+/* What all nodes do in `round` (1, 2 ...), given the transactions left over all nodes. */
+enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t left);
+
+/* Index of the first transaction that is not of rounds 1 .. round any more. */
+uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round);
+
+int node_request(struct node *n);
+int node_run(struct node *n);		/* 0, or -errno and n->error */
+int node_fail(struct node *n, int rc, const char *what, const char *why);
+uint64_t node_now_us(void);
+
+/* ------------------------------------------------------------------ report.c */
+
+void report_progress(struct node *n, const char *phase, bool force);
+int report_finals(struct node *n);
+int report_summary(struct node *n);	/* JSON; 0 or -errno */
+
+#endif /* NODE_H */
