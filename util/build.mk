@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Traces, the demo's tenant node, the oracle.
 
-PROGRAMS += bin/p4trace bin/p4oracle
+PROGRAMS += bin/p4trace bin/p4ycsb bin/p4oracle
+UNIT += test/util_trace test/util_store test/util_oracle test/util_node
 
-$(eval $(call program,bin/p4trace,util/p4trace.c util/trace.c util/zipf.c util/args.c,,,-lm))
-$(eval $(call program,bin/p4oracle,util/p4oracle.c util/oracle.c util/history_read.c util/trace.c util/args.c))
+# A node without its main program and sockets, as the unit test takes it.
+util_node_srcs := $(addprefix util/,node.c work.c cold.c hot.c report.c peer_ask.c peer_serve.c store.c \
+	history_write.c trace.c)
 
-UNIT += test/util_trace test/util_store test/util_oracle
+$(eval $(call program,bin/p4trace,$(addprefix util/,p4trace.c trace.c zipf.c args.c),,,-lm))
+$(eval $(call program,bin/p4oracle,$(addprefix util/,p4oracle.c oracle.c history_read.c trace.c args.c)))
+$(eval $(call program,bin/p4ycsb,util/p4ycsb.c util/link.c util/args.c $(util_node_srcs),$\
+	$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-lpthread))
 
 $(eval $(call program,test/util_trace,test/unit/util_trace.c util/trace.c util/zipf.c,cmocka,,-lm))
 $(eval $(call program,test/util_store,test/unit/util_store.c util/store.c util/trace.c,cmocka))
-$(eval $(call program,test/util_oracle,test/unit/util_oracle.c util/oracle.c util/history_read.c util/history_write.c util/trace.c,cmocka))
-NODE_SRCS := util/node.c util/work.c util/cold.c util/hot.c util/report.c util/peer_ask.c util/peer_serve.c util/store.c util/history_write.c util/trace.c
-$(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_link.c test/unit/util_fake_switch.c $(NODE_SRCS) util/history_read.c util/oracle.c util/zipf.c lib/layout.c lib/plan.c lib/error.c,cmocka,,-lm -lpthread))
+$(eval $(call program,test/util_oracle,test/unit/util_oracle.c $\
+	$(addprefix util/,oracle.c history_read.c history_write.c trace.c),cmocka))
+$(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_link.c $\
+	test/unit/util_fake_switch.c $(util_node_srcs) $\
+	$(addprefix util/,history_read.c oracle.c zipf.c) lib/layout.c lib/plan.c lib/error.c,cmocka,,-lm -lpthread))
