@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs that guest scenarios run; GUEST_TESTS lists them, under build/.
+
+t_homa := test/guest/t_homa.c
+t_nl   := test/guest/t_homa.c test/guest/t_netlink.c
+
+$(eval $(call program,test/guest/rpc,test/guest/rpc.c $(t_homa)))
+$(eval $(call program,test/guest/tenant-rights,test/guest/tenant-rights.c $(t_nl),libnl-genl-3.0))
+$(eval $(call program,test/guest/netlink-bad,test/guest/netlink-bad.c $(t_nl),libnl-genl-3.0))
+
+GUEST_TESTS += test/guest/rpc test/guest/tenant-rights test/guest/netlink-bad
