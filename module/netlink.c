@@ -6,6 +6,7 @@
  * homa_tenants.lock of the caller's network namespace, and answers. Events are sent under the same
  * lock, so that listeners see changes in the order in which they happened.
  */
+#include <linux/ctype.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 #include "net.h"
@@ -43,8 +44,8 @@ static int get_name(const struct genl_info *info, struct homa_tenant_change *c)
 
 	if (!attr)
 		return 0;
-	nla_strscpy(c->conf.name, attr, sizeof(c->conf.name));
-	if (!name_is_valid(c->conf.name)) {
+	if (nla_strscpy(c->conf.name, attr, sizeof(c->conf.name)) < 0 ||
+	    !name_is_valid(c->conf.name)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
 				    "TENANT_NAME: 1 .. 31 bytes of [A-Za-z0-9._-]");
 		return -EINVAL;

@@ -17,7 +17,7 @@
 const struct nla_policy homa_nl_policy[P4A_A_MAX + 1] = {
 	[P4A_A_FLAGS]			= { .type = NLA_U32 },
 	[P4A_A_TENANT_ID]		= { .type = NLA_U32 },
-	[P4A_A_TENANT_NAME]		= { .type = NLA_NUL_STRING, .len = P4A_TENANT_NAME_MAX },
+	[P4A_A_TENANT_NAME]		= { .type = NLA_BINARY },
 	[P4A_A_TENANT_UID]		= { .type = NLA_U32 },
 	[P4A_A_TENANT_GID]		= { .type = NLA_U32 },
 	[P4A_A_TENANT_WEIGHT]		= { .type = NLA_U32 },
@@ -32,12 +32,14 @@ const struct nla_policy homa_nl_policy[P4A_A_MAX + 1] = {
 	[P4A_A_POL_LEASE_MAX_US]	= { .type = NLA_U32 },
 	[P4A_A_POL_GRACE_US]		= { .type = NLA_U32 },
 	[P4A_A_ALLOC_EPOCH]		= { .type = NLA_U64 },
-	[P4A_A_ALLOC_BITMAP]		= NLA_POLICY_EXACT_LEN(P4W_BITMAP_BYTES),
+	[P4A_A_ALLOC_BITMAP]		= { .type = NLA_BINARY },
 	[P4A_A_ALLOC_FLOW_FIRST]	= { .type = NLA_U32 },
 	[P4A_A_ALLOC_FLOW_COUNT]	= { .type = NLA_U32 },
 };
 
-/* Range of a number, and what to say if the attribute is missing or out of it. */
+/* Range of a number, or of the length of bytes, and what to say if the attribute is missing or out of
+ * it. Bytes are left to rules[] altogether, because the kernel's own text for them names nothing.
+ */
 struct rule {
 	u64 min, max;
 	const char *text;
@@ -47,6 +49,8 @@ static const struct rule rules[P4A_A_MAX + 1] = {
 	[P4A_A_FLAGS]		  = { 0, P4A_F_CREATE_ONLY | P4A_F_MODIFY_ONLY,
 		"FLAGS: CREATE_ONLY (1) or MODIFY_ONLY (2), no other bit" },
 	[P4A_A_TENANT_ID]	  = { 1, P4W_TENANT_MAX, "TENANT_ID: u32, 1 .. 16777215" },
+	[P4A_A_TENANT_NAME]	  = { 1, P4A_TENANT_NAME_MAX + 1,
+		"TENANT_NAME: 1 .. 31 bytes of [A-Za-z0-9._-]" },
 	[P4A_A_TENANT_UID]	  = { 0, U32_MAX - 1, "TENANT_UID: u32, 0 .. 4294967294" },
 	[P4A_A_TENANT_GID]	  = { 0, U32_MAX - 1, "TENANT_GID: u32, 0 .. 4294967294" },
 	[P4A_A_TENANT_WEIGHT]	  = { 1, 1000, "TENANT_WEIGHT: u32, 1 .. 1000" },
@@ -62,7 +66,7 @@ static const struct rule rules[P4A_A_MAX + 1] = {
 	[P4A_A_POL_LEASE_MAX_US]  = { 1000, 60000000, "POL_LEASE_MAX_US: u32, 1000 .. 60000000" },
 	[P4A_A_POL_GRACE_US]	  = { 0, 60000000, "POL_GRACE_US: u32, 0 .. 60000000" },
 	[P4A_A_ALLOC_EPOCH]	  = { 0, P4W_EPOCH_MAX, "ALLOC_EPOCH: u64, 0 .. 1099511627775" },
-	[P4A_A_ALLOC_BITMAP]	  = { 0, U64_MAX, "ALLOC_BITMAP: 32 bytes" },
+	[P4A_A_ALLOC_BITMAP]	  = { P4W_BITMAP_BYTES, P4W_BITMAP_BYTES, "ALLOC_BITMAP: 32 bytes" },
 	[P4A_A_ALLOC_FLOW_FIRST]  = { 0, U32_MAX, "ALLOC_FLOW_FIRST: u32" },
 	[P4A_A_ALLOC_FLOW_COUNT]  = { 1, HOMA_FLOWS_MAX, "ALLOC_FLOW_COUNT: u32, 1 .. 4096" },
 };
@@ -79,7 +83,7 @@ static u64 number(const struct nlattr *attr)
 	case NLA_U64:
 		return nla_get_u64(attr);
 	default:
-		return 0;
+		return nla_len(attr);
 	}
 }
 

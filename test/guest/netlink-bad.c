@@ -13,7 +13,7 @@
 
 #define TENANT	4720
 
-static const uint8_t none[32], first[32] = { 1 }, last[32] = { [31] = 0x80 };
+static const uint8_t none[32], first[33] = { 1 }, last[32] = { [31] = 0x80 };
 
 static const struct bad {
 	int cmd;
@@ -39,9 +39,11 @@ static const struct bad {
 	{ SET, -EEXIST, "TENANT_ID", { T_U32(TENANT_ID, TENANT), T_U32(FLAGS, 1), T_END } },
 	{ SET, -EINVAL, "TENANT_NAME", { T_U32(TENANT_ID, 5), T_BYTES(TENANT_NAME, 4, "a b"), T_END } },
 	{ SET, -EINVAL, "TENANT_NAME", { T_U32(TENANT_ID, 5), T_BYTES(TENANT_NAME, 1, ""), T_END } },
-	{ SET, -ERANGE, NULL, { T_U32(TENANT_ID, 5),
-		T_BYTES(TENANT_NAME, 33, "0123456789012345678901234567890123456789"), T_END } },
-	{ SET, -EINVAL, NULL, { T_U32(TENANT_ID, 5), T_BYTES(TENANT_NAME, 3, "abc"), T_END } },
+	{ SET, -ERANGE, "1 .. 31 bytes", { T_U32(TENANT_ID, 5),
+		T_BYTES(TENANT_NAME, 33, "01234567890123456789012345678901"), T_END } },
+	{ SET, -EINVAL, "1 .. 31 bytes", { T_U32(TENANT_ID, 5),
+		T_BYTES(TENANT_NAME, 32, "01234567890123456789012345678901"), T_END } },
+	{ SET, -ERANGE, "TENANT_NAME", { T_U32(TENANT_ID, 5), T_BYTES(TENANT_NAME, 0, ""), T_END } },
 	{ SET, -EINVAL, "not for this command", { T_U32(TENANT_ID, 5), T_U32(GEO_BLOCKS, 1), T_END } },
 	{ SET, -EINVAL, NULL, { T_U32(TENANT_ID, 5), { P4A_A_MAX + 1, 4, 1, NULL }, T_END } },
 	{ SET, -EINVAL, NULL, { T_U32(TENANT_ID, 5), T_U32(TENANT_SOCKETS, 1), T_END } },
@@ -74,8 +76,10 @@ static const struct bad {
 		T_U64(ALLOC_EPOCH, 1ull << 40), T_END } },
 	{ ALLOC, -EINVAL, "ALLOC_BITMAP: 32 bytes", { T_U32(TENANT_ID, TENANT), T_U64(ALLOC_EPOCH, 9),
 		T_U32(ALLOC_FLOW_FIRST, 0), T_U32(ALLOC_FLOW_COUNT, 1), T_END } },
-	{ ALLOC, -EINVAL, NULL, { T_U32(TENANT_ID, TENANT), T_U64(ALLOC_EPOCH, 9),
+	{ ALLOC, -ERANGE, "32 bytes", { T_U32(TENANT_ID, TENANT), T_U64(ALLOC_EPOCH, 9),
 		T_BYTES(ALLOC_BITMAP, 31, first), T_END } },
+	{ ALLOC, -ERANGE, "32 bytes", { T_U32(TENANT_ID, TENANT), T_U64(ALLOC_EPOCH, 9),
+		T_BYTES(ALLOC_BITMAP, 33, first), T_END } },
 	{ ALLOC, -EINVAL, "at least one bit", { T_U32(TENANT_ID, TENANT), T_U64(ALLOC_EPOCH, 9),
 		T_BYTES(ALLOC_BITMAP, 32, none), T_U32(ALLOC_FLOW_FIRST, 0),
 		T_U32(ALLOC_FLOW_COUNT, 1), T_END } },

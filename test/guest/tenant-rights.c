@@ -37,14 +37,18 @@ static int join(int fd, uint32_t id)
 	return setsockopt(fd, IPPROTO_HOMA, SO_HOMA_TENANT, &id, sizeof(id)) ? -errno : 0;
 }
 
-static int join_tenant(void)
+static int join_for_a_moment(uint32_t id)
 {
-	return join(socket(AF_INET, SOCK_DGRAM, IPPROTO_HOMA), TENANT);
+	int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_HOMA);
+	int err = join(fd, id);
+
+	close(fd);
+	return err;
 }
 
-static int join_absent_tenant(void)
+static int join_tenant(void)
 {
-	return join(socket(AF_INET, SOCK_DGRAM, IPPROTO_HOMA), TENANT + 1);
+	return join_for_a_moment(TENANT);
 }
 
 static int set_allocation(void)
@@ -88,9 +92,8 @@ static void check_rights(void)
 	expect("a member of the tenant's group joins", as(1, 1, GID, join_tenant), 0);
 	expect("another uid joins", as(UID + 1, 1, 0, join_tenant), -EPERM);
 	expect("a uid that equals the gid joins", as(GID, 1, 0, join_tenant), -EPERM);
-	expect("an absent tenant", join_absent_tenant(), -ENOENT);
-	expect("tenant 0x1000000", join(socket(AF_INET, SOCK_DGRAM, IPPROTO_HOMA), 0x1000000),
-	       -ENOENT);
+	expect("an absent tenant", join_for_a_moment(TENANT + 1), -ENOENT);
+	expect("tenant 0x1000000", join_for_a_moment(0x1000000), -ENOENT);
 
 	expect("the tenant's uid sets the allocation", as(UID, 1, 0, set_allocation), 0);
 	expect("another uid sets the allocation", as(UID + 1, 1, 0, set_allocation), -EPERM);
