@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Traces, the demo's tenant node, the oracle.
 
-PROGRAMS += bin/p4trace bin/p4ycsb bin/p4oracle
+PROGRAMS += bin/p4trace bin/p4ycsb bin/p4oracle bin/p4report bin/p4corrupt
 UNIT += test/util_trace test/util_store test/util_oracle test/util_node
 
 # A node without its main program and sockets, as the unit test takes it.
@@ -12,6 +12,9 @@ $(eval $(call program,bin/p4trace,$(addprefix util/,p4trace.c trace.c zipf.c arg
 $(eval $(call program,bin/p4oracle,$(addprefix util/,p4oracle.c oracle.c history_read.c trace.c args.c)))
 $(eval $(call program,bin/p4ycsb,util/p4ycsb.c util/link.c util/args.c $(util_node_srcs),$\
 	$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-lpthread))
+
+$(eval $(call program,bin/p4report,$(addprefix util/,p4report.c jsonline.c args.c),json-c))
+$(eval $(call program,bin/p4corrupt,$(addprefix util/,p4corrupt.c jsonline.c args.c),json-c))
 
 $(eval $(call program,test/util_trace,test/unit/util_trace.c util/trace.c util/zipf.c,cmocka,,-lm))
 $(eval $(call program,test/util_store,test/unit/util_store.c util/store.c util/trace.c,cmocka))
