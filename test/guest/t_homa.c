@@ -104,13 +104,15 @@ int t_homa_recv(struct t_homa *h, struct t_message *m, int timeout_ms)
 		.msg_control = &m->args, .msg_controllen = sizeof(m->args),
 	};
 	ssize_t len;
+	int ready;
 
 	m->args.id = 0;
 	m->args.completion_cookie = 0;
 	m->args.reserved = 0;
 	m->len = 0;
-	if (timeout_ms >= 0 && poll(&pfd, 1, timeout_ms) == 0)
-		return -ETIME;
+	ready = poll(&pfd, 1, timeout_ms);
+	if (ready <= 0)
+		return ready ? -errno : -ETIME;
 	len = recvmsg(h->fd, &msg, 0);
 	if (len < 0)
 		return -errno;
