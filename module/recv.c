@@ -307,6 +307,12 @@ static void data_pkt(struct rx *rx)
 
 /* ------------------------------------------------------------------ control */
 
+/* A client that has its error sends no more; for a server, `complete` was about the request. */
+static bool is_sending(const struct homa_rpc *rpc)
+{
+	return rpc->state == HOMA_OUTGOING && !(homa_rpc_is_client(rpc) && rpc->is_complete);
+}
+
 static void grant_pkt(struct rx *rx)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
@@ -317,7 +323,7 @@ static void grant_pkt(struct rx *rx)
 	homa_count(rx->hn, rx_grant);
 	spin_lock_bh(&rpc->lock);
 	offset = min(pkt->grant.offset, out->length);
-	if (rpc->state != HOMA_OUTGOING || rpc->is_complete) {
+	if (!is_sending(rpc)) {
 		spin_unlock_bh(&rpc->lock);
 		return;
 	}
@@ -346,7 +352,7 @@ static void resend_pkt(struct rx *rx)
 	spin_lock_bh(&rpc->lock);
 	homa_timer_alive(rpc);
 	path = homa_rpc_path(rpc);
-	send = rpc->state == HOMA_OUTGOING && !rpc->is_complete;
+	send = is_sending(rpc);
 	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
 	if (send && end > out->granted)		/* so a GRANT was lost */
 		out->granted = end;
@@ -371,7 +377,7 @@ static void unknown_pkt(struct rx *rx)
 	spin_lock_bh(&rpc->lock);
 	priority = rpc->out.unsched_prio;
 	if (homa_rpc_is_client(rpc)) {
-		again = rpc->state == HOMA_OUTGOING && !rpc->is_complete;
+		again = is_sending(rpc);
 	} else if (rpc->state != HOMA_DEAD) {
 		homa_peer_add_finished(rpc->peer, rpc->id);
 		homa_rpc_end(rpc);

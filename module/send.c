@@ -162,10 +162,13 @@ static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 
 void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 	struct sk_buff *skb;
+	int err;
 
-	while ((skb = __skb_dequeue(queue)))
-		if (net_xmit_eval(ip_local_out(hn->net, NULL, skb)))
+	while ((skb = __skb_dequeue(queue))) {
+		err = ip_local_out(hn->net, NULL, skb);
+		if (net_xmit_eval(err))
 			homa_count(hn, tx_error);
+	}
 }
 
 static void add_payload(struct sk_buff *skb, const struct homa_msg_out *out, u32 start, u32 end)
