@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.h - the allocator as a state machine: events and the time in, things to do out.
+ *
+ * No I/O, no clock, no threads. Times are microseconds of any monotonic clock, never 0. The caller
+ * (service.c) passes each event in, then saves what is dirty, and only when that is in the store
+ * carries out what p4d_engine_pop() returns, in order. So nobody is ever told what a kill could undo.
+ */
+#ifndef P4D_ENGINE_H
+#define P4D_ENGINE_H
+
+#include "state.h"
+
+enum p4d_out_kind {
+	P4D_OUT_REPLY,		/* send bytes to who */
+	P4D_OUT_GIVE,		/* tell the switch; then p4d_engine_given() */
+	P4D_OUT_TAKE,		/* fence and drain; then p4d_engine_taken() */
+};
+
+struct p4d_give {		/* all or nothing, may be repeated */
+	uint64_t action;
+	uint32_t tenant;
+	uint64_t epoch;
+	struct p4d_blocks blocks;	/* home is the first of them */
+	struct p4d_blocks clear;	/* those that hold somebody else's values */
+	uint32_t nr_flows;
+	struct p4d_range flow[P4W_NODES_MAX];
+};
+
+struct p4d_take {		/* may be repeated */
+	uint64_t action;
+	struct p4d_blocks blocks;
+	bool read;		/* all cells are wanted */
+};
+
+struct p4d_out {
+	struct p4d_out *link;
+	enum p4d_out_kind kind;
+	union {
+		struct p4d_give give;
+		struct p4d_take take;
+		struct p4d_who who;
+	};
+	size_t len;		/* REPLY */
+	uint8_t bytes[];
+};
+
+/* boot: of the switch; owner, serial: its arrays, one word a block. */
+struct p4d_switch_info {
+	struct p4d_geometry geo;
+	uint64_t boot;
+	const uint64_t *owner;
+	const uint64_t *serial;
+};
+
+struct p4d_engine *p4d_engine_create(uint64_t now);	/* NULL: no memory */
+void p4d_engine_destroy(struct p4d_engine *e);
+
+/* A message of any bytes, from a node of `tenant` as its kernel says (0: none). */
+void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
+			const struct p4d_who *who, const void *bytes, size_t len);
+
+/* Time has come; to be called at or after p4d_engine_deadline() (UINT64_MAX: never). */
+void p4d_engine_tick(struct p4d_engine *e, uint64_t now);
+uint64_t p4d_engine_deadline(const struct p4d_engine *e);
+
+/* The switch. Actions that were under way when it went down are issued again when it is up. */
+void p4d_engine_switch_up(struct p4d_engine *e, uint64_t now, const struct p4d_switch_info *info);
+void p4d_engine_switch_down(struct p4d_engine *e, uint64_t now, const char *why);
+void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action);
+/* cells: if they were wanted; block by block in order of p4d_take.blocks, slots, registers. */
+void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const uint32_t *cells);
+
+/* Configuration. A full reading stands between begin and end: tenants not named in it are gone. */
+void p4d_engine_policy(struct p4d_engine *e, uint64_t now, const struct p4d_policy *policy);
+void p4d_engine_geometry(struct p4d_engine *e, uint64_t now, const struct p4d_geometry *geo);
+void p4d_engine_tenant(struct p4d_engine *e, uint64_t now, const struct p4d_tenant_conf *conf);
+void p4d_engine_tenant_gone(struct p4d_engine *e, uint64_t now, uint32_t id);
+void p4d_engine_tenants_begin(struct p4d_engine *e);
+void p4d_engine_tenants_end(struct p4d_engine *e, uint64_t now);
+
+/* The next thing to do, or NULL; the caller frees it. */
+struct p4d_out *p4d_engine_pop(struct p4d_engine *e);
+
+/* For the store, at start: the record of a tenant, made if there is none; NULL: no memory. */
+struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id);
+/* After the records are filled in: takes back blocks and flows of the grants. -EINVAL: contradiction */
+int p4d_engine_restored(struct p4d_engine *e);
+
+#endif /* P4D_ENGINE_H */

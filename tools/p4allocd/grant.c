@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* grant.c - see grant.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "escrow.h"
+#include "grant.h"
+#include "out.h"
+#include "plan.h"
+#include "request.h"
+
+#define EPOCH_CHUNK 1024	/* epochs reserved in the store at a time */
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+bool p4d_grant_usable(const struct p4d_engine *e)
+{
+	return e->sw == P4D_SWITCH_UP;
+}
+
+uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	return min32(t->conf.max_blocks, e->geo.blocks);
+}
+
+/* ------------------------------------------------------------------------- reservations */
+
+void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req)
+{
+	struct p4d_batch *b = p4d_alloc(sizeof(*b));
+
+	b->number = req->batch;
+	b->state = P4D_RESERVED;
+	b->reservation = e->reservation_next++;
+	b->duration_us = req->duration_us;
+	b->min_blocks = req->min_blocks;
+	b->want_blocks = req->want_blocks;
+	b->flows = req->flows;
+	b->ready_at = e->now + req->start_us;
+	t->next = b;
+	t->dirty = true;
+	e->meta_dirty = true;
+}
+
+void p4d_grant_unreserve(struct p4d_tenant *t)
+{
+	free(t->next);
+	t->next = NULL;
+	t->dirty = true;
+}
+
+static bool is_waited_for(const struct p4d_tenant *t)
+{
+	for (unsigned int i = 0; t->next && i < t->nodes; i++) {
+		const struct p4d_held *h = &t->node[i].held[P4D_HOLD_GRANT];
+
+		if (h->used && h->req.batch == t->next->number)
+			return true;
+	}
+	return false;
+}
+
+static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	return is_waited_for(t) && t->next->ready_at <= e->now;
+}
+
+static bool comes_before(const struct p4d_batch *a, const struct p4d_batch *b)
+{
+	if (a->ready_at != b->ready_at)
+		return a->ready_at < b->ready_at;
+	return a->reservation < b->reservation;
+}
+
+void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
+		       uint32_t *ahead)
+{
+	uint64_t busy_until = e->now, ready = t->next->ready_at;
+	uint64_t queue = 0;
+
+	*ahead = 0;
+	for (const struct p4d_tenant *o = e->tenants; o; o = o->link) {
+		if (o->cur && o->cur->state == P4D_HELD &&
+		    o->cur->granted_at + o->cur->duration_us > busy_until)
+			busy_until = o->cur->granted_at + o->cur->duration_us;
+		if (o != t && o->next && comes_before(o->next, t->next)) {
+			queue += (uint64_t)o->next->duration_us * o->next->min_blocks / e->geo.blocks;
+			(*ahead)++;
+		}
+	}
+	busy_until += queue;
+	if (busy_until > ready)
+		ready = busy_until;
+	ready = ready > e->now ? ready - e->now : 0;
+	*wait_us = ready > UINT32_MAX ? UINT32_MAX : ready;
+}
+
+/* ------------------------------------------------------------------------- to the switch */
+
+static void issue_give(struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+	struct p4d_give give = {
+		.action = b->action = e->action_next++,
+		.tenant = t->id,
+		.epoch = b->epoch,
+		.blocks = b->blocks,
+	};
+
+	p4d_blocks_each(&b->blocks, block)
+		if (e->before[block] && e->before[block] != t->id)
+			p4d_blocks_add(&give.clear, block);
+	for (unsigned int i = 0; i < t->nodes; i++)
+		give.flow[give.nr_flows++] = b->flow[i];
+	p4d_out_give(e, &give);
+}
+
+static void issue_take(struct p4d_engine *e, struct p4d_batch *b)
+{
+	struct p4d_take take = {
+		.action = b->action = e->action_next++,
+		.blocks = b->blocks,
+		.read = b->keep,
+	};
+
+	p4d_out_take(e, &take);
+}
+
+static uint64_t draw_epoch(struct p4d_engine *e)
+{
+	if (e->epoch_next >= e->epoch_limit) {
+		e->epoch_limit = e->epoch_next + EPOCH_CHUNK;
+		e->meta_dirty = true;
+	}
+	return e->epoch_next++;
+}
+
+static struct p4d_blocks free_blocks(const struct p4d_engine *e)
+{
+	struct p4d_blocks set = { 0 };
+
+	for (unsigned int b = 0; b < e->geo.blocks; b++)
+		if (!e->owner[b] && !p4d_blocks_has(&e->stray, b))
+			p4d_blocks_add(&set, b);
+	return set;
+}
+
+static void own(struct p4d_engine *e, const struct p4d_blocks *blocks, uint32_t tenant)
+{
+	p4d_blocks_each(blocks, b)
+		e->owner[b] = tenant;
+}
+
+static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
+{
+	struct p4d_blocks free = free_blocks(e), liked = { 0 };
+	struct p4d_batch *b = t->next;
+
+	if (!p4d_flows_take(&e->flows, t->id, b->flows, b->flow, t->nodes))
+		return false;
+	p4d_blocks_each(&free, block)
+		if (e->before[block] == t->id)
+			p4d_blocks_add(&liked, block);
+	b->blocks = p4d_pick(&free, &liked, count);
+	b->epoch = draw_epoch(e);
+	b->state = P4D_GIVING;
+	b->absent = t->left;
+	t->cur = b;
+	t->next = NULL;
+	t->dirty = true;
+	for (unsigned int i = 0; i < P4W_NODES_MAX; i++)
+		t->node[i].phase = 0;
+	own(e, &b->blocks, t->id);
+	p4d_history_record(e->history, e->now - e->start, t->id, count);
+	issue_give(e, t);
+	return true;
+}
+
+static void count_grant(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+	uint64_t waited = e->now - b->ready_at;
+	bool moved = false;
+
+	p4d_blocks_each(&b->blocks, block) {
+		uint32_t before = e->before[block];
+
+		moved |= before && before != t->id && before != P4D_ANYBODY;
+		e->before[block] = t->id;
+	}
+	t->counter[P4D_C_grants]++;
+	t->counter[P4D_C_handovers] += moved;
+	t->wait_us[t->nr_waits++ % P4D_WAITS] = waited > UINT32_MAX ? UINT32_MAX : waited;
+}
+
+void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+
+	b->action = 0;
+	b->state = P4D_HELD;
+	b->granted_at = e->now;
+	b->lease_until = e->now + b->duration_us + e->policy.grace_us;
+	t->dirty = true;
+	count_grant(e, t);
+	if (!t->known) {
+		p4d_grant_break(e, t);
+		return;
+	}
+	p4d_request_wake(e, t, P4D_HOLD_GRANT);
+	p4d_grant_settle(e, t);
+}
+
+/* ----------------------------------------------------------------------------- the end */
+
+static void end(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells)
+{
+	struct p4d_batch *b = t->cur;
+
+	if (b->keep && cells)
+		p4d_escrow_add(e, t, cells, b->done | b->absent);
+	t->last = b->number;
+	t->last_end = b->end;
+	t->last_done = b->done | b->absent;
+	t->counter[P4D_C_batches]++;
+	t->counter[P4D_C_expired] += b->end == P4D_END_EXPIRED;
+	t->counter[P4D_C_lost] += b->end == P4D_END_LOST;
+	if (b->granted_at)
+		t->counter[P4D_C_block_us] +=
+			(e->now - b->granted_at) * p4d_blocks_count(&b->blocks);
+	own(e, &b->blocks, 0);
+	p4d_flows_free(&e->flows, t->id);
+	p4d_history_record(e->history, e->now - e->start, t->id, 0);
+	free(b);
+	t->cur = NULL;
+	t->dirty = true;
+	for (int kind = 0; kind < P4D_HOLDS; kind++)
+		p4d_request_wake(e, t, kind);
+	e->must_schedule = true;
+}
+
+static void take(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_end how, bool keep)
+{
+	struct p4d_batch *b = t->cur;
+
+	b->state = P4D_TAKING;
+	b->end = how;
+	b->keep = keep;
+	t->dirty = true;
+	if (p4d_grant_usable(e))
+		issue_take(e, b);
+	p4d_request_wake(e, t, P4D_HOLD_SYNC);
+}
+
+/* Before all have filled, the nodes still have every value: cells are kept only after that. */
+void p4d_grant_break(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+	bool someone = p4d_all_nodes(t) & ~b->done & ~b->absent;
+
+	t->counter[P4D_C_fences]++;
+	take(e, t, P4D_END_EXPIRED, b->phase >= P4W_PHASE_FILLED && someone);
+}
+
+void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells)
+{
+	end(e, t, cells);
+}
+
+/* Nodes that the barriers of the current batch wait for. */
+static uint64_t participants(const struct p4d_tenant *t)
+{
+	return p4d_all_nodes(t) & ~t->left & ~t->cur->done & ~t->cur->absent;
+}
+
+static uint8_t phase_of_all(const struct p4d_tenant *t)
+{
+	uint64_t who = participants(t);
+	uint8_t phase = who ? P4W_PHASE_RAN : t->cur->phase;
+
+	for (unsigned int i = 0; i < t->nodes; i++)
+		if (who & p4d_bit(i) && t->node[i].phase < phase)
+			phase = t->node[i].phase;
+	return phase;
+}
+
+/*
+ * A node that goes before all have filled leaves cells that nobody filled: the others must not run
+ * on them, so the batch ends for all. Nothing has run yet, so nothing is lost.
+ */
+static bool is_spoilt(const struct p4d_tenant *t)
+{
+	const struct p4d_batch *b = t->cur;
+	uint64_t gone = (b->done | t->left) & ~b->absent;
+
+	if (b->phase >= P4W_PHASE_FILLED)
+		return false;
+	for (unsigned int i = 0; i < t->nodes; i++)
+		if (gone & p4d_bit(i) && t->node[i].phase < P4W_PHASE_FILLED)
+			return true;
+	return false;
+}
+
+void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+	uint8_t phase;
+
+	if (!b || b->state != P4D_HELD)
+		return;
+	if (!participants(t)) {
+		take(e, t, P4D_END_FREED, b->phase >= P4W_PHASE_FILLED &&
+		     p4d_all_nodes(t) & ~b->done & ~b->absent);
+		return;
+	}
+	if (is_spoilt(t)) {
+		p4d_grant_break(e, t);
+		return;
+	}
+	phase = phase_of_all(t);
+	if (phase > b->phase) {
+		b->phase = phase;
+		t->dirty = true;
+		p4d_request_wake(e, t, P4D_HOLD_SYNC);
+	}
+}
+
+void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_batch *b = t->cur;
+
+	b->state = P4D_TAKING;
+	b->end = P4D_END_LOST;
+	b->keep = false;
+	end(e, t, NULL);
+}
+
+void p4d_grant_resume(struct p4d_engine *e, bool fresh)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
+		struct p4d_batch *b = t->cur;
+
+		if (b && b->state == P4D_GIVING) {
+			if (fresh) {
+				b->epoch = draw_epoch(e);
+				t->dirty = true;
+			}
+			issue_give(e, t);
+		} else if (b && b->state == P4D_TAKING) {
+			issue_take(e, b);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------------ schedule */
+
+struct queue {
+	size_t n;
+	size_t room;
+	struct p4d_tenant **tenant;	/* in order of service */
+	struct p4d_claim *claim;
+};
+
+static void enqueue(struct queue *q, struct p4d_tenant *t)
+{
+	size_t at = q->n;
+
+	if (q->n == q->room) {
+		q->room = q->room ? q->room * 2 : 16;
+		q->tenant = realloc(q->tenant, q->room * sizeof(*q->tenant));
+		if (!q->tenant)
+			abort();
+	}
+	while (at > 0 && comes_before(t->next, q->tenant[at - 1]->next)) {
+		q->tenant[at] = q->tenant[at - 1];
+		at--;
+	}
+	q->tenant[at] = t;
+	q->n++;
+}
+
+static struct p4d_claim claim_of(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	uint32_t want = min32(t->next->want_blocks, p4d_grant_limit(e, t));
+
+	return (struct p4d_claim){
+		.min = t->next->min_blocks,
+		.want = want,
+		.weight = t->conf.weight,
+		.guaranteed = min32(t->conf.min_blocks, want),
+		.bypassed = t->next->bypassed,
+	};
+}
+
+/* Geometry or max_blocks have changed since the request: it can never be served. */
+static bool is_impossible(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_refusal why;
+
+	if (!p4d_proto_range(&why, "min_blocks", t->next->min_blocks, 1, p4d_grant_limit(e, t)))
+		return false;
+	p4d_request_refuse_held(e, t, P4D_HOLD_GRANT, &why);
+	p4d_grant_unreserve(t);
+	return true;
+}
+
+static void collect(struct p4d_engine *e, struct queue *q)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->known && !t->cur && is_ready(e, t) && !is_impossible(e, t))
+			enqueue(q, t);
+	q->claim = p4d_alloc((q->n + 1) * sizeof(*q->claim));
+	for (size_t i = 0; i < q->n; i++)
+		q->claim[i] = claim_of(e, q->tenant[i]);
+}
+
+static uint32_t weight_of_holders(const struct p4d_engine *e)
+{
+	uint32_t sum = 0;
+
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->cur && t->cur->state != P4D_TAKING)
+			sum += t->conf.weight;
+	return sum;
+}
+
+static bool is_overdue(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	return t->cur && t->cur->state == P4D_HELD && t->cur->lease_until <= e->now;
+}
+
+static struct p4d_tenant *longest_overdue(struct p4d_engine *e)
+{
+	struct p4d_tenant *found = NULL;
+
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (is_overdue(e, t) && (!found || t->cur->lease_until < found->cur->lease_until))
+			found = t;
+	return found;
+}
+
+/* Blocks that are free or on their way to it. */
+static uint32_t coming(const struct p4d_engine *e)
+{
+	struct p4d_blocks set = free_blocks(e);
+	uint32_t n = p4d_blocks_count(&set) + p4d_blocks_count(&e->stray);
+
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->cur && t->cur->state == P4D_TAKING)
+			n += p4d_blocks_count(&t->cur->blocks);
+	return n;
+}
+
+/* Fences overrunners until the first who waits fits. `flows`: it waits for flows, not for blocks. */
+static void reclaim(struct p4d_engine *e, uint32_t need, bool flows)
+{
+	struct p4d_tenant *t;
+
+	while ((flows || coming(e) < need) && (t = longest_overdue(e))) {
+		p4d_grant_break(e, t);
+		flows = false;
+	}
+}
+
+/* A tenant that waits for its own next batch while a node of it sleeps on the current one. */
+static void reclaim_own(struct p4d_engine *e)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (is_overdue(e, t) && is_ready(e, t))
+			p4d_grant_break(e, t);
+}
+
+static void serve(struct p4d_engine *e, struct queue *q)
+{
+	struct p4d_blocks free = free_blocks(e);
+
+	p4d_plan(e->geo.blocks, p4d_blocks_count(&free), weight_of_holders(e), q->claim, q->n);
+	for (size_t i = 0; i < q->n; i++)
+		q->tenant[i]->next->bypassed = q->claim[i].bypassed;
+	for (size_t i = 0; i < q->n; i++)
+		if (q->claim[i].give && !give(e, q->tenant[i], q->claim[i].give)) {
+			reclaim(e, 0, true);
+			return;
+		}
+	for (size_t i = 0; i < q->n; i++)
+		if (!q->claim[i].give) {
+			reclaim(e, q->claim[i].min, false);
+			return;
+		}
+}
+
+void p4d_grant_schedule(struct p4d_engine *e)
+{
+	struct queue q = { 0 };
+
+	if (!p4d_grant_usable(e))
+		return;
+	collect(e, &q);
+	if (q.n)
+		serve(e, &q);
+	reclaim_own(e);
+	free(q.tenant);
+	free(q.claim);
+}

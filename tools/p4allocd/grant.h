@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * grant.h - the life of a batch: reserved, given, held, taken.
+ *
+ * Owns t->cur, t->next and who holds which block and flow. Told by request.c what the nodes say and by
+ * engine.c what the switch and the clock say. Wakes held requests; never answers one itself.
+ */
+#ifndef P4D_GRANT_H
+#define P4D_GRANT_H
+
+#include "engine.h"
+
+/* The switch is there and has the geometry that is configured. */
+bool p4d_grant_usable(const struct p4d_engine *e);
+
+/* Most blocks that this tenant can ever be given. */
+uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t);
+
+/* Makes t->next out of a REQUEST. */
+void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req);
+void p4d_grant_unreserve(struct p4d_tenant *t);
+
+/* Blocks to those who wait; from overrunners, if that is what it takes. */
+void p4d_grant_schedule(struct p4d_engine *e);
+
+/* What RESERVED says: reservations that come first, and a guess how long that takes. */
+void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
+		       uint32_t *ahead);
+
+/* Nodes said something: raises the barrier phase if all are there; ends the batch if all are done. */
+void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t);
+
+/* Takes the blocks of a held batch away from the tenant. */
+void p4d_grant_break(struct p4d_engine *e, struct p4d_tenant *t);
+
+/* The switch has answered. */
+void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t);
+void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells);
+
+/* The switch does not remember the batch. */
+void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t);
+
+/* Tells the switch again what it had not acknowledged. fresh: with new epochs, as it has restarted. */
+void p4d_grant_resume(struct p4d_engine *e, bool fresh);
+
+#endif /* P4D_GRANT_H */

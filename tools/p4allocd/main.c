@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* main.c - puts the parts together, runs until SIGTERM, takes them apart. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "loop.h"
+#include "netlink.h"
+#include "options.h"
+#include "server.h"
+#include "service.h"
+#include "status.h"
+
+static struct {
+	struct p4d_options options;
+	struct p4d_loop *loop;
+	struct p4d_watch signals;
+	struct p4d_service *service;
+	struct p4d_netlink *netlink;
+	struct p4d_server *server;
+	struct p4d_status *status;
+	uint16_t port;
+} daemon_;
+
+static struct p4d_engine *engine(void)
+{
+	return p4d_service_engine(daemon_.service);
+}
+
+/* ------------------------------------------------------------------------- from the parts */
+
+static void on_policy(void *arg, const struct p4d_policy *policy, uint16_t port)
+{
+	p4d_log(P4D_NOTE, "policy: leases up to %u us, grace %u us", policy->lease_max_us,
+		policy->grace_us);
+	if (!daemon_.port)
+		daemon_.port = port;
+	p4d_engine_policy(engine(), p4d_now(), policy);
+}
+
+static void on_geometry(void *arg, const struct p4d_geometry *geo)
+{
+	p4d_engine_geometry(engine(), p4d_now(), geo);
+}
+
+static void on_tenant(void *arg, const struct p4d_tenant_conf *conf)
+{
+	p4d_log(P4D_NOTE, "tenant %u %s: weight %u, blocks %u .. %u", conf->id, conf->name,
+		conf->weight, conf->min_blocks, conf->max_blocks);
+	p4d_engine_tenant(engine(), p4d_now(), conf);
+}
+
+static void on_tenant_gone(void *arg, uint32_t id)
+{
+	p4d_log(P4D_NOTE, "tenant %u: deleted", id);
+	p4d_engine_tenant_gone(engine(), p4d_now(), id);
+}
+
+static void on_tenants_begin(void *arg)
+{
+	p4d_engine_tenants_begin(engine());
+}
+
+static void on_tenants_end(void *arg)
+{
+	p4d_engine_tenants_end(engine(), p4d_now());
+}
+
+static void on_message(void *arg, uint32_t tenant, const struct p4d_who *who, const void *bytes,
+		       size_t len)
+{
+	if (len >= sizeof(struct p4w_msg))
+		p4d_log(P4D_EACH, "tenant %u: type %u, %zu bytes", tenant,
+			((const struct p4w_msg *)bytes)->type, len);
+	p4d_service_message(daemon_.service, tenant, who, bytes, len);
+}
+
+static void reply(void *arg, const struct p4d_who *who, const void *bytes, size_t len)
+{
+	p4d_log(P4D_EACH, "answer: type %u, %zu bytes", ((const struct p4w_msg *)bytes)->type, len);
+	p4d_server_reply(daemon_.server, who, bytes, len);
+}
+
+static void on_signal(struct p4d_watch *w, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		p4d_loop_stop(daemon_.loop);
+}
+
+static void after(void *arg)
+{
+	p4d_service_flush(daemon_.service);
+}
+
+/* ------------------------------------------------------------------------------ the ladder */
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	daemon_.signals = (struct p4d_watch){ signalfd(-1, &set, SFD_CLOEXEC), on_signal };
+	return daemon_.signals.fd < 0 ? -1 :
+		p4d_loop_watch(daemon_.loop, &daemon_.signals, EPOLLIN);
+}
+
+static int open_service(char *err, size_t size)
+{
+	struct p4d_service_conf conf = {
+		.store = daemon_.options.store,
+		.switch_path = daemon_.options.switch_path,
+		.switch_ops = &p4d_switch_soft,
+		.reply = reply,
+	};
+
+	return p4d_service_open(&daemon_.service, daemon_.loop, &conf, err, size);
+}
+
+static int open_netlink(char *err, size_t size)
+{
+	struct p4d_netlink_events events = {
+		.policy = on_policy,
+		.geometry = on_geometry,
+		.tenant = on_tenant,
+		.tenant_gone = on_tenant_gone,
+		.tenants_begin = on_tenants_begin,
+		.tenants_end = on_tenants_end,
+	};
+
+	daemon_.port = daemon_.options.port;
+	return p4d_netlink_open(&daemon_.netlink, daemon_.loop, &events, err, size);
+}
+
+static int open_status(char *err, size_t size)
+{
+	struct p4d_status_conf conf = {
+		.service = daemon_.service,
+		.path = daemon_.options.socket,
+		.store = daemon_.options.store,
+		.switch_path = daemon_.options.switch_path,
+		.port = daemon_.port,
+	};
+
+	return p4d_status_open(&daemon_.status, daemon_.loop, &conf, err, size);
+}
+
+static int run(char *err, size_t size)
+{
+	int ret;
+
+	ret = open_service(err, size);
+	if (ret)
+		return ret;
+	ret = open_netlink(err, size);
+	if (ret)
+		goto close_service;
+	ret = p4d_server_open(&daemon_.server, daemon_.loop, daemon_.port, on_message, NULL, err,
+			      size);
+	if (ret)
+		goto close_netlink;
+	ret = open_status(err, size);
+	if (ret)
+		goto close_server;
+	p4d_log(P4D_NOTE, "Homa port %u, store %s, status %s", daemon_.port, daemon_.options.store,
+		daemon_.options.socket);
+	ret = p4d_loop_run(daemon_.loop, after, NULL);
+	snprintf(err, size, "epoll_wait: %s", strerror(-ret));
+	p4d_status_close(daemon_.status);
+close_server:
+	p4d_server_close(daemon_.server);
+close_netlink:
+	p4d_netlink_close(daemon_.netlink);
+close_service:
+	p4d_service_close(daemon_.service);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	char err[512];
+	int ret;
+
+	if (p4d_options_parse(&daemon_.options, argc, argv, err, sizeof(err))) {
+		fprintf(stderr, "p4allocd: %s\n", err);
+		return 2;
+	}
+	if (daemon_.options.help) {
+		p4d_options_help(stdout);
+		return 0;
+	}
+	p4d_log_level = daemon_.options.verbose > P4D_EACH ? P4D_EACH :
+		(enum p4d_level)daemon_.options.verbose;
+	daemon_.loop = p4d_loop_create();
+	if (!daemon_.loop || watch_signals()) {
+		perror("p4allocd");
+		return 1;
+	}
+	ret = run(err, sizeof(err));
+	if (ret)
+		fprintf(stderr, "p4allocd: %s\n", err);
+	p4d_loop_destroy(daemon_.loop);
+	close(daemon_.signals.fd);
+	return ret ? 1 : 0;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* options.c - see options.h. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_PORT, OPT_FOREGROUND, OPT_HELP };
+
+static const struct option table[] = {
+	{ "switch", required_argument, NULL, OPT_SWITCH },
+	{ "store", required_argument, NULL, OPT_STORE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "port", required_argument, NULL, OPT_PORT },
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 }
+};
+
+void p4d_options_help(FILE *f)
+{
+	fputs("p4allocd - decides which tenant holds which register blocks of the switch, and when\n"
+	      "\n"
+	      "  --switch PATH   control socket of the switch     /run/p4switch.sock\n"
+	      "  --store FILE    what must survive a restart      /var/lib/p4allocd.db\n"
+	      "  --socket PATH   where p4ctl asks for the state   /run/p4allocd.sock\n"
+	      "  --port N        Homa port, 1 .. 32767            that of the policy, 4001\n"
+	      "  -v, -vv         say what happens, say each message\n"
+	      "  --foreground    the default and the only way\n"
+	      "\n"
+	      "First, in this network namespace: insmod p4homa.ko, p4ctl tenant add ...\n"
+	      "Then, on each host: p4ctl policy set with the address of this namespace.\n"
+	      "It may be killed and started again at any time. See p4allocd(8).\n", f);
+}
+
+static int parse_port(const char *text, uint16_t *port)
+{
+	char *end;
+	unsigned long v;
+
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || v < 1 || v > 32767)
+		return -1;
+	*port = v;
+	return 0;
+}
+
+static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
+{
+	switch (c) {
+	case OPT_SWITCH:
+		o->switch_path = optarg;
+		return 0;
+	case OPT_STORE:
+		o->store = optarg;
+		return 0;
+	case OPT_SOCKET:
+		o->socket = optarg;
+		return 0;
+	case OPT_PORT:
+		if (!parse_port(optarg, &o->port))
+			return 0;
+		snprintf(err, size, "--port %s: must be 1 .. 32767", optarg);
+		return -1;
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	case 'v':
+		o->verbose++;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int p4d_options_parse(struct p4d_options *o, int argc, char **argv, char *err, size_t size)
+{
+	int c;
+
+	*o = (struct p4d_options){
+		.switch_path = "/run/p4switch.sock",
+		.store = "/var/lib/p4allocd.db",
+		.socket = "/run/p4allocd.sock",
+	};
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+:v", table, NULL)) != -1) {
+		if (c == '?' || c == ':') {
+			snprintf(err, size, "%s: %s; --help lists the options", argv[optind - 1],
+				 c == ':' ? "needs a value" : "no such option");
+			return -1;
+		}
+		if (parse_one(o, c, err, size))
+			return -1;
+	}
+	if (optind == argc)
+		return 0;
+	snprintf(err, size, "%s: no arguments but options; --help lists them", argv[optind]);
+	return -1;
+}

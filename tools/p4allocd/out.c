@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* out.c - see out.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+
+void *p4d_alloc(size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (!p) {
+		fprintf(stderr, "p4allocd: out of memory\n");
+		abort();
+	}
+	return p;
+}
+
+static struct p4d_out *append(struct p4d_engine *e, enum p4d_out_kind kind, size_t len)
+{
+	struct p4d_out *out = p4d_alloc(sizeof(*out) + len);
+
+	out->kind = kind;
+	out->len = len;
+	*e->out_last = out;
+	e->out_last = &out->link;
+	return out;
+}
+
+void p4d_out_reply(struct p4d_engine *e, const struct p4d_who *who, const void *bytes, size_t len)
+{
+	struct p4d_out *out = append(e, P4D_OUT_REPLY, len);
+
+	out->who = *who;
+	memcpy(out->bytes, bytes, len);
+}
+
+void p4d_out_give(struct p4d_engine *e, const struct p4d_give *give)
+{
+	append(e, P4D_OUT_GIVE, 0)->give = *give;
+}
+
+void p4d_out_take(struct p4d_engine *e, const struct p4d_take *take)
+{
+	append(e, P4D_OUT_TAKE, 0)->take = *take;
+}
+
+void p4d_out_refuse(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		    const struct p4d_request *req, const struct p4d_refusal *why)
+{
+	uint8_t bytes[sizeof(struct p4w_refused)];
+
+	(t ? t->refused : e->refused)[why->code]++;
+	p4d_out_reply(e, who, bytes, p4d_proto_refused(bytes, req, why));
+}
+
+struct p4d_out *p4d_engine_pop(struct p4d_engine *e)
+{
+	struct p4d_out *out = e->out_first;
+
+	if (!out)
+		return NULL;
+	e->out_first = out->link;
+	if (!e->out_first)
+		e->out_last = &e->out_first;
+	return out;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* out.h - what the engine wants done, in order; and refusals, which are counted on their way. */
+#ifndef P4D_OUT_H
+#define P4D_OUT_H
+
+#include "engine.h"
+
+/* Zeroed memory. Without any the process ends: it goes on from its store when started again. */
+void *p4d_alloc(size_t size);
+
+void p4d_out_reply(struct p4d_engine *e, const struct p4d_who *who, const void *bytes, size_t len);
+void p4d_out_give(struct p4d_engine *e, const struct p4d_give *give);
+void p4d_out_take(struct p4d_engine *e, const struct p4d_take *take);
+
+/* t: whose fault it is, or NULL. */
+void p4d_out_refuse(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		    const struct p4d_request *req, const struct p4d_refusal *why);
+
+#endif /* P4D_OUT_H */

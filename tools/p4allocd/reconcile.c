@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* reconcile.c - see reconcile.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "grant.h"
+#include "out.h"
+#include "reconcile.h"
+
+static void raise_epoch(struct p4d_engine *e, const struct p4d_switch_info *info)
+{
+	for (unsigned int b = 0; b < info->geo.blocks; b++) {
+		uint64_t owner = info->owner[b] & P4W_EPOCH_MAX;
+		uint64_t serial = info->serial[b] >> P4W_SERIAL_SHIFT;
+		uint64_t seen = owner > serial ? owner : serial;
+
+		if (seen >= e->epoch_next)
+			e->epoch_next = seen + 1;
+	}
+}
+
+static bool is_ours(const struct p4d_switch_info *info, const struct p4d_tenant *t)
+{
+	uint64_t word = p4d_owner_word(t->id, t->cur->epoch);
+
+	p4d_blocks_each(&t->cur->blocks, b)
+		if (info->owner[b] != word)
+			return false;
+	return true;
+}
+
+static void lose_grants(struct p4d_engine *e, const struct p4d_switch_info *info, bool restarted)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
+		if (!t->cur)
+			continue;
+		if (restarted ? t->cur->state != P4D_GIVING :
+		    t->cur->state == P4D_HELD && !is_ours(info, t))
+			p4d_grant_lose(e, t);
+	}
+}
+
+/* The switch was built with another geometry: not even a grant under way can stay. */
+static void change_geometry(struct p4d_engine *e, const struct p4d_geometry *geo)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->cur)
+			p4d_grant_lose(e, t);
+	e->geo = *geo;
+	if (p4d_flows_init(&e->flows, geo->flows))
+		abort();
+}
+
+static void take_strays(struct p4d_engine *e, const struct p4d_switch_info *info)
+{
+	struct p4d_take take = { 0 };
+
+	memset(&e->stray, 0, sizeof(e->stray));
+	for (unsigned int b = 0; b < e->geo.blocks; b++) {
+		if (!info->owner[b] || e->owner[b])
+			continue;
+		p4d_blocks_add(&e->stray, b);
+		e->before[b] = P4D_ANYBODY;
+	}
+	if (!p4d_blocks_count(&e->stray))
+		return;
+	take.action = e->stray_action = e->action_next++;
+	take.blocks = e->stray;
+	p4d_out_take(e, &take);
+}
+
+void p4d_reconcile_strays_taken(struct p4d_engine *e)
+{
+	memset(&e->stray, 0, sizeof(e->stray));
+	e->stray_action = 0;
+}
+
+void p4d_reconcile(struct p4d_engine *e, const struct p4d_switch_info *info)
+{
+	bool restarted = !e->bound || e->boot != info->boot;
+
+	raise_epoch(e, info);
+	lose_grants(e, info, restarted);
+	if (memcmp(&e->geo, &info->geo, sizeof(e->geo)))
+		change_geometry(e, &info->geo);
+	if (restarted)
+		memset(e->before, 0, sizeof(e->before));
+	e->bound = true;
+	e->boot = info->boot;
+	e->meta_dirty = true;
+	take_strays(e, info);
+	p4d_grant_resume(e, restarted);
+}

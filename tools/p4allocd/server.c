@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * server.c - see server.h.
+ *
+ * The kernel puts messages into a region of ours and lends us its pages; they go back with the next
+ * recvmsg. A message may use several pages that are not neighbours; those that concern us are short, so
+ * only the first page is looked at, and a longer message is handed on with its true length, of which
+ * no more than its head is ever read.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "linux/homa.h"
+
+#include "log.h"
+#include "loop.h"
+#include "server.h"
+
+#define MESSAGES_AT_ONCE 64	/* before the other descriptors get their turn */
+#define REGION_MIN	((size_t)8 << 20)
+#define REGION_MAX	((size_t)1 << 30)
+
+struct p4d_server {
+	struct p4d_watch watch;
+	p4d_server_message message;
+	void *arg;
+	char *region;
+	size_t region_size;
+	struct homa_recvmsg_args recv;	/* holds the pages that are to be given back */
+};
+
+static void on_message(struct p4d_server *s, const struct p4d_who *who, size_t len)
+{
+	size_t at = s->recv.bpage_offsets[0];
+	size_t here = len < HOMA_BPAGE_SIZE ? len : HOMA_BPAGE_SIZE;
+
+	if (here <= s->region_size && at <= s->region_size - here)
+		s->message(s->arg, s->recv.reserved, who, s->region + at, len);
+}
+
+/* 1: had a message, 0: none there. */
+static int receive(struct p4d_server *s)
+{
+	struct p4d_who who = { 0 };
+	struct msghdr m = {
+		.msg_name = &who.peer,
+		.msg_namelen = sizeof(who.peer),
+		.msg_control = &s->recv,
+		.msg_controllen = sizeof(s->recv),
+	};
+	ssize_t len;
+
+	s->recv.id = 0;
+	len = recvmsg(s->watch.fd, &m, MSG_DONTWAIT);
+	if (len < 0) {
+		s->recv.num_bpages = 0;
+		if (errno != EAGAIN && errno != EINTR)
+			p4d_log(P4D_WARN, "recvmsg: %s", strerror(errno));
+		return 0;
+	}
+	who.rpc = s->recv.id;
+	if (len && s->recv.num_bpages)
+		on_message(s, &who, len);
+	return 1;
+}
+
+static void on_ready(struct p4d_watch *w, uint32_t events)
+{
+	struct p4d_server *s = (struct p4d_server *)w;
+
+	for (int i = 0; i < MESSAGES_AT_ONCE && receive(s); i++)
+		;
+}
+
+void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
+{
+	struct homa_sendmsg_args args = { .id = who->rpc };
+	struct iovec iov = { (void *)bytes, len };
+	struct sockaddr_in peer = who->peer;
+	struct msghdr m = {
+		.msg_name = &peer,
+		.msg_namelen = sizeof(peer),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &args,
+		.msg_controllen = 0,
+	};
+
+	/* A node that is gone asks again when it is back: nothing to be done here. */
+	if (sendmsg(s->watch.fd, &m, MSG_DONTWAIT))
+		p4d_log(P4D_WARN, "reply to RPC %llu: %s", (unsigned long long)who->rpc,
+			strerror(errno));
+}
+
+/* ----------------------------------------------------------------------------- open, close */
+
+static int give_region_of(struct p4d_server *s, size_t size)
+{
+	void *region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct homa_rcvbuf_args args = { (uintptr_t)region, size };
+
+	if (region == MAP_FAILED)
+		return -1;
+	if (setsockopt(s->watch.fd, IPPROTO_HOMA, SO_HOMA_RCVBUF, &args, sizeof(args))) {
+		munmap(region, size);
+		return -1;
+	}
+	s->region = region;
+	s->region_size = size;
+	return 0;
+}
+
+/* The least size depends on how many CPUs this kernel could have, which it does not tell. */
+static int give_region(struct p4d_server *s)
+{
+	size_t size = REGION_MIN;
+
+	while (give_region_of(s, size)) {
+		if (errno != EINVAL || size >= REGION_MAX)
+			return -1;
+		size *= 2;
+	}
+	return 0;
+}
+
+static int set_up(struct p4d_server *s, uint16_t port, const char **what)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int on = 1;
+
+	*what = "socket: is the module loaded? insmod p4homa.ko";
+	s->watch.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_HOMA);
+	if (s->watch.fd < 0)
+		return -1;
+	*what = "SO_HOMA_PEER_TENANT: the module is not p4homa";
+	if (setsockopt(s->watch.fd, IPPROTO_HOMA, SO_HOMA_PEER_TENANT, &on, sizeof(on)))
+		return -1;
+	*what = "SO_HOMA_RCVBUF";
+	if (give_region(s))
+		return -1;
+	*what = "bind: does another allocator run in this namespace?";
+	return bind(s->watch.fd, (struct sockaddr *)&any, sizeof(any));
+}
+
+int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t port,
+		    p4d_server_message message, void *arg, char *err, size_t size)
+{
+	struct p4d_server *s = calloc(1, sizeof(*s));
+	const char *what;
+	int ret;
+
+	snprintf(err, size, "out of memory");
+	if (!s)
+		return -ENOMEM;
+	s->watch = (struct p4d_watch){ -1, on_ready };
+	s->message = message;
+	s->arg = arg;
+	ret = set_up(s, port, &what) ? -errno : p4d_loop_watch(loop, &s->watch, EPOLLIN);
+	if (!ret) {
+		*out = s;
+		return 0;
+	}
+	snprintf(err, size, "Homa port %u: %s (%s)", port, what, strerror(-ret));
+	p4d_server_close(s);
+	return ret;
+}
+
+void p4d_server_close(struct p4d_server *s)
+{
+	if (s->watch.fd >= 0)
+		close(s->watch.fd);
+	if (s->region)
+		munmap(s->region, s->region_size);
+	free(s);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * state.h - what the allocator knows: tenants, their nodes, their batches.
+ *
+ * A tenant has at most one batch that holds blocks (cur) and one reservation for a later batch
+ * (next). Only grant.c changes what holds blocks; store.c and status.c read.
+ */
+#ifndef P4D_STATE_H
+#define P4D_STATE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "blocks.h"
+#include "flows.h"
+#include "history.h"
+#include "proto.h"
+
+#define P4D_NAME_MAX	31
+#define P4D_WAITS	1024	/* waits remembered for the quantiles */
+#define P4D_ANYBODY	UINT32_MAX
+#define P4D_SETS_MAX	16	/* escrow sets of a tenant that nobody fetched */
+
+struct p4d_geometry {
+	uint32_t registers;
+	uint32_t blocks;	/* 0: not known */
+	uint32_t flows;
+};
+
+struct p4d_policy {
+	uint32_t lease_max_us;
+	uint32_t grace_us;
+};
+
+struct p4d_tenant_conf {
+	uint32_t id;
+	char name[P4D_NAME_MAX + 1];
+	uint32_t weight;
+	uint32_t min_blocks;
+	uint32_t max_blocks;
+};
+
+struct p4d_who {		/* an RPC that must be answered once */
+	uint64_t rpc;
+	struct sockaddr_in peer;
+};
+
+/* A request that is answered later: it is dispatched again when what it waits for may have come. */
+enum p4d_hold {
+	P4D_HOLD_GRANT,		/* REQUEST, WAIT: until the blocks are ours */
+	P4D_HOLD_SYNC,		/* SYNC: until the others are there */
+	P4D_HOLD_DRAIN,		/* HELLO, FETCH: until the cells are in the store */
+	P4D_HOLDS
+};
+
+struct p4d_held {
+	bool used;
+	struct p4d_who who;
+	struct p4d_request req;
+};
+
+struct p4d_node {
+	uint8_t phase;		/* that it has reached in the current batch */
+	struct p4d_held held[P4D_HOLDS];
+};
+
+enum p4d_batch_state {
+	P4D_RESERVED,		/* waits for its turn */
+	P4D_GIVING,		/* blocks are chosen, the switch is being told */
+	P4D_HELD,		/* granted */
+	P4D_TAKING,		/* fenced, or about to be; the switch is being told */
+};
+
+enum p4d_end {
+	P4D_END_NONE,
+	P4D_END_FREED,		/* the nodes were done, or had left */
+	P4D_END_EXPIRED,	/* taken away: lease, restarted node, deleted tenant */
+	P4D_END_LOST,		/* the switch restarted */
+};
+
+struct p4d_batch {
+	uint32_t number;
+	enum p4d_batch_state state;
+	uint64_t reservation;	/* number drawn at the request */
+	uint32_t duration_us;
+	uint32_t min_blocks;
+	uint32_t want_blocks;
+	uint32_t flows;		/* for each node */
+	uint64_t ready_at;	/* when the blocks are needed */
+	uint32_t bypassed;
+	uint64_t done;		/* nodes that said so, by bit */
+	/* from GIVING on */
+	uint64_t epoch;
+	struct p4d_blocks blocks;
+	struct p4d_range flow[P4W_NODES_MAX];
+	uint64_t action;	/* the switch's answer that it waits for; 0: none */
+	uint64_t granted_at;
+	uint64_t lease_until;
+	uint64_t absent;	/* nodes that had left before, by bit: no part in this batch */
+	uint64_t answered;	/* nodes that were told of the grant */
+	uint8_t phase;		/* barrier that all have passed */
+	/* TAKING */
+	enum p4d_end end;
+	bool keep;		/* cells go to escrow */
+};
+
+struct p4d_escrow {		/* the cells of one batch, as they were at the fence */
+	struct p4d_escrow *next;
+	uint32_t batch;
+	uint64_t epoch;
+	uint16_t nodes;
+	uint64_t shown;		/* nodes that were sent the last entry */
+	uint64_t acked;		/* nodes that have stored them all */
+	uint32_t registers;
+	uint32_t slots;		/* virtual slots: 64 a block */
+	bool saved;		/* the store has it; but perhaps an older `acked` */
+	uint32_t cells[];	/* slot by slot, in each the registers */
+};
+
+#define P4D_COUNTERS(X)								\
+	X(requests,	  "messages from this tenant")				\
+	X(batches,	  "batches that ended")					\
+	X(grants,	  "grants")						\
+	X(handovers,	  "grants with a block that another tenant held before") \
+	X(fences,	  "grants taken away")					\
+	X(escrowed_cells, "cells drained into the store")			\
+	X(expired,	  "batches that ended in EXPIRED")			\
+	X(lost,		  "batches lost with the switch")			\
+	X(block_us,	  "blocks times microseconds held")
+
+#define X(name, help) P4D_C_##name,
+enum p4d_counter { P4D_COUNTERS(X) P4D_NR_COUNTERS };
+#undef X
+
+struct p4d_tenant {
+	struct p4d_tenant *link;	/* ascending ids */
+	uint32_t id;
+	bool known;		/* to netlink */
+	bool seen;		/* in the netlink dump that is under way */
+	bool dirty;		/* differs from the store */
+	struct p4d_tenant_conf conf;
+	uint16_t nodes;		/* 0: none has spoken */
+	uint64_t left;		/* nodes that have left, by bit */
+	struct p4d_batch *cur;
+	struct p4d_batch *next;
+	uint32_t last;		/* batch that ended last, 0: none */
+	enum p4d_end last_end;
+	uint64_t last_done;	/* nodes that were DONE with it, or took no part */
+	struct p4d_escrow *escrow;	/* ascending batches */
+	struct p4d_node node[P4W_NODES_MAX];
+	uint64_t counter[P4D_NR_COUNTERS];
+	uint64_t refused[P4D_REFUSALS];
+	uint64_t nr_waits;
+	uint32_t wait_us[P4D_WAITS];
+};
+
+enum p4d_switch_state { P4D_SWITCH_DOWN, P4D_SWITCH_UP, P4D_SWITCH_MISMATCH };
+
+struct p4d_engine {
+	uint64_t now;
+	uint64_t start;			/* time of creation */
+	struct p4d_tenant *tenants;
+	struct p4d_policy policy;
+	struct p4d_geometry geo;	/* the switch's */
+	struct p4d_geometry wanted;	/* netlink's; blocks 0: not set */
+	enum p4d_switch_state sw;
+	char sw_why[128];
+	uint64_t sw_down_at;		/* 0: up, never seen, or away for too long */
+	bool bound;			/* a switch was seen: geo and boot are of it */
+	uint64_t boot;			/* of the switch that the grants are in */
+	uint64_t epoch_next;
+	uint64_t epoch_limit;		/* epochs below are reserved in the store */
+	uint64_t reservation_next;
+	uint64_t action_next;
+	bool meta_dirty;		/* bound, geo, boot, epoch_limit or reservation_next */
+	bool must_schedule;
+	struct p4d_blocks stray;	/* owned in the switch by no grant: being taken */
+	uint64_t stray_action;
+	uint32_t owner[P4W_MAX_BLOCKS];	/* tenant that holds the block, 0: free */
+	uint32_t before[P4W_MAX_BLOCKS];	/* tenant whose values may be in its cells, 0: they
+						 * are clear, P4D_ANYBODY: not known */
+	struct p4d_flows flows;
+	struct p4d_history *history;
+	uint64_t refused[P4D_REFUSALS];	/* of senders that are no tenant */
+	struct p4d_out *out_first;
+	struct p4d_out **out_last;
+};
+
+static inline uint64_t p4d_bit(unsigned int node)
+{
+	return 1ull << node;
+}
+
+static inline uint64_t p4d_all_nodes(const struct p4d_tenant *t)
+{
+	return t->nodes >= 64 ? ~0ull : p4d_bit(t->nodes) - 1;
+}
+
+static inline uint64_t p4d_owner_word(uint32_t tenant, uint64_t epoch)
+{
+	return (uint64_t)tenant << P4W_EPOCH_BITS | epoch;
+}
+
+#endif /* P4D_STATE_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * switch.h - a back end: how a kind of switch is told who owns which block.
+ *
+ * Both verbs are done in order of calls, completely or not at all, and may be repeated. While the
+ * switch is away they are dropped: the engine issues them again after up(). Events come from the loop,
+ * never from inside a call.
+ */
+#ifndef P4D_SWITCH_H
+#define P4D_SWITCH_H
+
+#include "engine.h"
+
+struct p4d_loop;
+
+struct p4d_switch_events {
+	void *arg;
+	void (*up)(void *arg, const struct p4d_switch_info *info);
+	void (*down)(void *arg, const char *why);
+	void (*given)(void *arg, uint64_t action);
+	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
+};
+
+struct p4d_switch_ops {
+	const char *name;
+	void *(*open)(struct p4d_loop *loop, const char *path, const struct p4d_switch_events *events);
+	void (*give)(void *sw, const struct p4d_give *give);
+	void (*take)(void *sw, const struct p4d_take *take);
+	void (*close)(void *sw);
+};
+
+extern const struct p4d_switch_ops p4d_switch_soft;	/* control socket of p4switch */
+
+#endif /* P4D_SWITCH_H */

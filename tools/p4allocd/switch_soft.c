@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * switch_soft.c - the software switch, over its control socket (doc/switch.md).
+ *
+ * Commands go out in order and answers come back in order, so a queue of steps says what each answer
+ * is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts over when it is
+ * back. Give: cells of others are cleared, then one batch with the flows, the lock and serial words and,
+ * last, the owner words. Take: owner words to 0, drain, and only after its answer the cells are read.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jsonline.h"
+#include "switch.h"
+
+#define RETRY_US	200000	/* between attempts to connect */
+#define ANSWER_US	10000000	/* a switch that is silent for so long is gone */
+#define LINE_MAX_BYTES	(1 << 20)
+#define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
+#define READ_CELLS	2048	/* in one line: 20 digits each stay below 64 KiB */
+
+enum step_kind { STEP_INFO, STEP_OWNER, STEP_SERIAL, STEP_PLAIN, STEP_GIVEN, STEP_DRAINED, STEP_READ };
+
+struct take {			/* one that is under way */
+	struct p4d_take what;
+	unsigned int blocks;
+	unsigned int to_come;	/* answers with cells */
+	uint32_t *cells;
+};
+
+struct step {
+	struct step *link;
+	enum step_kind kind;
+	uint64_t action;	/* GIVEN */
+	struct take *take;	/* DRAINED, READ */
+	unsigned int reg, block, first, count;	/* READ: count cells from the first one of the n-th block */
+};
+
+struct soft {
+	struct p4d_lines lines;	/* first: see p4d_lines.watch */
+	struct p4d_timer timer;	/* the next attempt, or patience with a silent switch */
+	struct p4d_loop *loop;
+	char *path;
+	struct p4d_switch_events events;
+	bool up;
+	bool told;		/* that it is down */
+	struct p4d_switch_info info;
+	uint64_t owner[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS];
+	struct step *first, **last;
+};
+
+/* ------------------------------------------------------------------------------- commands */
+
+static struct json_object *command(const char *cmd)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "cmd", json_object_new_string(cmd));
+	return o;
+}
+
+static struct json_object *on_array(const char *cmd, const char *array)
+{
+	struct json_object *o = command(cmd);
+
+	json_object_object_add(o, "array", json_object_new_string(array));
+	return o;
+}
+
+static void set(struct json_object *o, const char *name, uint64_t value)
+{
+	json_object_object_add(o, name, json_object_new_uint64(value));
+}
+
+static struct json_object *fill(const char *array, uint32_t index, uint32_t count, uint64_t value)
+{
+	struct json_object *o = on_array("reg_fill", array);
+
+	set(o, "index", index);
+	set(o, "count", count);
+	set(o, "value", value);
+	return o;
+}
+
+static struct json_object *read_cells(const char *array, uint32_t index, uint32_t count)
+{
+	struct json_object *o = on_array("reg_read", array);
+
+	set(o, "index", index);
+	set(o, "count", count);
+	return o;
+}
+
+static struct json_object *write_owner(const struct p4d_blocks *blocks, uint64_t word)
+{
+	struct json_object *o = on_array("reg_write", "owner");
+	struct json_object *indexes = json_object_new_array(), *values = json_object_new_array();
+
+	p4d_blocks_each(blocks, b) {
+		json_object_array_add(indexes, json_object_new_uint64(b));
+		json_object_array_add(values, json_object_new_uint64(word));
+	}
+	json_object_object_add(o, "indexes", indexes);
+	json_object_object_add(o, "values", values);
+	return o;
+}
+
+static struct json_object *batch(struct json_object *cmds)
+{
+	struct json_object *o = command("batch");
+
+	json_object_object_add(o, "cmds", cmds);
+	return o;
+}
+
+/* Sends a command and notes what its answer will mean. */
+static struct step *send_step(struct soft *sw, enum step_kind kind, struct json_object *o)
+{
+	struct step *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->kind = kind;
+	*sw->last = s;
+	sw->last = &s->link;
+	p4d_lines_send(&sw->lines, o);
+	sw->timer.at = p4d_now() + ANSWER_US;
+	return s;
+}
+
+/* ----------------------------------------------------------------------------------- down */
+
+static void free_take(struct take *t)
+{
+	free(t->cells);
+	free(t);
+}
+
+/* A take is in the queue as one DRAINED or as some READs, the last of which frees it. */
+static void forget_steps(struct soft *sw)
+{
+	struct step *s;
+
+	while ((s = sw->first)) {
+		sw->first = s->link;
+		if (s->kind == STEP_DRAINED || (s->kind == STEP_READ && !--s->take->to_come))
+			free_take(s->take);
+		free(s);
+	}
+	sw->last = &sw->first;
+}
+
+static void fail(struct soft *sw, const char *fmt, ...)
+{
+	char why[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	p4d_lines_close(&sw->lines);
+	forget_steps(sw);
+	sw->timer.at = p4d_now() + RETRY_US;
+	if (sw->up || !sw->told)
+		sw->events.down(sw->events.arg, why);
+	sw->up = false;
+	sw->told = true;
+}
+
+/* -------------------------------------------------------------------------------- answers */
+
+static bool get_uint(struct json_object *o, const char *name, uint64_t max, uint64_t *out)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, name, &v) || !json_object_is_type(v, json_type_int) ||
+	    (json_object_get_int64(v) < 0 && json_object_get_uint64(v) == 0))
+		return false;
+	*out = json_object_get_uint64(v);
+	return *out <= max;
+}
+
+static bool get_values(struct json_object *o, uint64_t *out, size_t count)
+{
+	struct json_object *values;
+
+	if (!json_object_object_get_ex(o, "values", &values) ||
+	    !json_object_is_type(values, json_type_array) ||
+	    json_object_array_length(values) != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		out[i] = json_object_get_uint64(json_object_array_get_idx(values, i));
+	return true;
+}
+
+static bool take_info(struct soft *sw, struct json_object *o)
+{
+	uint64_t version, registers, blocks, slots, flows;
+
+	if (!get_uint(o, "version", UINT64_MAX, &version) ||
+	    !get_uint(o, "registers", P4W_MAX_REGISTERS, &registers) || !registers ||
+	    !get_uint(o, "blocks", P4W_MAX_BLOCKS, &blocks) || !blocks ||
+	    !get_uint(o, "flows", 65536, &flows) || !flows ||
+	    !get_uint(o, "block_slots", P4W_BLOCK_SLOTS, &slots) || slots != P4W_BLOCK_SLOTS ||
+	    !get_uint(o, "boot", UINT64_MAX, &sw->info.boot)) {
+		fail(sw, "switch %s: its info is not one of a p4switch", sw->path);
+		return false;
+	}
+	if (version != P4W_VERSION) {
+		fail(sw, "switch %s speaks version %llu, this allocator %d", sw->path,
+		     (unsigned long long)version, P4W_VERSION);
+		return false;
+	}
+	sw->info.geo = (struct p4d_geometry){ registers, blocks, flows };
+	send_step(sw, STEP_OWNER, read_cells("owner", 0, blocks));
+	send_step(sw, STEP_SERIAL, read_cells("serial", 0, blocks));
+	return true;
+}
+
+static void come_up(struct soft *sw)
+{
+	sw->info.owner = sw->owner;
+	sw->info.serial = sw->serial;
+	sw->up = true;
+	sw->told = false;
+	sw->events.up(sw->events.arg, &sw->info);
+}
+
+static void read_run(struct soft *sw, struct take *t, unsigned int reg, unsigned int first_block,
+		     unsigned int nth, unsigned int blocks)
+{
+	unsigned int cells = blocks * P4W_BLOCK_SLOTS;
+	char name[16];
+
+	snprintf(name, sizeof(name), "r%u", reg);
+	for (unsigned int done = 0; done < cells; done += READ_CELLS) {
+		unsigned int n = cells - done < READ_CELLS ? cells - done : READ_CELLS;
+		struct step *s = send_step(sw, STEP_READ, read_cells(name,
+					   first_block * P4W_BLOCK_SLOTS + done, n));
+
+		s->take = t;
+		s->reg = reg;
+		s->first = nth * P4W_BLOCK_SLOTS + done;
+		s->count = n;
+		t->to_come++;
+	}
+}
+
+/* Calls fn for each run of neighbouring blocks: the first one, its place in the set, how many. */
+static void each_run(const struct p4d_blocks *set, unsigned int longest, void *arg,
+		     void (*fn)(void *arg, unsigned int first, unsigned int nth, unsigned int n))
+{
+	unsigned int nth = 0, b = p4d_blocks_next(set, 0);
+
+	while (b < P4W_MAX_BLOCKS) {
+		unsigned int n = 1;
+
+		while (n < longest && b + n < P4W_MAX_BLOCKS && p4d_blocks_has(set, b + n))
+			n++;
+		fn(arg, b, nth, n);
+		nth += n;
+		b = p4d_blocks_next(set, b + n);
+	}
+}
+
+struct reading { struct soft *sw; struct take *t; };
+
+static void read_all_registers(void *arg, unsigned int first, unsigned int nth, unsigned int n)
+{
+	struct reading *r = arg;
+
+	for (unsigned int reg = 0; reg < r->sw->info.geo.registers; reg++)
+		read_run(r->sw, r->t, reg, first, nth, n);
+}
+
+static void drained(struct soft *sw, struct take *t)
+{
+	struct reading r = { sw, t };
+	uint64_t action = t->what.action;
+
+	if (t->what.read) {
+		t->cells = calloc(t->blocks * P4W_BLOCK_SLOTS, sw->info.geo.registers *
+				  sizeof(*t->cells));
+		if (!t->cells)
+			abort();
+		each_run(&t->what.blocks, P4W_MAX_BLOCKS, &r, read_all_registers);
+		return;
+	}
+	free_take(t);
+	sw->events.taken(sw->events.arg, action, NULL);
+}
+
+static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
+{
+	uint64_t values[READ_CELLS];
+	struct take *t = s->take;
+
+	if (!get_values(o, values, s->count))
+		return false;
+	for (unsigned int i = 0; i < s->count; i++)
+		t->cells[(s->first + i) * sw->info.geo.registers + s->reg] = values[i];
+	if (!--t->to_come) {
+		sw->events.taken(sw->events.arg, t->what.action, t->cells);
+		free_take(t);
+	}
+	return true;
+}
+
+/* False: the answer lacks what it should have. */
+static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
+{
+	switch (s->kind) {
+	case STEP_INFO:
+		take_info(sw, o);
+		return true;
+	case STEP_OWNER:
+		return get_values(o, sw->owner, sw->info.geo.blocks);
+	case STEP_SERIAL:
+		if (!get_values(o, sw->serial, sw->info.geo.blocks))
+			return false;
+		come_up(sw);
+		return true;
+	case STEP_GIVEN:
+		sw->events.given(sw->events.arg, s->action);
+		return true;
+	case STEP_DRAINED:
+		drained(sw, s->take);
+		return true;
+	case STEP_READ:
+		return take_cells(sw, s, o);
+	case STEP_PLAIN:
+		return true;
+	}
+	return true;
+}
+
+static bool says_ok(struct json_object *o)
+{
+	struct json_object *ok, *results;
+
+	if (!json_object_object_get_ex(o, "ok", &ok) || !json_object_get_boolean(ok))
+		return false;
+	if (!json_object_object_get_ex(o, "results", &results))
+		return true;
+	for (size_t i = 0; i < json_object_array_length(results); i++)
+		if (json_object_object_get_ex(json_object_array_get_idx(results, i), "ok", &ok) &&
+		    !json_object_get_boolean(ok))
+			return false;
+	return true;
+}
+
+static void on_line(struct p4d_lines *l, char *text)
+{
+	struct soft *sw = (struct soft *)l;
+	struct step *s = sw->first;
+	struct json_object *o = json_tokener_parse(text);
+
+	if (!s || !says_ok(o)) {
+		fail(sw, "switch %s answered: %.120s", sw->path, text);
+		json_object_put(o);
+		return;
+	}
+	sw->first = s->link;
+	if (!sw->first)
+		sw->last = &sw->first;
+	sw->timer.at = sw->first ? p4d_now() + ANSWER_US : UINT64_MAX;
+	if (!use_answer(sw, s, o)) {
+		s->link = sw->first;	/* back: its take is not over */
+		sw->first = s;
+		fail(sw, "switch %s: an answer lacks its values: %.120s", sw->path, text);
+	} else {
+		free(s);
+	}
+	json_object_put(o);
+}
+
+/* ------------------------------------------------------------------------------ life cycle */
+
+static void on_ready(struct p4d_watch *w, uint32_t events)
+{
+	struct soft *sw = (struct soft *)w;
+	int err = p4d_lines_io(&sw->lines, events, on_line);
+
+	if (err)
+		fail(sw, "switch %s: %s", sw->path,
+		     err == -EMSGSIZE ? "its answer does not end" : "it closed the connection");
+}
+
+static void attempt(struct soft *sw)
+{
+	int fd = p4d_unix_connect(sw->path);
+
+	if (fd < 0) {
+		fail(sw, "switch %s: %s", sw->path, strerror(-fd));
+		return;
+	}
+	p4d_lines_open(&sw->lines, sw->loop, fd, LINE_MAX_BYTES, on_ready);
+	send_step(sw, STEP_INFO, command("info"));
+}
+
+static void on_time(struct p4d_timer *t)
+{
+	struct soft *sw = (struct soft *)((char *)t - offsetof(struct soft, timer));
+
+	if (sw->lines.watch.fd >= 0)
+		fail(sw, "switch %s: no answer for %d s", sw->path, ANSWER_US / 1000000);
+	else
+		attempt(sw);
+}
+
+static void *soft_open(struct p4d_loop *loop, const char *path,
+		       const struct p4d_switch_events *events)
+{
+	struct soft *sw = calloc(1, sizeof(*sw));
+
+	if (!sw || !(sw->path = strdup(path))) {
+		free(sw);
+		return NULL;
+	}
+	sw->loop = loop;
+	sw->events = *events;
+	sw->lines.watch.fd = -1;
+	sw->last = &sw->first;
+	sw->timer = (struct p4d_timer){ .at = p4d_now(), .due = on_time };
+	p4d_loop_timer(loop, &sw->timer);
+	return sw;
+}
+
+/* The loop must not run any more: it still knows the timer. */
+static void soft_close(void *arg)
+{
+	struct soft *sw = arg;
+
+	p4d_lines_close(&sw->lines);
+	forget_steps(sw);
+	free(sw->path);
+	free(sw);
+}
+
+/* ---------------------------------------------------------------------------------- verbs */
+
+static void clear_run(void *arg, unsigned int first, unsigned int nth, unsigned int n)
+{
+	struct json_object *cmds = json_object_new_array();
+	struct soft *sw = arg;
+	char name[16];
+
+	for (unsigned int reg = 0; reg < sw->info.geo.registers; reg++) {
+		snprintf(name, sizeof(name), "r%u", reg);
+		json_object_array_add(cmds, fill(name, first * P4W_BLOCK_SLOTS,
+						 n * P4W_BLOCK_SLOTS, 0));
+	}
+	send_step(sw, STEP_PLAIN, batch(cmds));
+}
+
+static void soft_give(void *arg, const struct p4d_give *give)
+{
+	unsigned int home = p4d_blocks_next(&give->blocks, 0);
+	struct json_object *cmds;
+	struct soft *sw = arg;
+
+	if (!sw->up)
+		return;
+	each_run(&give->clear, CLEAR_BLOCKS, sw, clear_run);
+	cmds = json_object_new_array();
+	for (unsigned int i = 0; i < give->nr_flows; i++)
+		json_object_array_add(cmds, fill("flow_state", give->flow[i].first,
+				      give->flow[i].count,
+				      (uint64_t)give->tenant << P4W_FLOW_TENANT_SHIFT));
+	json_object_array_add(cmds, fill("lock", home, 1, 0));
+	json_object_array_add(cmds, fill("serial", home, 1, give->epoch << P4W_SERIAL_SHIFT));
+	json_object_array_add(cmds, write_owner(&give->blocks,
+						p4d_owner_word(give->tenant, give->epoch)));
+	send_step(sw, STEP_GIVEN, batch(cmds))->action = give->action;
+}
+
+static void soft_take(void *arg, const struct p4d_take *take)
+{
+	struct soft *sw = arg;
+	struct take *t;
+
+	if (!sw->up)
+		return;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		abort();
+	t->what = *take;
+	t->blocks = p4d_blocks_count(&take->blocks);
+	send_step(sw, STEP_PLAIN, write_owner(&take->blocks, 0));
+	send_step(sw, STEP_DRAINED, command("drain"))->take = t;
+}
+
+const struct p4d_switch_ops p4d_switch_soft = {
+	.name = "p4switch",
+	.open = soft_open,
+	.give = soft_give,
+	.take = soft_take,
+	.close = soft_close,
+};
