@@ -16,6 +16,7 @@
 #include "node.h"
 
 #define GREET_MS 60000
+#define HELLO_TRIES 10			/* while allocator or switch are only just starting */
 
 struct options {
 	struct node_config node;
@@ -169,6 +170,32 @@ static void make_layout(struct node *n, const char *counts)
 			n->hot_keys[n->nr_hot++] = cell.key;
 }
 
+static bool may_come(const struct p4a_ctx *ctx)
+{
+	enum p4a_cold why = p4a_why_cold(ctx, NULL);
+
+	return why == P4A_COLD_NO_ALLOCATOR || why == P4A_COLD_NO_SWITCH;
+}
+
+static void greet_allocator(struct node *n)
+{
+	const char *why;
+	int tries = 0;
+
+	for (;;) {
+		if (p4a_hello(n->ctx) < 0)
+			arg_fail("%s", p4a_last_error(n->ctx));
+		if (!p4a_is_cold(n->ctx))
+			return;
+		if (!may_come(n->ctx) || ++tries == HELLO_TRIES)
+			break;
+		sleep(1);
+	}
+	p4a_why_cold(n->ctx, &why);
+	printf("p4ycsb: tenant %u node %u runs cold: %s\n", n->cfg.self.tenant, n->cfg.self.node,
+	       why);
+}
+
 static void open_library(struct node *n, const char *counts)
 {
 	struct p4a_options opts = {
@@ -176,20 +203,12 @@ static void open_library(struct node *n, const char *counts)
 		.nodes = n->cfg.self.nodes, .depth = n->cfg.flows,
 	};
 	struct p4a_error err;
-	const char *why;
 	int rc = p4a_open(&n->ctx, &opts, &err);
 
 	if (rc)
 		arg_fail("%s", err.text);
 	make_layout(n, counts);
-	rc = p4a_hello(n->ctx);
-	if (rc < 0)
-		arg_fail("%s", p4a_last_error(n->ctx));
-	if (p4a_is_cold(n->ctx)) {
-		p4a_why_cold(n->ctx, &why);
-		printf("p4ycsb tenant %u node %u runs cold: %s\n", n->cfg.self.tenant,
-		       n->cfg.self.node, why);
-	}
+	greet_allocator(n);
 }
 
 static void open_node(struct node *n, const struct options *o, struct link **links)

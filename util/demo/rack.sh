@@ -55,12 +55,12 @@ start()
 	started="$started $!"
 }
 
-await()		# await FILE WHAT LOG: until a socket is there
+await()		# await SOCKET WHAT LOG: until what was started last listens
 {
 	tries=0
 	until [ -S "$1" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 300 ] || { cat "$3"; fail "$2 does not start"; }
+		kill -0 $! 2>/dev/null && [ $tries -lt 300 ] || { cat "$3"; fail "$2 does not start"; }
 		sleep 0.1
 	done
 }
@@ -72,7 +72,7 @@ add_host()	# add_host NAMESPACE SWITCH_PORT ADDRESS
 	ip -n "$1" addr add "$3/24" dev eth0 &&
 	ip -n "$1" link set lo up &&
 	ip -n "$1" link set eth0 up &&
-	ip -n sw link set "$2" up promisc on &&
+	ip -n sw link set "$2" up &&
 	# p4switch sees packets as they are in memory: all of a packet, with its checksums
 	ip netns exec "$1" ethtool -K eth0 tx off rx off tso off gso off gro off >/dev/null
 }
