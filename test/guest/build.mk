@@ -10,6 +10,7 @@ $(eval $(call program,test/guest/netlink-bad,test/guest/netlink-bad.c $(t_nl),li
 $(eval $(call program,test/guest/txn-errors,test/guest/txn-errors.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/txn-once,test/guest/txn-once.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/txn-races,test/guest/txn-races.c $(t_nl),libnl-genl-3.0))
+$(eval $(call program,test/guest/txn-rtt,test/guest/txn-rtt.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
 
-GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad txn-errors txn-once txn-races fake-switch)
+GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad txn-errors txn-once txn-races txn-rtt fake-switch)
