@@ -313,7 +313,7 @@ static int start_or_wait(struct homa_txn_call *call, const struct homa_txn *txn,
 		return result;
 	err = wait_event_interruptible(call->tenant->wait,
 				       (result = try_start_locked(call, txn)) != -EAGAIN);
-	return err ? err : result;
+	return err ? -EINTR : result;
 }
 
 /* A packet that nobody has seen is as if it had never been. */
