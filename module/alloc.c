@@ -15,7 +15,7 @@
 #include "alloc.h"
 #include "tenant.h"
 
-/* 0, or an error and its text. A grant is not trusted, so this guards the kernel, not the switch. */
+/* 0, or an error and its text. A grant is not trusted: this guards the kernel, not the switch. */
 int homa_grant_check(const struct homa_grant_spec *spec, const struct homa_geometry *geo,
 		     u64 current_epoch, struct netlink_ext_ack *ack)
 {
@@ -114,7 +114,7 @@ void homa_flow_give_back(struct homa_alloc *alloc, struct homa_flow *flow)
 
 struct homa_flow *homa_flow_find(struct homa_alloc *alloc, u32 number)
 {
-	u32 i = number - alloc->spec.flow_first;	/* wraps below the first, so is out of range */
+	u32 i = number - alloc->spec.flow_first;	/* wraps below the first: too large */
 
 	return i < alloc->spec.flow_count ? &alloc->flows[i] : NULL;
 }

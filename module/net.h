@@ -23,7 +23,6 @@ struct homa_peers;
 struct homa_ports;
 struct homa_rpcs;
 struct homa_tenants;
-struct homa_txns;
 
 struct homa_net {
 	struct net *net;
@@ -37,7 +36,6 @@ struct homa_net {
 	struct homa_rpcs *rpcs;		/* rpc.c */
 	struct homa_grants *grants;	/* grant.c */
 	struct homa_tenants *tenants;	/* tenant.c */
-	struct homa_txns *txns;		/* txn.c */
 };
 
 extern unsigned int homa_net_id;

@@ -37,8 +37,8 @@ const struct nla_policy homa_nl_policy[P4A_A_MAX + 1] = {
 	[P4A_A_ALLOC_FLOW_COUNT]	= { .type = NLA_U32 },
 };
 
-/* Range of a number, or of the length of bytes, and what to say if the attribute is missing or out of
- * it. Bytes are left to rules[] altogether, because the kernel's own text for them names nothing.
+/* Range of a number, or of the length of bytes, and what to say if the attribute is missing or out
+ * of it. Bytes are left to rules[] altogether, as the kernel's own text for them names nothing.
  */
 struct rule {
 	u64 min, max;
@@ -66,7 +66,8 @@ static const struct rule rules[P4A_A_MAX + 1] = {
 	[P4A_A_POL_LEASE_MAX_US]  = { 1000, 60000000, "POL_LEASE_MAX_US: u32, 1000 .. 60000000" },
 	[P4A_A_POL_GRACE_US]	  = { 0, 60000000, "POL_GRACE_US: u32, 0 .. 60000000" },
 	[P4A_A_ALLOC_EPOCH]	  = { 0, P4W_EPOCH_MAX, "ALLOC_EPOCH: u64, 0 .. 1099511627775" },
-	[P4A_A_ALLOC_BITMAP]	  = { P4W_BITMAP_BYTES, P4W_BITMAP_BYTES, "ALLOC_BITMAP: 32 bytes" },
+	[P4A_A_ALLOC_BITMAP]	  = { P4W_BITMAP_BYTES, P4W_BITMAP_BYTES,
+		"ALLOC_BITMAP: 32 bytes" },
 	[P4A_A_ALLOC_FLOW_FIRST]  = { 0, U32_MAX, "ALLOC_FLOW_FIRST: u32" },
 	[P4A_A_ALLOC_FLOW_COUNT]  = { 1, HOMA_FLOWS_MAX, "ALLOC_FLOW_COUNT: u32, 1 .. 4096" },
 };

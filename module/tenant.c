@@ -8,8 +8,8 @@
  *
  * A tenant lives from homa_tenant_set() until homa_tenant_del(), which refuses while a socket is
  * joined. Joins happen under the same mutex, so none slips in between. Deleting unlinks the tenant,
- * takes its allocation away (so that nothing arms its timer any more), stops the timer and drops the
- * table's reference. Transactions that waited for a flow still hold theirs; softirqs that have just
+ * takes its allocation away (so that nothing arms its timer any more), stops the timer and drops
+ * the table's reference. Transactions that waited for a flow still hold theirs; softirqs that have just
  * looked the tenant up are covered by RCU.
  */
 #include <linux/capability.h>

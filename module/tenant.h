@@ -72,7 +72,7 @@ struct homa_tenant {
 	bool timer_armed;
 	struct homa_tenant_stats stats;
 
-	struct hrtimer timer;		/* resends and time-outs; cancelled before the table's put */
+	struct hrtimer timer;		/* repeats and time-outs; stopped before the table's put */
 	wait_queue_head_t wait;		/* for a free flow or quota */
 	struct rcu_head rcu;
 };

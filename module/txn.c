@@ -369,7 +369,8 @@ static struct homa_txn_call *create_call(struct homa_sock *hsk, struct homa_tena
 	/* Address and port may be of two policies: the switch answers whatever they are. */
 	call->daddr = READ_ONCE(policy->alloc_addr);
 	call->count = txn->count;
-	homa_txn_fill_head(&call->packet, txn, id, READ_ONCE(hsk->port), READ_ONCE(policy->alloc_port));
+	homa_txn_fill_head(&call->packet, txn, id, READ_ONCE(hsk->port),
+			   READ_ONCE(policy->alloc_port));
 	call->done.id = id;
 	call->done.release = release_done;
 	call->done.peer.sin_family = AF_INET;

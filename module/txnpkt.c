@@ -64,7 +64,7 @@ int homa_txn_check(const struct homa_txn *txn, u32 registers)
 
 /* Virtual slots become physical cells: 0 or -ERANGE. */
 int homa_txn_fill_instrs(struct p4w_txn *p, const struct homa_txn *txn,
-		       const struct homa_blocks *blocks)
+			 const struct homa_blocks *blocks)
 {
 	int i, cell;
 
