@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make            module/p4homa.ko, and programs and libraries under build/
-# make demo       installs packages, boots a rack in a guest, runs two tenants in it
-# make test       installs packages, runs all tests
-# make install    PREFIX=/usr/local DESTDIR=
-# V=1 shows commands. Each folder's build.mk adds its targets to the lists below.
+# make demo       installs packages, boots a rack in a guest, runs two tenants in it; CORRUPT=1
+# make test       installs packages, runs all tests; TIER="unit kunit" only these, see test/run
+# make bench      round trips in virtual time
+# make install    PREFIX=/usr/local DESTDIR= ; `make modules_install` for the module; `uninstall`
+# make clean      V=1 shows commands; KDIR=... the kernel to build the module for
+# Each folder's build.mk adds its targets to the lists below.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-KDIR    ?= /lib/modules/$(shell ls /lib/modules 2>/dev/null | sort -V | tail -1)/build
+KDIR    ?= $(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))
 B       := build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -17,8 +19,9 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
 
 PROGRAMS :=	# installed to bin/
-UNIT     :=	# cmocka programs, run by `make unit`
+UNIT     :=	# cmocka programs, run by test/unit/run
 FILES    :=	# generated files that belong to `all`
+TESTS    :=	# further programs that tests need
 
 all:
 
@@ -35,13 +38,78 @@ endef
 
 include $(wildcard lib/build.mk p4src/build.mk tools/*/build.mk util/build.mk test/build.mk)
 
-all: module $(FILES) $(addprefix $(B)/,$(PROGRAMS))
+all: programs module
+
+programs: $(FILES) $(addprefix $(B)/,$(PROGRAMS))
+
+# Everything is there or nothing is begun.
+ifneq ($(filter all programs module install,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell KDIR='$(KDIR)' setup/install --check >&2 && echo complete),complete)
+$(error something is missing, see above)
+endif
+endif
 
 module:
-	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(Q)$(MAKE) -s -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
 clean:
 	$(Q)rm -rf $(B)
-	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -s -C $(KDIR) M=$(CURDIR) clean
+	$(Q)[ ! -d '$(KDIR)' ] || $(MAKE) -s -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all module clean
+# ---------------------------------------------------------------- what needs packages and guests
+
+JOBS := $(shell nproc)
+DEMO_FILES := $(shell sed -n 's|^\($(B)/[^:]*\).*|\1|p' util/demo/files)
+
+packages:
+	$(Q)setup/install
+
+demo: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs $(DEMO_FILES)
+	$(Q)CORRUPT='$(CORRUPT)' util/demo/run
+
+test: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) all test-programs
+	$(Q)UNIT='$(UNIT)' test/run $(TIER)
+
+bench: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
+	$(Q)test/bench/run
+
+test-programs: $(addprefix $(B)/,$(UNIT) $(TESTS))
+
+# ---------------------------------------------------------------- installation
+
+# $(call put,MODE,FILES,FOLDER UNDER PREFIX)
+put = install -d '$(DESTDIR)$(PREFIX)/$(3)' && install -m $(1) $(2) '$(DESTDIR)$(PREFIX)/$(3)/'
+
+# What `put` has put, by the same lists; `uninstall` takes away these and nothing else.
+INSTALLED = $(addprefix bin/,$(notdir $(PROGRAMS))) \
+	$(addprefix lib/,$(notdir $(LIB_STATIC) $(LIB_SHARED) $(LIB_LINK))) \
+	lib/pkgconfig/$(notdir $(LIB_PC)) \
+	$(addprefix include/,p4wire.h $(notdir $(LIB_HEADERS)) linux/homa.h linux/p4alloc.h) \
+	share/p4alloc/p4db.spec share/bash-completion/completions/p4ctl \
+	$(patsubst man/%,share/man/%,$(wildcard man/man*/*))
+
+install: programs
+	$(Q)$(call put,755,$(addprefix $(B)/,$(PROGRAMS)),bin)
+	$(Q)$(call put,644,$(LIB_STATIC),lib)
+	$(Q)$(call put,755,$(LIB_SHARED),lib) && \
+		ln -sf $(notdir $(LIB_SHARED)) '$(DESTDIR)$(PREFIX)/lib/$(notdir $(LIB_LINK))'
+	$(Q)$(call put,644,$(LIB_PC),lib/pkgconfig)
+	$(Q)$(call put,644,include/p4wire.h $(LIB_HEADERS),include)
+	$(Q)$(call put,644,include/uapi/linux/homa.h include/uapi/linux/p4alloc.h,include/linux)
+	$(Q)$(call put,644,$(B)/p4db.spec,share/p4alloc)
+	$(Q)$(call put,644,completion/p4ctl.bash,share/bash-completion/completions) && \
+		cd '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' && mv p4ctl.bash p4ctl
+	$(Q)$(foreach s,$(sort $(dir $(wildcard man/man*/*))),\
+		$(call put,644,$(wildcard $(s)*),share/$(patsubst %/,%,$(s))) &&) :
+
+uninstall:
+	$(Q)cd '$(DESTDIR)$(PREFIX)' && rm -f $(INSTALLED)
+
+modules_install: module
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
+
+.PHONY: all programs module clean packages demo test bench test-programs \
+	install uninstall modules_install
