@@ -67,6 +67,7 @@ static bool check_data(const struct p4w_data *d, u32 len, struct homa_pkt *pkt)
 	pkt->data.len = len;
 	pkt->data.incoming = min(be32_to_cpu(d->incoming), msg_len);
 	pkt->data.tenant = get_unaligned_be24(d->tenant);
+	pkt->data.again = d->retransmit;
 	pkt->data.ack = read_ack(&d->ack);
 	return true;
 }

@@ -31,6 +31,7 @@ struct homa_pkt {
 			u32 len;	/* 1 .. msg_len - offset */
 			u32 incoming;	/* 0 .. msg_len */
 			u32 tenant;
+			bool again;	/* sent because we asked for it */
 			struct homa_pkt_ack ack;	/* id 0: none */
 		} data;
 		struct {

@@ -34,6 +34,8 @@ struct homa_peer {
 	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
 	u16 cutoff_version;
 	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
+	u32 patience;			/* see homa_peer_patience(); racy like the next */
+	unsigned long hasty;		/* jiffies when we last saw that we had asked too early */
 };
 
 int homa_peers_net_init(struct homa_net *hn);
@@ -56,6 +58,13 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max);
 
 void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
+
+/*
+ * Bytes came twice because we asked for them while they were on the way: from now on we wait longer
+ * before we ask that peer. The answer of homa_peer_patience() is how often to double the wait.
+ */
+void homa_peer_was_hasty(struct homa_peer *peer);
+u32 homa_peer_patience(const struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
 void homa_peer_add_finished(struct homa_peer *peer, u64 id);

@@ -167,6 +167,8 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	}
 	if (!new) {
 		homa_count(rx->hn, rx_data_again);
+		if (pkt->data.again)
+			homa_peer_was_hasty(rpc->peer);
 		return;
 	}
 	range->start = from;
@@ -191,6 +193,8 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 	if (!takes_data(rpc)) {
 		homa_timer_alive(rpc);
 		homa_count(rx->hn, rx_data_again);
+		if (pkt->data.again)
+			homa_peer_was_hasty(rpc->peer);
 		goto unlock;
 	}
 	if (!rpc->in.length)
@@ -411,7 +415,8 @@ static void need_ack_pkt(struct rx *rx)
 		homa_timer_alive(rpc);
 		done = rpc->is_complete || rpc->state == HOMA_DEAD;
 		path = homa_rpc_path(rpc);
-		if (!done && !homa_ask_missing(rpc, &rx->queue))
+		/* Our own timer knows when to ask for what is missing. */
+		if (!done)
 			homa_queue_simple(&rx->queue, &path, P4W_BUSY);
 		spin_unlock_bh(&rpc->lock);
 	}

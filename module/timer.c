@@ -6,11 +6,13 @@
  *   client, until the response is here:        RESEND after resend_ticks of silence, give up
  *   server, until the request is here:         after timeout_ticks
  *     (neither while it is we who hold the sender back, by grants or for want of buffer)
- *   server, while the response is not acked:   NEED_ACK after request_ack_ticks; the client lives
- *                                              if it answers anything; give up likewise
+ *   server, while the response is not acked:   NEED_ACK after request_ack_ticks (while it is not
+ *                                              granted, after a quarter of timeout_ticks); the
+ *                                              client lives if it answers anything; give up likewise
  * The pauses between questions double up to 16 times the first, so that a request that is served
- * for seconds costs little; anything that we waited for starts them anew. A packet does not touch
- * the timer, it only notes the time; the handler finds out how much of the wait is left.
+ * for seconds costs little; anything that we waited for starts them anew. They are longer for a
+ * peer whose packets came late, but came. A packet does not touch the timer, it only notes the
+ * time; the handler finds out how much of the wait is left.
  *
  * Everything here runs under rpc->lock. An armed timer holds a reference to the RPC.
  */
@@ -28,11 +30,16 @@ static u32 pause_ms(const struct homa_timer_view *v, const struct homa_timer_con
 {
 	u32 doublings = min_t(u32, v->nr_asked, MAX_DOUBLINGS);
 
-	if (v->wait == HOMA_WAIT_ACK)
+	switch (v->wait) {
+	case HOMA_WAIT_GRANT:
+		return c->timeout_ticks / 4;
+	case HOMA_WAIT_ACK:
 		return c->request_ack_ticks << doublings;
-	if (!v->nr_asked)
-		return c->resend_ticks;
-	return c->resend_interval << (doublings - 1);
+	default:
+		if (!v->nr_asked)
+			return c->resend_ticks << v->patience;
+		return c->resend_interval << (v->patience + doublings - 1);
+	}
 }
 
 enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v,
@@ -88,6 +95,7 @@ static enum homa_timer_do decide(const struct homa_rpc *rpc, u32 *delay_ms)
 		.silent_ms = jiffies_to_msecs(jiffies - rpc->heard),
 		.asked_ms = jiffies_to_msecs(jiffies - rpc->asked),
 		.nr_asked = rpc->nr_asked,
+		.patience = homa_peer_patience(rpc->peer),
 	};
 	const struct homa_timer_conf conf = {
 		.resend_ticks = homa_knob(rpc->net, resend_ticks),
@@ -141,25 +149,22 @@ void homa_timer_progress(struct homa_rpc *rpc)
 	rpc->nr_asked = 0;
 }
 
-bool homa_ask_missing(struct homa_rpc *rpc, struct sk_buff_head *queue)
+/* A RESEND for each missing piece that the peer may send. */
+static void ask_missing(struct homa_rpc *rpc, const struct homa_path *path,
+			struct sk_buff_head *queue)
 {
-	const struct homa_path path = homa_rpc_path(rpc);
 	u32 granted = READ_ONCE(rpc->grant.granted);
 	const struct homa_gap *gap;
 
-	lockdep_assert_held(&rpc->lock);
-	if (!peer_owes_data(rpc))
-		return false;
 	if (!rpc->in.length) {
-		homa_queue_resend(queue, &path, 0, P4W_RESEND_ALL);
-		return true;
+		homa_queue_resend(queue, path, 0, P4W_RESEND_ALL);
+		return;
 	}
 	list_for_each_entry(gap, &rpc->in.gaps.list, link)
-		homa_queue_resend(queue, &path, gap->start, gap->end - gap->start);
+		homa_queue_resend(queue, path, gap->start, gap->end - gap->start);
 	if (rpc->in.gaps.recv_end < granted)
-		homa_queue_resend(queue, &path, rpc->in.gaps.recv_end,
+		homa_queue_resend(queue, path, rpc->in.gaps.recv_end,
 				  granted - rpc->in.gaps.recv_end);
-	return true;
 }
 
 static void ask(struct homa_rpc *rpc, enum homa_timer_do what, struct sk_buff_head *queue)
@@ -167,7 +172,7 @@ static void ask(struct homa_rpc *rpc, enum homa_timer_do what, struct sk_buff_he
 	const struct homa_path path = homa_rpc_path(rpc);
 
 	if (what == HOMA_TIMER_ASK)
-		homa_ask_missing(rpc, queue);
+		ask_missing(rpc, &path, queue);
 	else
 		homa_queue_simple(queue, &path, P4W_NEED_ACK);
 	rpc->asked = jiffies;

@@ -5,7 +5,6 @@
 #ifndef P4HOMA_TIMER_H
 #define P4HOMA_TIMER_H
 
-#include <linux/skbuff.h>
 #include <linux/types.h>
 
 struct homa_rpc;
@@ -16,9 +15,6 @@ void homa_timer_start(struct homa_rpc *rpc);	/* we now wait for the peer */
 void homa_timer_stop(struct homa_rpc *rpc);
 void homa_timer_alive(struct homa_rpc *rpc);	/* the peer is there */
 void homa_timer_progress(struct homa_rpc *rpc);	/* and sent something that we waited for */
-
-/* Queues a RESEND for each missing piece that the peer may send. True if there is one. */
-bool homa_ask_missing(struct homa_rpc *rpc, struct sk_buff_head *queue);
 
 enum homa_timer_do {
 	HOMA_TIMER_OFF,		/* we wait for nobody */
@@ -32,7 +28,7 @@ enum homa_timer_wait {
 	HOMA_WAIT_NOTHING,
 	HOMA_WAIT_DATA,		/* the peer owes us bytes */
 	HOMA_WAIT_ACK,		/* our response is sent: the client should acknowledge it */
-	HOMA_WAIT_GRANT,	/* our response is not fully granted */
+	HOMA_WAIT_GRANT,	/* our response is not fully granted: a long wait may be meant */
 };
 
 struct homa_timer_view {
@@ -40,6 +36,7 @@ struct homa_timer_view {
 	u32 silent_ms;		/* since the peer was heard */
 	u32 asked_ms;		/* since we asked, if nr_asked */
 	u32 nr_asked;
+	u32 patience;		/* homa_peer_patience() */
 };
 
 struct homa_timer_conf {
