@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Traces, the demo's tenant node, the oracle.
 
-PROGRAMS += bin/p4trace bin/p4ycsb bin/p4oracle bin/p4report bin/p4corrupt
+FILES += $(addprefix $(B)/bin/,p4trace p4ycsb p4oracle p4report p4corrupt)	# for the demo, not installed
 UNIT += test/util_trace test/util_store test/util_oracle test/util_node
 
 # A node without its main program and sockets, as the unit test takes it.

@@ -2,13 +2,15 @@
 /*
  * cold.c - the cold phase: every transaction of the batch gets its cold keys or is carried over.
  *
- * Main thread only. One request to each remote owner, up to PEER_CALLS at a time. Locks are never
- * waited for, so there is no deadlock; the batch that comes next is the retry.
+ * Main thread only. One request to each remote owner, up to a window of them at a time. Locks are
+ * never waited for, so there is no deadlock; the batch that comes next is the retry.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "node.h"
+
+_Static_assert(TRACE_OPS_MAX <= PEER_CALLS, "a transaction's requests fit");
 
 /* The operations of one owner; at[] says which of the transaction's they are. */
 static unsigned int cold_ops_of(const struct node *n, const struct work *w, unsigned int owner,
@@ -130,33 +132,42 @@ static int take_answer(struct node *n, int timeout_ms)
 	return rc ? rc : 1;
 }
 
-static int make_room(struct node *n, unsigned int room)
+/* Takes answers until at most `busy` requests are outstanding. */
+static int settle(struct node *n, unsigned int busy)
 {
 	int rc = 0;
 
-	while (rc >= 0 && peer_client_room(n->client) < room) {
+	while (rc >= 0 && PEER_CALLS - peer_client_room(n->client) > busy) {
 		rc = take_answer(n, 1000);
 		report_progress(n, "cold", false);
 	}
 	return rc < 0 ? rc : 0;
 }
 
-int cold_phase(struct node *n)
+/* Requests that one transaction can need. */
+static unsigned int fan_out(const struct node *n)
+{
+	unsigned int peers = n->cfg.self.nodes - 1;
+
+	return peers < TRACE_OPS_MAX ? peers : TRACE_OPS_MAX;
+}
+
+int cold_phase(struct node *n, unsigned int window)
 {
 	uint64_t began = node_now_us();
-	unsigned int peers = n->cfg.self.nodes - 1;
+	unsigned int busy = window > fan_out(n) ? window - fan_out(n) : 0;
 	int rc = 0;
 
 	report_progress(n, "cold", true);
 	for (size_t i = 0; i < n->nr_work && !rc; i++) {
 		if (n->work[i].state != WORK_TODO)
 			continue;
-		rc = make_room(n, peers < PEER_CALLS ? peers : PEER_CALLS);
+		rc = settle(n, busy);
 		if (!rc)
 			rc = start(n, &n->work[i]);
 	}
 	if (!rc)
-		rc = make_room(n, PEER_CALLS);
+		rc = settle(n, 0);
 	if (!rc) {
 		rc = peer_flush(n->client);
 		if (rc)

@@ -104,6 +104,15 @@ static bool can_be_hot(const struct node *n)
 	return n->layout && !p4a_is_cold(n->ctx);
 }
 
+/*
+ * The rest that was carried over again and again is about keys that everybody wants; there, less at
+ * a time is more. Without a switch all keys are like that, but there is also much to do.
+ */
+static unsigned int window(const struct node *n, enum node_step step)
+{
+	return step == NODE_COLD && n->nr_work < PEER_CALLS * PEER_CALLS ? 1 : PEER_CALLS;
+}
+
 /* Cold phase and, if step says so, hot phase; up to the point where all have run. */
 static int run_round(struct node *n, enum node_step step)
 {
@@ -114,7 +123,7 @@ static int run_round(struct node *n, enum node_step step)
 	if (hot && !n->requested)
 		rc = node_request(n);
 	if (!rc)
-		rc = cold_phase(n);
+		rc = cold_phase(n, window(n, step));
 	if (!rc && hot)
 		rc = hot_phase(n);
 	n->requested = false;

@@ -100,7 +100,7 @@ void work_unknown(struct node *n, struct work *w);	/* keeps its locks: it may ha
 
 /* ------------------------------------------------------------------ phases */
 
-int cold_phase(struct node *n);
+int cold_phase(struct node *n, unsigned int window);	/* window: requests outstanding */
 int hot_phase(struct node *n);		/* from waiting for the grant until all have run */
 int hot_finish(struct node *n);		/* write back; afterwards the blocks may go */
 

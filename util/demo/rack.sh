@@ -17,8 +17,8 @@ set -u
 : "${BIN:=$(cd "$(dirname "$0")/../../build/bin" && pwd)}"
 : "${SPEC:=$BIN/../p4db-20-4-256.spec}"
 : "${OUT:=/tmp/p4demo}"		# traces, histories, summaries, blocks.dat
-: "${TXNS:=5000}"		# of each node
-: "${BATCHES:=4}"
+: "${TXNS:=10000}"		# of each node
+: "${BATCHES:=6}"
 : "${KEYS:=1000000}"
 : "${SECONDS_MAX:=270}"		# for the nodes
 : "${CORRUPT:=}"
