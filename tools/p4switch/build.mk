@@ -2,7 +2,7 @@
 PROGRAMS += bin/p4switch
 
 P4SWITCH := $(addprefix tools/p4switch/,main.c spec.c check.c pipeline.c frame.c port.c l2.c \
-	command.c control.c worker.c)
+	command.c field.c control.c worker.c)
 P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API
 
 $(eval $(call program,bin/p4switch,$(P4SWITCH),libdpdk json-c,,$(P4SWITCH_FLAGS)))
@@ -12,3 +12,11 @@ SWITCH_DRIVE := $(addprefix test/switch/,drive.c transactions.c contention.c fra
 	model.c host.c)
 
 $(eval $(call program,test/switch-drive,$(SWITCH_DRIVE),json-c))
+
+UNIT += test/switch_spec test/switch_command test/switch_frame test/switch_p4
+
+$(eval $(call program,test/switch_spec,test/unit/switch_spec.c tools/p4switch/spec.c \
+	tools/p4switch/check.c,cmocka))
+$(eval $(call program,test/switch_command,test/unit/switch_command.c tools/p4switch/command.c \
+	tools/p4switch/field.c tools/p4switch/spec.c,cmocka json-c))
+$(eval $(call program,test/switch_frame,test/unit/switch_frame.c tools/p4switch/frame.c,cmocka))

@@ -5,7 +5,6 @@
  * doc/switch.md and in the order of p4src/state.p4.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "command.h"
+#include "field.h"
 #include "p4wire.h"
 
 #define BATCH	1024	/* commands in one */
@@ -23,10 +23,6 @@ static const char *const outcomes[] = {
 };
 
 struct command;
-struct failure {
-	char text[160];
-	char field[48];
-};
 
 struct verb {
 	const char *name;
@@ -48,68 +44,6 @@ struct command {
 	struct command *batch;
 	uint32_t nr_batch;
 };
-
-static int fail(struct failure *f, const char *field, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static int fail(struct failure *f, const char *field, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-	snprintf(f->field, sizeof(f->field), "%s", field);
-	return -EINVAL;
-}
-
-/* ------------------------------------------------- fields */
-
-static int get_uint(struct json_object *v, const char *field, uint64_t min, uint64_t max,
-		    uint64_t *out, struct failure *f)
-{
-	bool negative = json_object_is_type(v, json_type_int) && json_object_get_int64(v) < 0;
-
-	*out = json_object_get_uint64(v);
-	if (!json_object_is_type(v, json_type_int) || negative || *out < min || *out > max)
-		return fail(f, field, "must be a whole number, %llu .. %llu",
-			    (unsigned long long)min, (unsigned long long)max);
-	return 0;
-}
-
-static int need_uint(struct json_object *o, const char *field, uint64_t min, uint64_t max,
-		     uint64_t *out, struct failure *f)
-{
-	struct json_object *v;
-
-	if (!json_object_object_get_ex(o, field, &v))
-		return fail(f, field, "is missing: a whole number, %llu .. %llu",
-			    (unsigned long long)min, (unsigned long long)max);
-	return get_uint(v, field, min, max, out, f);
-}
-
-static const char *need_string(struct json_object *o, const char *field, struct failure *f)
-{
-	struct json_object *v;
-
-	if (!json_object_object_get_ex(o, field, &v) || !json_object_is_type(v, json_type_string)) {
-		fail(f, field, "must be a string");
-		return NULL;
-	}
-	return json_object_get_string(v);
-}
-
-/* A list of 1 .. COMMAND_CELLS; NULL with `f` filled otherwise. */
-static struct json_object *need_list(struct json_object *o, const char *field, uint64_t max,
-				     struct failure *f)
-{
-	struct json_object *v;
-
-	if (json_object_object_get_ex(o, field, &v) && json_object_is_type(v, json_type_array) &&
-	    json_object_array_length(v) >= 1 && json_object_array_length(v) <= max)
-		return v;
-	fail(f, field, "must be a list of 1 .. %llu", (unsigned long long)max);
-	return NULL;
-}
 
 /* "owner" is the compiler's owner_0 if the array is declared inside of a control. */
 static const struct spec_array *find_array(const struct spec *spec, const char *name)
@@ -599,25 +533,10 @@ static char *run_object(struct target *t, struct json_object *o)
 
 char *command_run(struct target *t, const char *line, size_t length)
 {
-	struct json_tokener *tok = json_tokener_new_ex(8);
-	struct json_object *o;
 	struct failure f;
-	char *answer;
+	struct json_object *o = parse_line(line, length, &f);
+	char *answer = o ? run_object(t, o) : refuse(&f, NULL);
 
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	o = json_tokener_parse_ex(tok, line, length);
-	if (json_tokener_get_error(tok) == json_tokener_continue)	/* a bare number: more digits? */
-		o = json_tokener_parse_ex(tok, "", 1);
-	if (json_tokener_get_error(tok) != json_tokener_success) {
-		fail(&f, "", "not JSON: %s", json_tokener_error_desc(json_tokener_get_error(tok)));
-		answer = refuse(&f, NULL);
-	} else if (json_tokener_get_parse_end(tok) < length) {
-		fail(&f, "", "not one JSON object in a line");
-		answer = refuse(&f, NULL);
-	} else {
-		answer = run_object(t, o);
-	}
 	json_object_put(o);
-	json_tokener_free(tok);
 	return answer;
 }
