@@ -28,3 +28,9 @@ $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
 .SECONDARY: $(B)/$(P4_DEFAULT)
 
 .PHONY: p4_geometry
+
+# The source behind the preprocessor, for the tests; the architecture's own files are left out.
+$(B)/p4db.p4i: $(wildcard p4src/*.p4)
+	$(call say,CPP,$@)
+	$(Q)mkdir -p $(B)/p4include && touch $(B)/p4include/core.p4 $(B)/p4include/psa.p4 && \
+	$(CC) -E -P -undef -nostdinc -x assembler-with-cpp -I$(B)/p4include p4src/p4db.p4 -o $@

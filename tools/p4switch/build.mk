@@ -20,3 +20,6 @@ $(eval $(call program,test/switch_spec,test/unit/switch_spec.c tools/p4switch/sp
 $(eval $(call program,test/switch_command,test/unit/switch_command.c tools/p4switch/command.c \
 	tools/p4switch/field.c tools/p4switch/spec.c,cmocka json-c))
 $(eval $(call program,test/switch_frame,test/unit/switch_frame.c tools/p4switch/frame.c,cmocka))
+$(eval $(call program,test/switch_p4,test/unit/switch_p4.c tools/p4switch/spec.c \
+	tools/p4switch/check.c,cmocka))
+$(B)/test/switch_p4: | $(B)/p4db-20-16-1024.spec $(B)/p4db.p4i
