@@ -2,7 +2,7 @@
 # Traces, the demo's tenant node, the oracle.
 
 FILES += $(addprefix $(B)/bin/,p4trace p4ycsb p4oracle p4report p4corrupt)	# for the demo, not installed
-UNIT += test/util_trace test/util_store test/util_oracle test/util_node
+UNIT += $(addprefix test/util_,trace store oracle peer node report)
 
 # A node without its main program and sockets, as the unit test takes it.
 util_node_srcs := $(addprefix util/,node.c work.c cold.c hot.c report.c peer_ask.c peer_serve.c store.c \
@@ -20,6 +20,9 @@ $(eval $(call program,test/util_trace,test/unit/util_trace.c util/trace.c util/z
 $(eval $(call program,test/util_store,test/unit/util_store.c util/store.c util/trace.c,cmocka))
 $(eval $(call program,test/util_oracle,test/unit/util_oracle.c $\
 	$(addprefix util/,oracle.c history_read.c history_write.c trace.c),cmocka))
+$(eval $(call program,test/util_peer,test/unit/util_peer.c test/unit/util_fake_link.c $\
+	$(addprefix util/,peer_ask.c store.c trace.c),cmocka,,-lpthread))
+$(eval $(call program,test/util_report,test/unit/util_report.c util/jsonline.c util/args.c,cmocka json-c))
 $(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_link.c $\
 	test/unit/util_fake_switch.c $(util_node_srcs) $\
 	$(addprefix util/,history_read.c oracle.c zipf.c) lib/layout.c lib/plan.c lib/error.c,cmocka,,-lm -lpthread))
