@@ -9,3 +9,13 @@ PROGRAMS += bin/p4allocd
 $(eval $(call program,bin/p4allocd,\
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_REST),tools/p4allocd/$(f).c),\
 	$(P4ALLOCD_PKGS) libnl-3.0 libnl-genl-3.0))
+
+P4ALLOCD_TEST := $(P4ALLOCD_PURE:%=tools/p4allocd/%.c) test/unit/allocd_world.c
+UNIT += test/allocd_engine
+$(eval $(call program,test/allocd_engine,test/unit/allocd_engine.c $(P4ALLOCD_TEST),cmocka))
+UNIT += test/allocd_random test/allocd_store
+$(foreach t,random store,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
+	$(P4ALLOCD_TEST) tools/p4allocd/store.c,sqlite3 cmocka)))
+UNIT += test/allocd_proto test/allocd_plan
+$(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
+	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))
