@@ -19,3 +19,7 @@ $(foreach t,random store,$(eval $(call program,test/allocd_$(t),test/unit/allocd
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))
+UNIT += test/allocd_switch
+$(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\
+	$(P4ALLOCD_PKGS) cmocka,,-pthread))
