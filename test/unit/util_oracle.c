@@ -292,6 +292,24 @@ static void check__cycle(void **state)
 	assert_said("node 1 transaction 1");
 }
 
+/* The same, but the two have no key in common, and none with a third: only serials order them. */
+static void check__cycle_by_serials_alone(void **state)
+{
+	SAMPLE(s);
+	s.ops[1][1] = in_switch(TRACE_READ, 13, 0, V(13));
+	s.trace_ops[1][1] = s.ops[1][1].op;
+	s.finals[1][2] = (struct history_key){ 13, V(13), 0 };
+	s.h[1].nr_finals = 3;
+	assert_int_equal(judge(&s), 0);
+	s.ops[1][3] = in_store(TRACE_READ, 3, 0, V(3), 1, 0);
+	s.trace_ops[1][3] = s.ops[1][3].op;
+	s.ops[0][3].version = 2;
+	s.ops[1][5].version = 3;
+	s.ops[0][5].version = 4;
+	assert_int_equal(judge(&s), 1);
+	assert_said("not serialisable: ");
+}
+
 static void check__access_in_store_during_epoch(void **state)
 {
 	SAMPLE(s);
@@ -424,6 +442,7 @@ int main(void)
 		cmocka_unit_test(check__version_gap),
 		cmocka_unit_test(check__access_not_in_a_history),
 		cmocka_unit_test(check__cycle),
+		cmocka_unit_test(check__cycle_by_serials_alone),
 		cmocka_unit_test(check__access_in_store_during_epoch),
 		cmocka_unit_test(check__wrong_heads),
 		cmocka_unit_test(read__takes_what_was_written),
