@@ -236,7 +236,8 @@ static void take(int fd, struct p4w_txn *p, const struct sockaddr_in *from)
 		return;
 	}
 	make_reply(p);
-	usleep(1000 * opt.delay_ms);
+	if (opt.delay_ms)
+		usleep(1000 * opt.delay_ms);
 	if (opt.forge)
 		forge(fd, p, from);
 	for (i = 0; i < opt.repeat; i++)

@@ -95,7 +95,9 @@ int t_homa_txn(struct t_homa *h, const struct homa_txn *txn, uint64_t cookie, in
 	return send_message(h, NULL, txn, sizeof(*txn), &args, flags);
 }
 
-/* The length of the next message, or -errno: of the RPC, or ETIME if none came in time. */
+/* The length of the next message, or -errno: of the RPC, or ETIME if none came in time. A negative
+ * time-out waits in recvmsg itself, without limit, which is what a measurement wants.
+ */
 int t_homa_recv(struct t_homa *h, struct t_message *m, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = h->fd, .events = POLLIN };
@@ -110,7 +112,7 @@ int t_homa_recv(struct t_homa *h, struct t_message *m, int timeout_ms)
 	m->args.completion_cookie = 0;
 	m->args.reserved = 0;
 	m->len = 0;
-	ready = poll(&pfd, 1, timeout_ms);
+	ready = timeout_ms < 0 ? 1 : poll(&pfd, 1, timeout_ms);
 	if (ready <= 0)
 		return ready ? -errno : -ETIME;
 	len = recvmsg(h->fd, &msg, 0);
