@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* t_netlink.c - see t_netlink.h. One socket, one request at a time. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netlink/genl/ctrl.h>
@@ -16,8 +17,8 @@ struct t_netlink {
 	int error;		/* of the request that is running */
 	int finished;
 	char text[256];
-	const char *wanted;	/* counter */
-	int64_t value;
+	t_see_t *see;
+	void *arg;
 };
 
 static void keep_text(struct t_netlink *nl, const struct nlmsghdr *h, size_t skip)
@@ -54,14 +55,14 @@ static int on_end(struct nl_msg *msg, void *arg)
 
 static int on_message(struct nl_msg *msg, void *arg)
 {
+	struct genlmsghdr *head = nlmsg_data(nlmsg_hdr(msg));
 	struct nlattr *attrs[P4A_A_MAX + 1];
 	struct t_netlink *nl = arg;
 
-	if (!nl->wanted || genlmsg_parse(nlmsg_hdr(msg), 0, attrs, P4A_A_MAX, NULL))
-		return NL_OK;
-	if (attrs[P4A_A_STAT_NAME] && attrs[P4A_A_STAT_VALUE] &&
-	    !strcmp(nla_get_string(attrs[P4A_A_STAT_NAME]), nl->wanted))
-		nl->value = nla_get_u64(attrs[P4A_A_STAT_VALUE]);
+	if (nlmsg_hdr(msg)->nlmsg_flags & NLM_F_DUMP_INTR)
+		nl->error = -EINTR;
+	if (nl->see && !genlmsg_parse(nlmsg_hdr(msg), 0, attrs, P4A_A_MAX, NULL))
+		nl->see(head->cmd, attrs, nl->arg);
 	return NL_OK;
 }
 
@@ -134,17 +135,61 @@ const char *t_netlink_text(const struct t_netlink *nl)
 	return nl->text;
 }
 
-int64_t t_netlink_counter(struct t_netlink *nl, const char *name)
+int t_netlink_dump(struct t_netlink *nl, int cmd, t_see_t *see, void *arg)
 {
 	struct nl_msg *msg = nlmsg_alloc();
+	int err;
 
-	nl->wanted = name;
-	nl->value = -1;
-	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, NLM_F_REQUEST | NLM_F_DUMP,
-		    P4A_CMD_STATS_GET, P4A_GENL_VERSION);
-	run(nl, msg);
-	nl->wanted = NULL;
-	return nl->value;
+	nl->see = see;
+	nl->arg = arg;
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, NLM_F_REQUEST | NLM_F_DUMP, cmd,
+		    P4A_GENL_VERSION);
+	err = run(nl, msg);
+	nl->see = NULL;
+	return err;
+}
+
+struct counter {
+	const char *name;
+	int64_t value;
+};
+
+static void see_counter(int cmd, struct nlattr **attrs, void *arg)
+{
+	struct counter *c = arg;
+
+	if (attrs[P4A_A_STAT_NAME] && attrs[P4A_A_STAT_VALUE] &&
+	    !strcmp(nla_get_string(attrs[P4A_A_STAT_NAME]), c->name))
+		c->value = nla_get_u64(attrs[P4A_A_STAT_VALUE]);
+}
+
+int64_t t_netlink_counter(struct t_netlink *nl, const char *name)
+{
+	struct counter c = { name, -1 };
+
+	t_netlink_dump(nl, P4A_CMD_STATS_GET, see_counter, &c);
+	return c.value;
+}
+
+int t_netlink_listen(struct t_netlink *nl)
+{
+	int group = genl_ctrl_resolve_grp(nl->sock, P4A_GENL_NAME, P4A_GENL_MCGRP);
+
+	nl_socket_disable_seq_check(nl->sock);
+	return group < 0 ? -ENOENT : nl_socket_add_membership(nl->sock, group);
+}
+
+int t_netlink_event(struct t_netlink *nl, t_see_t *see, void *arg, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(nl->sock), .events = POLLIN };
+
+	if (poll(&pfd, 1, timeout_ms) <= 0)
+		return -ETIME;
+	nl->see = see;
+	nl->arg = arg;
+	nl_recvmsgs_default(nl->sock);
+	nl->see = NULL;
+	return 0;
 }
 
 int t_netlink_grant(struct t_netlink *nl, uint32_t tenant, uint64_t epoch, int blocks, int flows)

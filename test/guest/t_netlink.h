@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <linux/p4alloc.h>
 
+struct nlattr;
 struct t_netlink;
 
 /* size 1, 2, 4, 8: `value` as a number; otherwise `size` bytes at `data`. */
@@ -26,6 +27,15 @@ struct t_netlink *t_netlink_open(void);		/* NULL: the module is not loaded */
 int t_netlink_do(struct t_netlink *nl, int cmd, const struct t_attr *attrs);	/* 0 or -errno */
 const char *t_netlink_text(const struct t_netlink *nl);	/* what the kernel said to the last one */
 int64_t t_netlink_counter(struct t_netlink *nl, const char *name);	/* -1: there is none */
+
+/* Calls `see` for each message of a dump, with the attributes by type. 0, -errno, or -EINTR if the
+ * state changed meanwhile.
+ */
+typedef void t_see_t(int cmd, struct nlattr **attrs, void *arg);
+int t_netlink_dump(struct t_netlink *nl, int cmd, t_see_t *see, void *arg);
+/* Listens to the events from now on; then the next one, or -ETIME. */
+int t_netlink_listen(struct t_netlink *nl);
+int t_netlink_event(struct t_netlink *nl, t_see_t *see, void *arg, int timeout_ms);
 
 /* A tenant of anybody who is root, which holds the first `blocks` blocks and `flows` flows. */
 int t_netlink_allocate(struct t_netlink *nl, uint32_t tenant, uint64_t epoch, uint32_t allocator,
