@@ -173,7 +173,8 @@ int cold_phase(struct node *n, unsigned int window)
 		if (rc)
 			node_fail(n, rc, "release", peer_client_error(n->client));
 	}
-	n->cold_estimate_us = node_now_us() - began;
-	n->stats.cold_us += n->cold_estimate_us;
+	n->last_cold_us = node_now_us() - began;
+	n->last_cold_txns = n->nr_work;
+	n->stats.cold_us += n->last_cold_us;
 	return rc;
 }

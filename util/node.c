@@ -15,6 +15,7 @@
 
 #define EXTRA_BATCHES	3	/* for what was carried over, before the rest runs cold */
 #define WORTH_A_BATCH	64	/* left-over transactions that a further batch is worth */
+#define START_MAX_US	60000000u	/* that may be asked for */
 #define ROUND_MS	180000	/* for the slowest node to end its round */
 
 uint64_t node_now_us(void)
@@ -82,10 +83,28 @@ static uint64_t left_over(const struct node *n)
 	return left;
 }
 
+uint32_t node_start_us(uint64_t cold_us, uint64_t done, uint64_t coming)
+{
+	uint64_t us = done ? cold_us * coming / done : 0;
+
+	return us < START_MAX_US ? us : START_MAX_US;
+}
+
+/* How long the cold phase of the next batch will take, by what the last one took. */
+static uint32_t estimate_start(const struct node *n)
+{
+	uint32_t end = node_slice_end(n->trace.txns, n->cfg.batches, n->stats.rounds + 1);
+	uint64_t coming = end - n->next;
+
+	for (size_t i = 0; i < n->nr_work; i++)
+		coming += n->work[i].state != WORK_OVER;
+	return node_start_us(n->last_cold_us, n->last_cold_txns, coming);
+}
+
 int node_request(struct node *n)
 {
 	struct p4a_demand demand = {
-		.start_us = n->cold_estimate_us < 60000000 ? n->cold_estimate_us : 60000000,
+		.start_us = estimate_start(n),
 		.duration_us = n->cfg.duration_us,
 		.min_blocks = n->cfg.want_blocks,
 		.want_blocks = n->cfg.want_blocks,

@@ -83,7 +83,7 @@ struct node {
 	bool requested;			/* the next grant is asked for */
 	bool filled;			/* own hot keys live in the switch */
 	uint64_t epoch;			/* of the grant */
-	uint64_t cold_estimate_us;
+	uint64_t last_cold_us, last_cold_txns;	/* what the last cold phase took, for how many */
 	uint64_t started_us, shown_us;
 	char error[256];
 };
@@ -113,6 +113,9 @@ enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t
 
 /* Index of the first transaction that is not of rounds 1 .. round any more. */
 uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round);
+
+/* How long a cold phase will take, given that one of `done` transactions took cold_us. */
+uint32_t node_start_us(uint64_t cold_us, uint64_t done, uint64_t coming);
 
 int node_request(struct node *n);
 int node_run(struct node *n);		/* 0, or -errno and n->error */

@@ -277,6 +277,13 @@ static void slice_end__covers_the_trace(void **state)
 	assert_int_equal(node_slice_end(1, 4, 1), 0);
 }
 
+static void start_us__scales_with_the_batch(void **state)
+{
+	assert_int_equal(node_start_us(1000000, 100, 50), 500000);
+	assert_int_equal(node_start_us(0, 0, 50), 0);
+	assert_int_equal(node_start_us(50000000, 100, 1000), 60000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +295,7 @@ int main(void)
 		cmocka_unit_test(run__altered_cell_is_found),
 		cmocka_unit_test(next_step__table),
 		cmocka_unit_test(slice_end__covers_the_trace),
+		cmocka_unit_test(start_us__scales_with_the_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
