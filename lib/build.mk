@@ -41,3 +41,7 @@ $(LIB_PC): lib/p4alloc.pc.in always
 $(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),))
 
 .PHONY: always
+
+lib_tests := lib_layout lib_plan lib_state lib_msg
+UNIT += $(lib_tests:%=test/%)
+$(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka,$(LIBP4ALLOC),-Ilib)))
