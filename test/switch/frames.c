@@ -110,7 +110,7 @@ static void test_not_for_us(void)
 	f.protocol = 17;
 	ok_if(arrives(&f, sizeof(f)), "one in another protocol");
 	f.protocol = P4W_IPPROTO;
-	f.ethertype = htons(0x86dd);
+	f.ethertype = htons(0x88b5);
 	ok_if(arrives(&f, sizeof(f)), "one in another kind of frame");
 	ok_if(state_agrees(), "not for us: nothing changed");
 }

@@ -47,16 +47,25 @@ void host_send(int fd, const void *frame, size_t length)
 	}
 }
 
+/* What the kernels at the ends say on their own. */
+static int is_chatter(const uint8_t *frame, ssize_t length)
+{
+	return length >= 14 && ((frame[12] == 0x86 && frame[13] == 0xdd) ||
+				(frame[12] == 0x08 && frame[13] == 0x06));
+}
+
 int host_recv(int fd, void *frame, size_t room, int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	ssize_t n;
 
-	if (poll(&p, 1, timeout_ms) <= 0)
-		return 0;
-	n = recv(fd, frame, room, MSG_TRUNC);
-	if (n < 0)
-		die("recv");
+	do {
+		if (poll(&p, 1, timeout_ms) <= 0)
+			return 0;
+		n = recv(fd, frame, room, MSG_TRUNC);
+		if (n < 0)
+			die("recv");
+	} while (is_chatter(frame, n));
 	return n;
 }
 

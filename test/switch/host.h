@@ -24,7 +24,7 @@ struct frame {
 
 int  host_open(const char *interface);			/* a socket; exits on failure */
 void host_send(int fd, const void *frame, size_t length);
-/* Bytes of the frame, however many of them there was room for; 0: nothing came. */
+/* Bytes of the frame, however many of them there was room for; 0: nothing came. No IPv6 or ARP. */
 int  host_recv(int fd, void *frame, size_t room, int timeout_ms);
 
 void frame_init(struct frame *f, unsigned int host);	/* an empty request of this host */

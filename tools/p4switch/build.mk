@@ -3,7 +3,8 @@ PROGRAMS += bin/p4switch
 
 P4SWITCH := $(addprefix tools/p4switch/,main.c spec.c check.c pipeline.c frame.c port.c l2.c \
 	command.c field.c control.c worker.c)
-P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API
+# libgcc_s is loaded when DPDK ends its threads: named here, it is there wherever the program is
+P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API -Wl,--no-as-needed,-lgcc_s
 
 $(eval $(call program,bin/p4switch,$(P4SWITCH),libdpdk json-c,,$(P4SWITCH_FLAGS)))
 
