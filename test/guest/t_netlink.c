@@ -222,7 +222,7 @@ int t_netlink_allocate(struct t_netlink *nl, uint32_t tenant, uint64_t epoch, ui
 		err = t_netlink_do(nl, P4A_CMD_ALLOC_SET, nothing);
 	if (!err)
 		err = t_netlink_do(nl, P4A_CMD_GEOMETRY_SET, geo);
-	if (!err)
+	if (!err || err == -EBUSY)	/* busy: set already, and another tenant holds something */
 		err = t_netlink_do(nl, P4A_CMD_POLICY_SET, pol);
 	return err ? err : t_netlink_grant(nl, tenant, epoch, blocks, flows);
 }

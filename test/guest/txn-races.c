@@ -172,9 +172,9 @@ int main(int argc, char **argv)
 	for (i = 0; i < 2; i++) {
 		struct t_attr attrs[] = { T_U32(TENANT_ID, TENANT + i), T_END };
 
-		failures += t_netlink_do(nl, P4A_CMD_TENANT_SET, attrs) != 0;
+		check("set-up", t_netlink_do(nl, P4A_CMD_TENANT_SET, attrs));
 	}
-	failures += t_netlink_allocate(nl, TENANT, 1, addr.s_addr, 2, FLOWS) != 0;
+	check("set-up", t_netlink_allocate(nl, TENANT, 1, addr.s_addr, 2, FLOWS));
 	failures += run_all(t_parse_number("SECONDS", argv[2], 1, 86400));
 	failures += delete_tenants(nl) != 0;
 	printf("txn-races: %lu sockets, %lu transactions sent, %lu refused, %lu completed, "
