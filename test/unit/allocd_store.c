@@ -140,7 +140,6 @@ static void work_for(uint32_t tenant)
 
 static void work_until_killed(void)
 {
-	w->e->now = w->now = 1000000 + getpid();
 	for (;;) {
 		w->now += 7;
 		work_for(1 + w->now % TENANTS);
@@ -166,9 +165,12 @@ static void check_tenant(struct p4d_engine *e, uint32_t id)
 
 static void child_main(const uint64_t *sw)
 {
-	struct p4d_engine *e = p4d_engine_create(1);
+	struct p4d_policy patient = { 2000000, 60000000 };	/* no lease ends here */
+	struct p4d_engine *e;
 
 	w = world_create(2, 8, 64, 0);
+	e = p4d_engine_create(w->now);
+	p4d_engine_policy(e, w->now, &patient);
 	store = open_into(e);
 	world_replace_engine(w, e);
 	world_know_tenants(w, TENANTS);

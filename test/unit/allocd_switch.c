@@ -210,6 +210,14 @@ static const char *told(unsigned int i)
 	return line;
 }
 
+static void forget_lines(void)
+{
+	pthread_mutex_lock(&sw.lock);
+	while (sw.nr_lines)
+		free(sw.line[--sw.nr_lines]);
+	pthread_mutex_unlock(&sw.lock);
+}
+
 /* Drops the connection; restarted: with empty registers and another boot. */
 static void break_switch(bool restarted)
 {
@@ -366,8 +374,7 @@ static int tear_down(void **state)
 	pthread_join(sw.thread, NULL);
 	close(sw.listen);
 	close(sw.fd);
-	for (unsigned int i = 0; i < sw.nr_lines; i++)
-		free(sw.line[i]);
+	forget_lines();
 	unlink(sw_path);
 	unlink(store_path);
 	return 0;
@@ -416,8 +423,8 @@ static void take__fence_then_drain_then_read(void **state)
 
 	wait_for(ask(1, 1));
 	wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_FILLED));
+	forget_lines();
 	pthread_mutex_lock(&sw.lock);
-	sw.nr_lines = 0;
 	for (int reg = 0; reg < REGISTERS; reg++)
 		for (int slot = 0; slot < BLOCKS * 64; slot++)
 			sw.cells[reg][slot] = slot * 10 + reg;
@@ -447,9 +454,7 @@ static void give__clears_what_another_tenant_left(void **state)
 	wait_for(ask(1, 1));
 	wait_for(say(1, P4W_DONE, 1, 0));
 	run_for(30000);
-	pthread_mutex_lock(&sw.lock);
-	sw.nr_lines = 0;
-	pthread_mutex_unlock(&sw.lock);
+	forget_lines();
 	wait_for(ask(2, 1));
 	assert_in_order(told(0), parts);
 	assert_non_null(strstr(told(1), "\"owner\""));
