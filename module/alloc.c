@@ -53,7 +53,7 @@ struct homa_alloc *homa_alloc_create(const struct homa_grant_spec *spec)
 	struct homa_alloc *alloc;
 	u32 i;
 
-	alloc = kvzalloc(struct_size(alloc, flows, spec->flow_count), GFP_KERNEL);
+	alloc = kvzalloc(struct_size(alloc, flows, spec->flow_count), GFP_KERNEL_ACCOUNT);
 	if (!alloc)
 		return NULL;
 	alloc->spec = *spec;

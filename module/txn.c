@@ -20,6 +20,8 @@
  * References to a call: one while outstanding, which becomes the completion's and is dropped by its
  * release(); short ones of sendmsg, the timer and shutdown while they work without the lock. An
  * outstanding call also holds its socket; a completed one does not, as the socket then holds it.
+ * Until its last reference goes, while the socket is still there, a call counts as send buffer: a
+ * program that sends and never receives comes to its limit.
  */
 #include <linux/ip.h>
 #include <linux/ktime.h>
@@ -68,6 +70,7 @@ static void put_call(struct homa_txn_call *call)
 {
 	if (!refcount_dec_and_test(&call->ref))
 		return;
+	homa_sock_uncharge(call->hsk, sizeof(*call));
 	homa_tenant_put(call->tenant);
 	kfree(call);
 }
@@ -105,8 +108,10 @@ static bool detach(struct homa_txn_call *call)
 
 static void discard(struct homa_txn_call *call)
 {
-	sock_put(homa_to_sk(call->hsk));
+	struct sock *sk = homa_to_sk(call->hsk);
+
 	put_call(call);
+	sock_put(sk);
 }
 
 /* Hands the result, or the error, to the program. */
@@ -183,12 +188,13 @@ static void send_repeats(struct homa_net *hn, struct due_calls *due)
 {
 	while (due->nr) {
 		struct homa_txn_call *call = due->resend[--due->nr];
+		struct sock *sk = homa_to_sk(call->hsk);
 
 		homa_xmit_small(call->hsk, call->daddr, &call->packet, sizeof(call->packet),
 				TXN_PRIORITY);
 		homa_count(hn, txn_resent);
-		sock_put(homa_to_sk(call->hsk));
 		put_call(call);
+		sock_put(sk);
 	}
 }
 
@@ -355,7 +361,7 @@ static struct homa_txn_call *create_call(struct homa_sock *hsk, struct homa_tena
 					 const struct homa_txn *txn)
 {
 	const struct homa_policy *policy = &hsk->net->tenants->policy;
-	struct homa_txn_call *call = kzalloc(sizeof(*call), GFP_KERNEL);
+	struct homa_txn_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
 	u64 id;
 
 	if (!call)
@@ -384,15 +390,35 @@ static u32 registers_of(struct homa_tenants *tenants)
 	return READ_ONCE(tenants->geometry.registers) ?: P4W_MAX_REGISTERS;
 }
 
+static int charge(struct homa_sock *hsk, bool may_wait)
+{
+	u32 bytes = sizeof(struct homa_txn_call);
+
+	if (homa_sock_charge(hsk, bytes))
+		return 0;
+	homa_count(hsk->net, wmem_waits);
+	if (!may_wait)
+		return -EAGAIN;
+	if (wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
+				     READ_ONCE(hsk->is_shutdown) || homa_sock_charge(hsk, bytes)))
+		return -EINTR;
+	return READ_ONCE(hsk->is_shutdown) ? -ESHUTDOWN : 0;
+}
+
 static int send_txn(struct homa_sock *hsk, struct homa_tenant *t, const struct homa_txn *txn,
 		    bool may_wait, struct homa_sendmsg_args *args)
 {
 	struct homa_txn_call *call;
 	int err;
 
+	err = charge(hsk, may_wait);
+	if (err)
+		return err;
 	call = create_call(hsk, t, txn);
-	if (!call)
+	if (!call) {
+		homa_sock_uncharge(hsk, sizeof(*call));
 		return -ENOMEM;
+	}
 	err = -EDESTADDRREQ;
 	if (!call->daddr)
 		goto out;

@@ -63,6 +63,19 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 	spin_unlock_bh(&rig.lock);
 }
 
+bool homa_sock_charge(struct homa_sock *hsk, u32 bytes)
+{
+	if (atomic64_read(&hsk->wmem) + bytes > rig.hn.knobs.wmem_max)
+		return false;
+	atomic64_add(bytes, &hsk->wmem);
+	return true;
+}
+
+void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)
+{
+	atomic64_sub(bytes, &hsk->wmem);
+}
+
 static void drop_done(void)
 {
 	struct homa_done *done;
@@ -409,6 +422,21 @@ static void quota__limits_transactions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send_one(0), 0);
 }
 
+/* Completions that nobody receives fill the send buffer; receiving them makes room. */
+static void memory__is_limited(struct kunit *test)
+{
+	int i;
+
+	rig.hn.knobs.wmem_max = 3 * sizeof(struct homa_txn_call);
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, send_one(0), 0);
+		answer(i);
+	}
+	KUNIT_EXPECT_EQ(test, send_one(0), -EAGAIN);
+	drop_done();
+	KUNIT_EXPECT_EQ(test, send_one(0), 0);
+}
+
 /* A sender that waits, in a thread of its own. */
 static int waiting_sender(void *result)
 {
@@ -557,6 +585,7 @@ static int build_rig(struct kunit *test)
 	rig.hn.counters = alloc_percpu(struct homa_counters);
 	rig.hn.knobs.txn_resend_us = 10000000;
 	rig.hn.knobs.txn_timeout_us = 60000000;
+	rig.hn.knobs.wmem_max = 1000000;
 	KUNIT_ASSERT_EQ(test, homa_tenants_net_init(&rig.hn), 0);
 	rig.hn.tenants->policy.alloc_addr = SWITCH;
 	rig.hn.tenants->geometry = (struct homa_geometry){ 20, 16, 256 };
@@ -580,6 +609,7 @@ static void check_and_free_rig(struct kunit *test)
 	homa_txn_sock_shutdown(&rig.hsk);
 	drop_done();
 	KUNIT_EXPECT_EQ(test, refcount_read(&homa_to_sk(&rig.hsk)->sk_refcnt), 1u);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig.hsk.wmem), 0ll);
 	if (xa_load(&rig.hn.tenants->by_id, TENANT)) {
 		KUNIT_EXPECT_EQ(test, refcount_read(&rig.t->ref), 1u);
 		KUNIT_EXPECT_EQ(test, atomic_read(&rig.t->rpcs), 0);
@@ -603,6 +633,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(quota__limits_transactions),
+	KUNIT_CASE(memory__is_limited),
 	KUNIT_CASE(wait__flow),
 	KUNIT_CASE(wait__grant_ends),
 	KUNIT_CASE(wait__socket_shut),
