@@ -46,7 +46,8 @@ static bool needs_hole(const struct homa_gaps *g, u32 start, u32 end)
 }
 
 /* Takes [start, end) out of the holes; *spare is used up if one is split. */
-static u32 fill(struct homa_gaps *g, u32 start, u32 end, struct homa_gap **spare, u32 *from, u32 *to)
+static u32 fill(struct homa_gaps *g, u32 start, u32 end, struct homa_gap **spare, u32 *from,
+		u32 *to)
 {
 	struct homa_gap *gap, *next;
 	u32 new = 0;

@@ -13,18 +13,18 @@
 struct homa_net;
 
 #define HOMA_KNOBS(X) \
-	X(max_incoming,     "bytes",  1500, 1 << 30,    400000, "granted and not yet here, all messages") \
-	X(max_overcommit,   "number", 1,    8,          8,      "messages granted at a time") \
-	X(peer_net_max,     "number", 16,   1000000,    10000,  "peers remembered") \
-	X(request_ack_ticks, "ms",    1,    10000,      2,      "wait for an ack before asking for it") \
-	X(resend_interval,  "ms",     1,    10000,      5,      "between requests to send again") \
-	X(resend_ticks,     "ms",     1,    10000,      5,      "silence before the first of them") \
-	X(timeout_ticks,    "ms",     10,   600000,     1000,   "silence that ends an RPC") \
-	X(txn_resend_us,    "us",     100,  10000000,   10000,  "silence before a transaction is sent again") \
-	X(txn_timeout_us,   "us",     1000, 60000000,   2000000, "silence that ends a transaction") \
-	X(unsched_bytes,    "bytes",  0,    1000000,    40000,  "sent without a grant") \
-	X(window,           "bytes",  0,    1 << 30,    0,      "granted ahead to a message; 0: dynamic") \
-	X(wmem_max,         "bytes",  1000000, 0x7fffffff, 100000000, "messages held for a socket's sends")
+	X(max_incoming, "bytes", 1500, 1 << 30, 400000, "granted and not yet here, in all") \
+	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
+	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
+	X(request_ack_ticks, "ms", 1, 10000, 2, "wait for an ack before asking for it") \
+	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again") \
+	X(resend_ticks, "ms", 1, 10000, 5, "silence before the first of them") \
+	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
+	X(txn_resend_us, "us", 100, 10000000, 10000, "silence before a transaction goes again") \
+	X(txn_timeout_us, "us", 1000, 60000000, 2000000, "silence that ends a transaction") \
+	X(unsched_bytes, "bytes", 0, 1000000, 40000, "of a message, sent without a grant") \
+	X(window, "bytes", 0, 1 << 30, 0, "granted ahead to a message; 0: dynamic") \
+	X(wmem_max, "bytes", 1000000, 0x7fffffff, 100000000, "held for what a socket sends")
 
 #define X(name, unit, min, max, def, help) int name;
 struct homa_knobs { HOMA_KNOBS(X) };

@@ -9,6 +9,7 @@
 #include <net/protocol.h>
 
 #include "grant.h"
+#include "icmp.h"
 #include "netlink.h"
 #include "net.h"
 #include "peer.h"

@@ -14,7 +14,7 @@
 #include "rpc.h"
 #include "tenant.h"
 
-#define RCVBUF_MAX	(1ull << 32)
+#define RCVBUF_MAX	BIT_ULL(32)
 
 int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len)
 {

@@ -127,7 +127,7 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
 		peer = find_or_add(hn, addr);
 		spin_unlock_bh(&hn->peers->lock);
 	}
-	if (peer && peer->used != jiffies)
+	if (peer && time_before(peer->used, jiffies))
 		WRITE_ONCE(peer->used, jiffies);
 	return peer;
 }

@@ -10,9 +10,8 @@
 struct homa_sock;
 struct sk_buff;
 
-/* Callbacks for IP protocol 146: softirq, inside of an RCU read-side section. */
+/* Callback for IP protocol 146: softirq, in an RCU read-side section. */
 int homa_rcv(struct sk_buff *skb);
-int homa_icmp(struct sk_buff *skb, u32 info);
 
 /* Room in the pool of the socket has become free: messages that waited for it get it, and their
  * senders are asked to send again. No lock is held.

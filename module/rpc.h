@@ -23,8 +23,8 @@ struct homa_tenant;
 
 enum homa_state {
 	HOMA_NEW,		/* not in the tables yet */
-	HOMA_OUTGOING,		/* client: request being sent or served; server: response being sent */
-	HOMA_INCOMING,		/* client: response, server: request, coming or waiting for a reader */
+	HOMA_OUTGOING,		/* client: no byte of the response yet; server: response out */
+	HOMA_INCOMING,		/* client: response, server: request, coming or ready */
 	HOMA_IN_SERVICE,	/* server: request handed to a program */
 	HOMA_DEAD,		/* unlinked; memory goes with the last reference */
 	HOMA_NR_STATES,

@@ -7,10 +7,11 @@
 #define P4HOMA_SEEN_H
 
 #include <linux/bitmap.h>
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #define HOMA_SEEN_IDS		16384		/* ids remembered one by one, a power of two */
-#define HOMA_SEEN_FAR		(1ull << 31)	/* ids this far below come from a restarted client */
+#define HOMA_SEEN_FAR		BIT_ULL(31)	/* ids this far below: a restarted client */
 #define HOMA_SEEN_IDLE_MS	30000		/* so do lower ones after a pause this long */
 
 struct homa_seen {

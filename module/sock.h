@@ -44,7 +44,7 @@ struct homa_sock {
 	struct inet_sock inet;		/* first: the kernel's view of the socket */
 	struct homa_net *net;
 	u16 port;			/* ports->lock; read without it */
-	bool is_server;			/* takes requests; racy on purpose: it decides on new ones only */
+	bool is_server;			/* takes requests; racy: it decides on new ones only */
 	bool peer_tenant;		/* SO_HOMA_PEER_TENANT */
 	struct hlist_node port_link;	/* ports->lock, RCU */
 
@@ -57,7 +57,7 @@ struct homa_sock {
 	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
 	u32 nr_rpcs;
 
-	struct homa_pool *pool;		/* NULL until SO_HOMA_RCVBUF; set once, read with smp_load_acquire */
+	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */
 	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */
 
 	spinlock_t txn_lock;		/* txn.c: BH */

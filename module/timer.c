@@ -8,7 +8,7 @@
  *     (neither while it is we who hold the sender back, by grants or for want of buffer)
  *   server, while the response is not acked:   NEED_ACK after request_ack_ticks (while it is not
  *                                              granted, after a quarter of timeout_ticks); the
- *                                              client lives if it answers anything; give up likewise
+ *                                              client lives if it answers at all; or give up
  * The pauses between questions double up to 16 times the first, so that a request that is served
  * for seconds costs little; anything that we waited for starts them anew. They are longer for a
  * peer whose packets came late, but came. A packet does not touch the timer, it only notes the
@@ -25,20 +25,22 @@
 #include "timer.h"
 
 #define MAX_DOUBLINGS	4
+#define MIN_QUESTIONS	10	/* before an RPC is given up, however long the pauses */
 
 static u32 pause_ms(const struct homa_timer_view *v, const struct homa_timer_conf *c)
 {
 	u32 doublings = min_t(u32, v->nr_asked, MAX_DOUBLINGS);
+	u32 most = max(c->timeout_ticks / MIN_QUESTIONS, 1u);
 
 	switch (v->wait) {
 	case HOMA_WAIT_GRANT:
 		return c->timeout_ticks / 4;
 	case HOMA_WAIT_ACK:
-		return c->request_ack_ticks << doublings;
+		return min(c->request_ack_ticks << doublings, most);
 	default:
 		if (!v->nr_asked)
-			return c->resend_ticks << v->patience;
-		return c->resend_interval << (v->patience + doublings - 1);
+			return min(c->resend_ticks << v->patience, most);
+		return min(c->resend_interval << (v->patience + doublings - 1), most);
 	}
 }
 

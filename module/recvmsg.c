@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recvmsg.c - hands out messages, in the context of the calling program (or an io_uring worker).
+ *
+ * The argument block is in user memory, at msg_control. It is written back whenever the buffer
+ * pages in it were taken, also with EAGAIN and EINTR, so a repetition does not give them back twice.
+ * Message bytes are copied here, from the packets to the region that the program has given.
+ */
+#include <linux/in.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+
+#include "calls.h"
+#include "peer.h"
+#include "pool.h"
+#include "recv.h"
+#include "rpc.h"
+
+static struct homa_done *take_ready(struct homa_sock *hsk)
+{
+	struct homa_done *done;
+
+	spin_lock_bh(&hsk->lock);
+	done = list_first_entry_or_null(&hsk->ready, struct homa_done, link);
+	if (done)
+		list_del_init(&done->link);
+	spin_unlock_bh(&hsk->lock);
+	return done;
+}
+
+static struct homa_done *wait_ready(struct homa_sock *hsk, bool nonblock)
+{
+	struct homa_done *done = take_ready(hsk);
+	int err = 0;
+
+	if (!done && !nonblock)
+		err = wait_event_interruptible_exclusive(*sk_sleep(homa_to_sk(hsk)),
+							 (done = take_ready(hsk)) ||
+							 READ_ONCE(hsk->is_shutdown));
+	if (done)
+		return done;
+	if (READ_ONCE(hsk->is_shutdown))
+		return ERR_PTR(-ESHUTDOWN);
+	return ERR_PTR(err ? -EINTR : -EAGAIN);
+}
+
+/* 1: the caller has it; 0: not complete; -EINVAL: another thread has it, or it is gone. */
+static int take_private(struct homa_rpc *rpc)
+{
+	int ret;
+
+	spin_lock_bh(&rpc->lock);
+	if (rpc->is_taken || rpc->state == HOMA_DEAD)
+		ret = -EINVAL;
+	else
+		ret = rpc->is_complete;
+	if (ret > 0)
+		rpc->is_taken = true;
+	spin_unlock_bh(&rpc->lock);
+	return ret;
+}
+
+static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, bool nonblock)
+{
+	struct homa_rpc *rpc = id & 1 ? NULL : homa_rpc_find(hsk, id, 0);
+	int err = 0, ret;
+
+	if (!rpc)
+		return ERR_PTR(-EINVAL);
+	ret = rpc->is_private ? take_private(rpc) : -EINVAL;
+	if (!ret && !nonblock)
+		err = wait_event_interruptible(hsk->private_wait, (ret = take_private(rpc)));
+	if (ret > 0)
+		return rpc;
+	homa_rpc_put(rpc);
+	if (READ_ONCE(hsk->is_shutdown))
+		return ERR_PTR(-ESHUTDOWN);
+	if (ret < 0)
+		return ERR_PTR(ret);
+	return ERR_PTR(err ? -EINTR : -EAGAIN);
+}
+
+static int copy_bytes(const struct homa_rpc *rpc, const struct sk_buff *skb, u64 region)
+{
+	const struct homa_skb_range *range = (const struct homa_skb_range *)skb->cb;
+	u32 done = 0;
+
+	while (done < range->len) {
+		u32 pos = range->start + done;
+		u32 in_page = pos & (HOMA_BPAGE_SIZE - 1);
+		u32 n = min_t(u32, range->len - done, HOMA_BPAGE_SIZE - in_page);
+		u64 to = region + rpc->in.bpage_offsets[pos >> HOMA_BPAGE_SHIFT] + in_page;
+		struct iov_iter iter;
+		struct iovec iov;
+		int err;
+
+		err = import_single_range(READ, u64_to_user_ptr(to), n, &iov, &iter);
+		if (!err)
+			err = skb_copy_datagram_iter(skb, range->skip + done, &iter, n);
+		if (err)
+			return err;
+		done += n;
+	}
+	return 0;
+}
+
+/* The RPC is complete, so nobody adds packets any more and no lock is needed to read them. */
+static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
+			struct homa_recvmsg_args *args)
+{
+	u64 region = homa_pool_start(hsk->pool);
+	const struct sk_buff *skb;
+	int err;
+
+	skb_queue_walk(&rpc->in.packets, skb) {
+		err = copy_bytes(rpc, skb, region);
+		if (err)
+			return err;
+	}
+	args->num_bpages = rpc->in.nr_bpages;
+	memcpy(args->bpage_offsets, rpc->in.bpage_offsets,
+	       rpc->in.nr_bpages * sizeof(*args->bpage_offsets));
+	return 0;
+}
+
+/* The pages are the program's from now on. */
+static bool hand_response(struct homa_rpc *rpc)
+{
+	rpc->in.nr_bpages = 0;
+	homa_rpc_finish_client(rpc);
+	homa_count(rpc->net, client_done);
+	return true;
+}
+
+/* False: the client has given it up meanwhile. */
+static bool hand_request(struct homa_rpc *rpc)
+{
+	struct sk_buff_head packets;
+	bool handed = false;
+
+	__skb_queue_head_init(&packets);
+	spin_lock_bh(&rpc->lock);
+	if (rpc->state != HOMA_DEAD) {
+		homa_rpc_move(rpc, HOMA_IN_SERVICE);
+		rpc->is_handed = true;
+		rpc->in.nr_bpages = 0;
+		skb_queue_splice_init(&rpc->in.packets, &packets);
+		handed = true;
+	}
+	spin_unlock_bh(&rpc->lock);
+	__skb_queue_purge(&packets);
+	if (handed)
+		homa_count(rpc->net, server_handed);
+	return handed;
+}
+
+static void drop_rpc(struct homa_rpc *rpc)
+{
+	if (homa_rpc_is_client(rpc)) {
+		homa_rpc_finish_client(rpc);
+		homa_count(rpc->net, client_failed);
+		return;
+	}
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_end(rpc);
+	spin_unlock_bh(&rpc->lock);
+	homa_count(rpc->net, server_discards);
+}
+
+static int write_args(void __user *control, const struct homa_recvmsg_args *args)
+{
+	return copy_to_user(control, args, sizeof(*args)) ? -EFAULT : 0;
+}
+
+static void fill_address(struct msghdr *msg, int *addr_len, __be32 addr, __be16 port)
+{
+	struct sockaddr_in *to = msg->msg_name;
+
+	if (!to)
+		return;
+	memset(to, 0, sizeof(*to));
+	to->sin_family = AF_INET;
+	to->sin_addr.s_addr = addr;
+	to->sin_port = port;
+	*addr_len = sizeof(*to);
+}
+
+/* Length, a negative errno (of the RPC, or EFAULT), or 0: withdrawn meanwhile, take the next. Puts
+ * the RPC.
+ */
+static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghdr *msg,
+		       int *addr_len, void __user *control, struct homa_recvmsg_args *args)
+{
+	u32 len = rpc->in.length;
+	int err = rpc->error;
+
+	args->id = rpc->id;
+	args->completion_cookie = rpc->cookie;
+	if (hsk->peer_tenant)
+		args->reserved = rpc->peer_tenant;
+	if (!err)
+		err = copy_message(hsk, rpc, args);
+	if (err)
+		args->num_bpages = 0;
+	if (write_args(control, args))
+		err = -EFAULT;
+	if (err) {
+		drop_rpc(rpc);
+		goto put;
+	}
+	if (homa_rpc_is_client(rpc) ? hand_response(rpc) : hand_request(rpc)) {
+		fill_address(msg, addr_len, rpc->peer->addr, htons(rpc->dport));
+		homa_count_add(hsk->net, rx_msg_bytes, len);
+		err = len;
+	}
+put:
+	homa_rpc_put(rpc);
+	return err;
+}
+
+static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
+		     struct homa_recvmsg_args *args)
+{
+	u32 nr;
+	u64 to;
+
+	if (homa_pool_alloc(hsk->pool, done->len, args->bpage_offsets, &nr))
+		return -ENOBUFS;
+	args->num_bpages = nr;
+	to = homa_pool_start(hsk->pool) + args->bpage_offsets[0];
+	if (!copy_to_user(u64_to_user_ptr(to), done->data, done->len))
+		return 0;
+	homa_pool_free(hsk->pool, args->bpage_offsets, nr);
+	args->num_bpages = 0;
+	return -EFAULT;
+}
+
+/* For the next reader: the program has to give pages back first. */
+static void put_back(struct homa_sock *hsk, struct homa_done *done)
+{
+	bool add;
+
+	spin_lock_bh(&hsk->lock);
+	add = !hsk->is_shutdown;
+	if (add)
+		list_add(&done->link, &hsk->ready);
+	spin_unlock_bh(&hsk->lock);
+	if (!add)
+		done->release(done);
+}
+
+static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct msghdr *msg,
+			int *addr_len, void __user *control, struct homa_recvmsg_args *args)
+{
+	int err = done->error;
+
+	if (!err)
+		err = copy_done(hsk, done, args);
+	if (err == -ENOBUFS) {
+		put_back(hsk, done);
+		return write_args(control, args) ?: err;
+	}
+	args->id = done->id;
+	args->completion_cookie = done->cookie;
+	if (write_args(control, args))
+		err = -EFAULT;
+	if (!err) {
+		fill_address(msg, addr_len, done->peer.sin_addr.s_addr, done->peer.sin_port);
+		err = done->len;
+	}
+	done->release(done);
+	return err;
+}
+
+/* Checks the block and takes the pages that are given back; afterwards it is clean for output. */
+static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
+		     struct homa_recvmsg_args *args, u64 *id)
+{
+	if (msg->msg_controllen != sizeof(*args))
+		return -EINVAL;
+	if (!msg->msg_control_user || !msg->msg_control_is_user ||
+	    copy_from_user(args, msg->msg_control_user, sizeof(*args)))
+		return -EFAULT;
+	if ((args->reserved && !hsk->peer_tenant) || args->num_bpages > HOMA_MAX_BPAGES)
+		return -EINVAL;
+	if (!smp_load_acquire(&hsk->pool))	/* set_rcvbuf() */
+		return -EINVAL;
+	if (args->num_bpages) {
+		if (homa_pool_free(hsk->pool, args->bpage_offsets, args->num_bpages))
+			return -EINVAL;
+		homa_unstall(hsk);
+	}
+	*id = args->id;
+	memset(args, 0, sizeof(*args));
+	return 0;
+}
+
+/* As deliver_rpc(). */
+static int receive(struct homa_sock *hsk, u64 id, bool nonblock, struct msghdr *msg,
+		   int *addr_len, void __user *control, struct homa_recvmsg_args *args)
+{
+	struct homa_done *done;
+	struct homa_rpc *rpc;
+
+	if (id) {
+		rpc = wait_private(hsk, id, nonblock);
+		if (IS_ERR(rpc))
+			return write_args(control, args) ?: PTR_ERR(rpc);
+		return deliver_rpc(hsk, rpc, msg, addr_len, control, args);
+	}
+	done = wait_ready(hsk, nonblock);
+	if (IS_ERR(done))
+		return write_args(control, args) ?: PTR_ERR(done);
+	if (!done->rpc)
+		return deliver_done(hsk, done, msg, addr_len, control, args);
+	return deliver_rpc(hsk, done->rpc, msg, addr_len, control, args);
+}
+
+int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len)
+{
+	void __user *control = msg->msg_control_user;
+	struct homa_sock *hsk = homa_sk(sk);
+	struct homa_recvmsg_args args;
+	u64 id;
+	int ret;
+
+	if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
+		return -EOPNOTSUPP;
+	ret = take_args(hsk, msg, &args, &id);
+	while (!ret) {
+		memset(&args, 0, sizeof(args));
+		ret = receive(hsk, id, flags & MSG_DONTWAIT, msg, addr_len, control, &args);
+	}
+	/* The caller sees how far it moves; io_uring starts over from it after an error. */
+	if (ret > 0)
+		msg->msg_control_user = control + sizeof(args);
+	return ret;
+}

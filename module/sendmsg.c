@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sendmsg.c - new requests, responses and switch transactions, in the context of the calling
+ * program (or an io_uring worker).
+ *
+ * The argument block is in user memory, at msg_control; msg_controllen is 0, so that the kernel
+ * does not take it for control messages. The whole message is copied before its RPC becomes known, so
+ * nothing sleeps under a lock, and a message that cannot be read leaves nothing behind.
+ */
+#include <linux/in.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <net/route.h>
+
+#include "calls.h"
+#include "peer.h"
+#include "rpc.h"
+#include "tenant.h"
+#include "timer.h"
+#include "txn.h"
+
+/* Room in the send buffer. */
+static int charge(struct homa_sock *hsk, u32 len, bool nonblock)
+{
+	int err;
+
+	if (homa_sock_charge(hsk, len))
+		return 0;
+	homa_count(hsk->net, wmem_waits);
+	if (nonblock)
+		return -EAGAIN;
+	err = wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
+				       READ_ONCE(hsk->is_shutdown) || homa_sock_charge(hsk, len));
+	if (err)
+		return -EINTR;
+	return READ_ONCE(hsk->is_shutdown) ? -ESHUTDOWN : 0;
+}
+
+/* The socket's tenant with a reference and one of its RPCs, or NULL if it has joined none. */
+static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenant **out)
+{
+	struct homa_tenant *t;
+	int err = 0;
+
+	spin_lock_bh(&hsk->lock);
+	t = hsk->tenant;
+	if (t)
+		refcount_inc(&t->ref);
+	spin_unlock_bh(&hsk->lock);
+	*out = t;
+	if (!t || homa_tenant_charge(t))
+		return 0;
+	if (nonblock)
+		err = -EAGAIN;
+	else if (wait_event_interruptible(t->wait, homa_tenant_charge(t)))
+		err = -EINTR;
+	if (err)
+		homa_tenant_put(t);
+	return err;
+}
+
+static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,
+			void __user *control, const struct homa_sendmsg_args *args)
+{
+	struct homa_sendmsg_args back = *args;
+	int err;
+
+	back.id = id;
+	/* Before anything is sent, so that nobody waits for a response to an id nobody knows. */
+	if (copy_to_user(control, &back, sizeof(back)))
+		return -EFAULT;
+	spin_lock_bh(&rpc->lock);
+	err = homa_rpc_insert(rpc, HOMA_OUTGOING);
+	if (!err) {
+		homa_msg_out_move(&rpc->out, out);
+		homa_timer_start(rpc);
+	}
+	spin_unlock_bh(&rpc->lock);
+	if (!err)
+		homa_send_granted(rpc);
+	return err;
+}
+
+/* A route to the destination, and what the message can be sent in. */
+static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_msg_out *out,
+		   __be32 *saddr)
+{
+	struct dst_entry *dst = homa_peer_route(peer, homa_to_sk(hsk), saddr);
+	int err;
+
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	err = homa_msg_out_init(out, peer, dst_mtu(dst), homa_knob(hsk->net, unsched_bytes));
+	dst_release(dst);
+	return err;
+}
+
+/* Message and charge go to the RPC if 0 is returned. */
+static int start_request(struct homa_sock *hsk, const struct sockaddr_in *to,
+			 struct homa_msg_out *out, struct homa_tenant *tenant,
+			 void __user *control, const struct homa_sendmsg_args *args)
+{
+	struct homa_rpc_birth birth = {
+		.id = homa_sock_next_id(hsk),
+		.cookie = args->completion_cookie,
+		.dport = ntohs(to->sin_port),
+		.is_private = args->flags & HOMA_SENDMSG_PRIVATE,
+		.tenant = tenant,
+		.tenant_id = homa_tenant_id(tenant),
+		.gfp = GFP_KERNEL,
+	};
+	struct homa_rpc *rpc;
+	int err;
+
+	birth.peer = homa_peer_get(hsk->net, to->sin_addr.s_addr);
+	if (!birth.peer)
+		return -ENOMEM;
+	err = prepare(hsk, birth.peer, out, &birth.saddr);
+	if (err)
+		goto put_peer;
+	rpc = homa_rpc_alloc(hsk, &birth);
+	if (IS_ERR(rpc)) {
+		err = PTR_ERR(rpc);
+		goto put_peer;
+	}
+	err = send_message(rpc, out, birth.id, control, args);
+	if (err)
+		rpc->tenant = NULL;	/* stays the caller's */
+	homa_rpc_put(rpc);
+	return err;
+
+put_peer:
+	homa_peer_put(birth.peer);
+	return err;
+}
+
+static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
+			void __user *control, const struct homa_sendmsg_args *args)
+{
+	bool nonblock = msg->msg_flags & MSG_DONTWAIT;
+	struct homa_tenant *tenant;
+	struct homa_msg_out out;
+	int err;
+
+	err = charge(hsk, len, nonblock);
+	if (err)
+		return err;
+	err = charge_tenant(hsk, nonblock, &tenant);
+	if (err)
+		goto uncharge;
+	err = homa_msg_out_copy(&out, &msg->msg_iter, len);
+	if (err)
+		goto uncharge_tenant;
+	err = start_request(hsk, msg->msg_name, &out, tenant, control, args);
+	if (err)
+		goto free_message;
+	homa_count(hsk->net, client_rpcs);
+	homa_count_add(hsk->net, tx_msg_bytes, len);
+	return 0;
+
+free_message:
+	homa_msg_out_free(&out);
+uncharge_tenant:
+	if (tenant) {
+		homa_tenant_uncharge(tenant);
+		homa_tenant_put(tenant);
+	}
+uncharge:
+	homa_sock_uncharge(hsk, len);
+	return err;
+}
+
+static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
+{
+	int err = 0;
+
+	spin_lock_bh(&rpc->lock);
+	if (rpc->state == HOMA_IN_SERVICE) {
+		homa_msg_out_move(&rpc->out, out);
+		homa_rpc_move(rpc, HOMA_OUTGOING);
+		homa_timer_start(rpc);
+	} else {
+		err = -EINVAL;
+	}
+	spin_unlock_bh(&rpc->lock);
+	if (!err)
+		homa_send_granted(rpc);
+	return err;
+}
+
+static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
+		      const struct homa_sendmsg_args *args)
+{
+	const struct sockaddr_in *to = msg->msg_name;
+	struct homa_msg_out out;
+	struct homa_rpc *rpc;
+	__be32 saddr;
+	int err;
+
+	if (args->completion_cookie || !(args->id & 1))
+		return -EINVAL;
+	rpc = homa_rpc_find(hsk, args->id, to->sin_addr.s_addr);
+	if (!rpc) {
+		/* The client has gone meanwhile; there is nobody to tell. */
+		homa_count(hsk->net, server_late_replies);
+		return 0;
+	}
+	err = charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
+	if (err)
+		goto put;
+	err = homa_msg_out_copy(&out, &msg->msg_iter, len);
+	if (err)
+		goto uncharge;
+	saddr = rpc->saddr;
+	err = prepare(hsk, rpc->peer, &out, &saddr);
+	if (!err)
+		err = send_to_client(rpc, &out);
+	if (err)
+		goto free_message;
+	homa_count(hsk->net, server_replies);
+	homa_count_add(hsk->net, tx_msg_bytes, len);
+	homa_rpc_put(rpc);
+	return 0;
+
+free_message:
+	homa_msg_out_free(&out);
+uncharge:
+	homa_sock_uncharge(hsk, len);
+put:
+	homa_rpc_put(rpc);
+	return err;
+}
+
+static int check_destination(const struct msghdr *msg)
+{
+	const struct sockaddr_in *to = msg->msg_name;
+
+	if (!to || msg->msg_namelen < sizeof(*to))
+		return -EINVAL;
+	if (to->sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	return to->sin_port ? 0 : -EINVAL;
+}
+
+static int send_txn(struct homa_sock *hsk, struct msghdr *msg, size_t len, void __user *control,
+		    struct homa_sendmsg_args *args)
+{
+	int err;
+
+	if (args->flags != HOMA_SENDMSG_TXN || args->id)
+		return -EINVAL;
+	err = homa_txn_sendmsg(hsk, msg, len, args);
+	if (err)
+		return err;
+	return copy_to_user(control, args, sizeof(*args)) ? -EFAULT : 0;
+}
+
+int homa_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct homa_sock *hsk = homa_sk(sk);
+	void __user *control = msg->msg_control_user;
+	struct homa_sendmsg_args args;
+	int err;
+
+	if (msg->msg_controllen)
+		return -EINVAL;
+	if (!control || !msg->msg_control_is_user || copy_from_user(&args, control, sizeof(args)))
+		return -EFAULT;
+	if (args.flags & ~(HOMA_SENDMSG_PRIVATE | HOMA_SENDMSG_TXN) || args.reserved)
+		return -EINVAL;
+	if (READ_ONCE(hsk->is_shutdown))
+		return -ESHUTDOWN;
+	if (args.flags & HOMA_SENDMSG_TXN)
+		return send_txn(hsk, msg, len, control, &args);
+	err = check_destination(msg);
+	if (err)
+		return err;
+	if (!len || len > HOMA_MAX_MESSAGE_LENGTH)
+		return -EINVAL;
+	if (args.id)
+		return send_reply(hsk, msg, len, &args);
+	return send_request(hsk, msg, len, control, &args);
+}
