@@ -10,7 +10,8 @@
  * tenant: its fsuid is the tenant's UID, its fsgid or one of its groups is the tenant's GID, or it
  * is admin.
  * Every do-request is answered by an ack or an error with an extended-ack message that names the
- * attribute and its range. A failed request changes nothing. Unknown attributes are refused.
+ * attribute and its range: ERANGE for a value out of it, EINVAL for one that is missing, of a wrong
+ * type, or of another command. A failed request changes nothing. Unknown attributes are refused.
  *
  * P4A_CMD_TENANT_SET (admin): create a tenant or change the attributes that are given
  *    P4A_A_TENANT_ID:		u32, 1 .. 0xffffff, required
@@ -20,7 +21,8 @@
  *    P4A_A_TENANT_WEIGHT:	u32, 1 .. 1000, default 100: share of pacing, grants and blocks
  *    P4A_A_TENANT_MIN_BLOCKS:	u32, 0 .. 256, default 0: guaranteed
  *    P4A_A_TENANT_MAX_BLOCKS:	u32, 1 .. 256, default 256, >= MIN_BLOCKS
- *    P4A_A_TENANT_MAX_RPCS:	u32, 0 = no limit (default): client RPCs alive on this host
+ *    P4A_A_TENANT_MAX_RPCS:	u32, 0 .. 2147483647, 0 = no limit (default): client RPCs and
+ *				switch transactions alive on this host
  *    P4A_A_FLAGS:		u32, P4A_F_CREATE_ONLY (EEXIST), P4A_F_MODIFY_ONLY (ENOENT);
  *				another bit: EINVAL
  * P4A_CMD_TENANT_DEL (admin): P4A_A_TENANT_ID, required
@@ -43,7 +45,8 @@
  * P4A_CMD_POLICY_GET (anybody): all of them.
  *
  * P4A_CMD_ALLOC_SET (user): what the tenant holds from now on in this namespace. Replaces the
- *    allocation before it; transactions outstanding under the old epoch end with ECANCELED.
+ *    allocation before it; transactions outstanding under the old epoch end with ECANCELED. The
+ *    same allocation again changes nothing.
  *    P4A_A_TENANT_ID:		u32, required
  *    P4A_A_ALLOC_EPOCH:	u64, required; 1 .. 2^40-1, or 0 = holds nothing (others ignored)
  *    P4A_A_ALLOC_BITMAP:	binary, 32 bytes; block b is bit b % 8 of byte b / 8; at least one bit,
