@@ -114,8 +114,8 @@ struct homa_info {
  *   EDESTADDRREQ the policy names no allocator address
  *   ESTALE  the tenant has no allocation here, or epoch is neither 0 nor the current one
  *   ERANGE  a slot lies outside of the allocated blocks
- *   EAGAIN, EINTR all flows, the tenant's MAX_RPCS or the send buffer are in use: with MSG_DONTWAIT /
- *           signal while waiting
+ *   EAGAIN, EINTR all flows, the tenant's MAX_RPCS or the send buffer are in use: with MSG_DONTWAIT
+ *           / signal while waiting
  *   ESHUTDOWN the socket is shut down
  * Errors of recvmsg: ETIMEDOUT no reply came, ECANCELED the allocation was replaced meanwhile; in
  *   both cases it is unknown whether the transaction took effect.
