@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lib_fake.h - an allocator and a switch in memory, behind the verbs of io.h, with virtual time.
+ *
+ * By default everything is answered at once and well. `on_msg` and `on_txn` may decide otherwise for
+ * one request: answer something else, an error, or nothing (which, if the library then waits for
+ * ever, fails the test).
+ */
+#ifndef LIB_FAKE_H
+#define LIB_FAKE_H
+
+#include "ctx.h"
+
+#define FAKE_REGISTERS	4
+#define FAKE_BLOCKS	8
+#define FAKE_EVENTS	8192
+#define FAKE_LOG	256
+
+enum fake_verdict { FAKE_GOOD, FAKE_SILENT, FAKE_DONE };	/* DONE: the hook has answered */
+
+struct fake {
+	struct p4a_io io;
+	struct p4a_ctx *ctx;
+	uint64_t now_us;
+
+	enum fake_verdict (*on_msg)(struct fake *f, uint64_t cookie, const struct p4w_msg *m);
+	enum fake_verdict (*on_txn)(struct fake *f, uint64_t cookie, const struct homa_txn *t);
+	int hook;				/* for the hooks' own use */
+	int reap_error;				/* the next reap fails with it */
+	int hold_error;				/* likewise hold */
+
+	uint32_t cell[FAKE_REGISTERS][FAKE_BLOCKS * 64];	/* by virtual slot */
+	uint64_t serial, epoch;
+	uint16_t grant_blocks;
+	uint32_t grant_flows;
+	bool reserve;				/* REQUEST is answered by RESERVED */
+
+	char log[FAKE_LOG];			/* one letter a message or hold */
+	unsigned int nr_txns, in_flight, most_in_flight;
+	uint64_t sent_us[FAKE_LOG];		/* when each message was sent */
+	unsigned int nr_msgs;
+	struct p4w_request last_request;
+	uint16_t last_hist[P4A_MAX_BLOCKS];
+
+	struct {
+		uint64_t cookie;
+		int err;
+		bool unsent;
+		uint32_t len;
+		uint8_t *data;
+	} queue[FAKE_EVENTS];
+	unsigned int first, last;
+	uint8_t *handed_out[FAKE_EVENTS];	/* freed by the next reap */
+	unsigned int nr_handed_out;
+};
+
+/* A context with depth 16 and a time-out of one second on a new fake. */
+struct fake *fake_open(void);
+void fake_close(struct fake *f);
+
+void fake_answer(struct fake *f, uint64_t cookie, const void *data, uint32_t len);
+void fake_error(struct fake *f, uint64_t cookie, int err, bool unsent);
+void fake_refuse(struct fake *f, uint64_t cookie, enum p4w_refusal code, const char *field);
+struct p4w_msg fake_head(enum p4w_msg_type type, uint32_t len, uint32_t batch);
+
+#endif
