@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # summary.awk - a guest's console in, its results out
 #
-# Prints each result line (`ok NAME`, `not ok NAME`, KUnit's indented leaves under their suite's
-# name), each kernel report, and `N passed, N failed[, N skipped]`. Fails if anything failed, if
+# Prints each result line (`ok NAME`, `not ok NAME`) with what is indented below a failure, KUnit's leaves under their suite's
+# name, each kernel report, and `N passed, N failed[, N skipped]`. Fails if anything failed, if
 # nothing passed (but -v none_is_fine=1), or if the guest did not get to its end with status 0.
 function result(bad, name) {
 	if (bad) fail++; else pass++
@@ -29,8 +29,9 @@ match(line, /^ +(not )?ok [0-9]+ /) {
 	next
 }
 
-line ~ /^ok [^0-9]/ { result(0, substr(line, 4)); next }
-line ~ /^not ok [^0-9]/ { result(1, substr(line, 8)); next }
+line ~ /^ok [^0-9]/ { result(0, substr(line, 4)); details = 0; next }
+line ~ /^not ok [^0-9]/ { result(1, substr(line, 8)); details = 60; next }
+details > 0 && line ~ /^  / { print line; details-- }
 
 # KUnit says why a case fails before it says that it does.
 line ~ /EXPECTATION FAILED|ASSERTION FAILED/ { reason = 8 }
