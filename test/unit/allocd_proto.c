@@ -175,9 +175,45 @@ static void version__names_both(void **state)
 	assert_int_equal(why.max, P4W_VERSION);
 }
 
+static void length__must_be_exact(void **state)
+{
+	static const struct { size_t len, claimed; uint16_t hist; uint32_t got, min, max; } t[] = {
+		{ 5, 5, 0, 5, 16, 65535 },	/* not even a head */
+		{ 16, 16, 0, 16, 36, 548 },	/* cannot tell how many shares */
+		{ 36, 36, 1, 36, 38, 38 },
+		{ 40, 40, 1, 40, 38, 38 },
+		{ 38, 36, 1, 36, 38, 38 },
+		{ 36, 36, 257, 36, 0, 0 },	/* the field is to blame, see below */
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct p4w_request m = {
+			.msg = { P4W_VERSION, P4W_REQUEST, htons(t[i].claimed), 0, htons(1),
+				 htonl(1), 0 },
+			.nr_hist = htons(t[i].hist),
+		};
+		uint8_t bytes[64] = { 0 };
+		struct p4d_request req;
+		struct p4d_refusal why;
+
+		memcpy(bytes, &m, sizeof(m));
+		assert_int_equal(p4d_proto_decode(bytes, t[i].len, &req, &why), -1);
+		if (t[i].hist > P4W_MAX_BLOCKS) {
+			assert_int_equal(why.code, P4W_REFUSED_RANGE);
+			assert_string_equal(why.field, "nr_hist");
+			continue;
+		}
+		assert_int_equal(why.code, P4W_REFUSED_LENGTH);
+		assert_int_equal(why.got, t[i].got);
+		assert_int_equal(why.min, t[i].min);
+		assert_int_equal(why.max, t[i].max);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(length__must_be_exact),
 		cmocka_unit_test(decode__survives_any_bytes),
 		cmocka_unit_test(engine__survives_any_bytes),
 		cmocka_unit_test(version__names_both),
