@@ -3,7 +3,8 @@
  * peer_ask.c - a node's requests to its peers; see peer.h. Main thread only.
  *
  * Each outstanding request has a place in call[]; its index is the RPC's cookie. Releases are queued
- * for each peer and ride on the next request to it; a full queue is sent on its own.
+ * for each peer and ride on the next request to it; a full queue is sent on its own. A request that
+ * timed out is sent again as it was: all of them may be repeated, see store.h.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -16,11 +17,20 @@
 #include "peer.h"
 
 #define ANSWER_MS 60000		/* the transport gives up earlier */
+#define REPEATS 20		/* of a request that the transport gave up */
 
 enum call_state { FREE, WAITING, ANSWERED };
 
+struct request {
+	struct peer_head head;
+	uint8_t entries[PEER_RELEASES * sizeof(uint32_t) + TRACE_OPS_MAX * sizeof(struct peer_op)];
+} __attribute__((packed));
+
 struct call {
 	enum call_state state;
+	struct request request;
+	size_t len;			/* of the request */
+	unsigned int repeats;
 	enum peer_type type;
 	unsigned int node;
 	void *user;
@@ -75,41 +85,52 @@ static int fail(struct peer_client *c, unsigned int node, const char *why, int r
 	return rc;
 }
 
-/* Builds and sends a request; takes the peer's queued releases along. */
-static struct call *start(struct peer_client *c, unsigned int node, enum peer_type type,
-			  uint32_t arg, uint32_t value, const struct trace_op *ops, unsigned int n)
+static uint8_t *put_ops(uint8_t *p, const struct trace_op *ops, unsigned int n)
 {
-	struct {
-		struct peer_head head;
-		uint8_t entries[PEER_RELEASES * sizeof(uint32_t) +
-				TRACE_OPS_MAX * sizeof(struct peer_op)];
-	} __attribute__((packed)) m;
-	unsigned int releases = c->releases[node];
-	uint8_t *p = m.entries + releases * sizeof(uint32_t);
-	struct call *call = c->call;
-	int rc;
-
-	while (call->state != FREE)
-		call++;		/* callers leave room: PEER_CALLS accesses, one other to each peer */
-	m.head = (struct peer_head){
-		.version = PEER_VERSION, .type = type, .node = htons(c->self.node),
-		.nodes = htons(c->self.nodes), .releases = htons(releases), .ops = htons(n),
-		.keys = htonl(c->self.keys), .arg = htonl(arg), .value = htonl(value),
-	};
-	memcpy(m.entries, c->release[node], releases * sizeof(uint32_t));
 	for (unsigned int i = 0; i < n; i++, p += sizeof(struct peer_op)) {
 		struct peer_op o = { .key = htonl(ops[i].key), .operand = htonl(ops[i].operand),
 				     .kind = ops[i].kind };
 
 		memcpy(p, &o, sizeof(o));
 	}
-	rc = link_request(c->link, &c->addr[node], &m, p - (uint8_t *)&m, call - c->call);
+	return p;
+}
+
+static int send_call(struct peer_client *c, struct call *call)
+{
+	return link_request(c->link, &c->addr[call->node], &call->request, call->len,
+			    call - c->call);
+}
+
+/* Builds and sends a request; takes the peer's queued releases along. */
+static struct call *start(struct peer_client *c, unsigned int node, enum peer_type type,
+			  uint32_t arg, uint32_t value, const struct trace_op *ops, unsigned int n)
+{
+	unsigned int releases = c->releases[node];
+	struct call *call = c->call;
+	struct request *r;
+	int rc;
+
+	while (call->state != FREE)
+		call++;		/* callers leave room: PEER_CALLS accesses, one other to each peer */
+	r = &call->request;
+	r->head = (struct peer_head){
+		.version = PEER_VERSION, .type = type, .node = htons(c->self.node),
+		.nodes = htons(c->self.nodes), .releases = htons(releases), .ops = htons(n),
+		.keys = htonl(c->self.keys), .arg = htonl(arg), .value = htonl(value),
+	};
+	memcpy(r->entries, c->release[node], releases * sizeof(uint32_t));
+	call->len = put_ops(r->entries + releases * sizeof(uint32_t), ops, n) - (uint8_t *)r;
+	call->type = type;
+	call->node = node;
+	call->repeats = 0;
+	rc = send_call(c, call);
 	if (rc) {
 		fail(c, node, strerror(-rc), rc);
 		return NULL;
 	}
 	c->releases[node] = 0;
-	*call = (struct call){ .state = WAITING, .type = type, .node = node };
+	call->state = WAITING;
 	return call;
 }
 
@@ -147,6 +168,8 @@ static int receive(struct peer_client *c, int timeout_ms)
 	    c->call[m->cookie].state != WAITING)
 		return 1;
 	call = &c->call[m->cookie];
+	if (m->err == ETIMEDOUT && call->repeats++ < REPEATS && !send_call(c, call))
+		return 1;
 	call->state = ANSWERED;
 	call->err = -m->err;
 	call->code = PEER_OK;

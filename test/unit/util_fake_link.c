@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Links without a network: the nodes of a test are threads of one process, a port is a queue. Every
- * message arrives once and at once.
+ * message arrives once and at once; but every fake_link_lose-th answer is lost, and the request
+ * reported as timed out, though it was served.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../util/link.h"
+#include "util_fake_link.h"
 
 struct queued {
 	struct queued *next;
@@ -28,6 +29,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
 static struct link *links;
 static uint16_t next_port = 40000;
+unsigned int fake_link_lose;
+static unsigned int answers;
 
 int link_open(struct link **out, uint32_t tenant, uint16_t port, const char **step)
 {
@@ -74,6 +77,10 @@ static int push(struct link *from, uint16_t port, const void *data, size_t len, 
 	pthread_mutex_lock(&lock);
 	for (to = links; to && to->port != port; to = to->next)
 		;
+	if (!is_request && fake_link_lose && ++answers % fake_link_lose == 0) {
+		q->msg.err = ETIMEDOUT;
+		q->msg.len = 0;
+	}
 	if (to) {
 		*to->last = q;
 		to->last = &q->next;

@@ -17,6 +17,7 @@
 #include "../../util/node.h"
 #include "../../util/oracle.h"
 #include "../../util/zipf.h"
+#include "util_fake_link.h"
 #include "util_fake_switch.h"
 
 #define NODES_MAX	3
@@ -224,6 +225,18 @@ static void run__conflicts_and_aborts(void **state)
 	assert_int_equal(stats.transactions + stats.aborted, 2 * TXNS);
 }
 
+static void run__answers_of_peers_are_lost(void **state)
+{
+	struct fake_switch what = { .geo = GEO };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	fake_link_lose = 10;
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	fake_link_lose = 0;
+	assert_int_equal(stats.transactions, 2 * TXNS);
+}
+
 static void run__lease_ends_in_a_batch(void **state)
 {
 	struct fake_switch what = { .geo = GEO, .expire_epoch = 2, .expire_txns = 50 };
@@ -290,6 +303,7 @@ int main(void)
 		cmocka_unit_test(run__two_nodes),
 		cmocka_unit_test(run__one_and_three_nodes),
 		cmocka_unit_test(run__conflicts_and_aborts),
+		cmocka_unit_test(run__answers_of_peers_are_lost),
 		cmocka_unit_test(run__lease_ends_in_a_batch),
 		cmocka_unit_test(run__cold_without_allocator),
 		cmocka_unit_test(run__altered_cell_is_found),

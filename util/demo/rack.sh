@@ -26,7 +26,7 @@ REGISTERS=20 BLOCKS=4 FLOWS=256 WANT=3 NODE_FLOWS=32
 SWITCH=$OUT/p4switch.sock ALLOCD=$OUT/p4allocd.sock
 PATH=$BIN:$PATH:/sbin:/usr/sbin
 hosts='h1 h2 h3 h4 alloc'
-started= nodes=
+started= nodes= bad=
 
 fail()
 {
@@ -127,12 +127,19 @@ node_line()	# node_line TENANT NODE: where it is, from its last line of progress
 	fi
 }
 
+# True while all nodes that have ended have ended well and some have not ended.
 running()
 {
+	alive=
 	for pid in $nodes; do
-		kill -0 "$pid" 2>/dev/null && return 0
+		if kill -0 "$pid" 2>/dev/null; then
+			alive="$alive $pid"
+		else
+			wait "$pid" || bad=1
+		fi
 	done
-	return 1
+	nodes=$alive
+	[ -n "$nodes" ] && [ -z "$bad" ]
 }
 
 watch_nodes()
@@ -157,30 +164,24 @@ uptime_s()
 	echo "${up%.*}"
 }
 
-end_nodes()	# all must have ended well
+show_why()	# what everybody had to say, when a node has failed
 {
-	bad=
-	for pid in $nodes; do
-		wait "$pid" || bad=1
-	done
-	[ -z "$bad" ] && return 0
 	for t in 1 2; do
 		for n in 0 1; do
 			grep -v '^p4ycsb tenant' "$OUT/t$t/node$n.log"
 		done
 	done
 	cat "$OUT/p4allocd.log" "$OUT/p4switch.log"
-	return 1
 }
 
 ask_oracle()	# both tenants, even if the first has faults
 {
-	bad=0
+	faults=0
 	for t in 1 2; do
 		p4oracle --trace "$OUT/t$t/node0.trace" --trace "$OUT/t$t/node1.trace" \
-			"$OUT/t$t/node0.history" "$OUT/t$t/node1.history" || bad=1
+			"$OUT/t$t/node0.history" "$OUT/t$t/node1.history" || faults=1
 	done
-	return $bad
+	return $faults
 }
 
 trap clean_up EXIT
@@ -206,7 +207,7 @@ start_node h4 2 1 10.0.0.3:5000,10.0.0.4:5000
 [ -z "$CORRUPT" ] ||
 	start "$OUT/p4corrupt.log" p4corrupt --switch "$SWITCH" --allocd "$ALLOCD" --tenant 1
 watch_nodes
-end_nodes || fail 'a node could not run its trace, see above'
+[ -z "$bad" ] || { show_why; fail 'a node could not run its trace, see above'; }
 
 p4report --allocd "$ALLOCD" --data "$OUT/blocks.dat" --expect-txns 5000 --expect-batches 3 \
 	--expect-handovers 3 --expect-hot 50 "$OUT"/t[12]/node[01].json >"$OUT/report"
