@@ -19,8 +19,8 @@
 #include "timer.h"
 #include "txn.h"
 
-/* Room in the send buffer. */
-static int charge(struct homa_sock *hsk, u32 len, bool nonblock)
+/* Room in the send buffer, for a message or a transaction. */
+int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
 {
 	int err;
 
@@ -142,7 +142,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	struct homa_msg_out out;
 	int err;
 
-	err = charge(hsk, len, nonblock);
+	err = homa_charge(hsk, len, nonblock);
 	if (err)
 		return err;
 	err = charge_tenant(hsk, nonblock, &tenant);
@@ -205,7 +205,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 		homa_count(hsk->net, server_late_replies);
 		return 0;
 	}
-	err = charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
+	err = homa_charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
 	if (err)
 		goto put;
 	err = homa_msg_out_copy(&out, &msg->msg_iter, len);

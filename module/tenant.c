@@ -101,12 +101,17 @@ bool homa_tenant_charge(struct homa_tenant *t)
 	return true;
 }
 
+void homa_tenant_wake(struct homa_tenant *t)
+{
+	if (wq_has_sleeper(&t->wait))
+		wake_up_interruptible(&t->wait);
+}
+
 void homa_tenant_uncharge(struct homa_tenant *t)
 {
 	atomic_dec(&t->rpcs);
-	/* Only a tenant with a limit has waiters for it. */
-	if (READ_ONCE(t->conf.max_rpcs) && wq_has_sleeper(&t->wait))
-		wake_up_interruptible(&t->wait);
+	if (READ_ONCE(t->conf.max_rpcs))	/* only then there are waiters for it */
+		homa_tenant_wake(t);
 }
 
 static struct homa_tenant *create(struct homa_net *hn, u32 id)
@@ -193,7 +198,7 @@ int homa_tenant_set(struct homa_net *hn, const struct homa_tenant_change *c,
 	t->conf = conf;
 	tenants->generation++;
 	if (old)
-		wake_up_interruptible(&t->wait);	/* the quota may be larger now */
+		homa_tenant_wake(t);	/* the quota may be larger now */
 	return 0;
 
 undo_create:

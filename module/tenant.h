@@ -107,6 +107,7 @@ void homa_tenant_put(struct homa_tenant *t);
 bool homa_tenant_may_use(const struct homa_tenant *t);
 bool homa_tenant_charge(struct homa_tenant *t);
 void homa_tenant_uncharge(struct homa_tenant *t);
+void homa_tenant_wake(struct homa_tenant *t);
 
 /* These want homa_tenants.lock. */
 int homa_tenant_set(struct homa_net *hn, const struct homa_tenant_change *c,

@@ -2,269 +2,25 @@
 /*
  * txn.c - switch transactions: one packet out, one packet back, at most one effect.
  *
- * Owns: struct homa_txn_call, one a transaction from sendmsg to the release of its result; and what
- * tenant.lock guards in struct homa_tenant. Entered from: sock.c (sendmsg, shutdown), recv.c
- * (replies, softirq), netlink.c (new grants), the tenant's timer (softirq).
+ * Owns: what a tenant holds in the switch (struct homa_tenant, below its lock). Entered from:
+ * sendmsg.c, sock.c (shutdown), recv.c (replies, softirq), netlink.c (new grants). What happens to
+ * a transaction between sendmsg and its result is txncall.c's.
  *
- * A call is outstanding while it occupies a flow of t->alloc. It leaves that state once, through
- * detach(), under tenant.lock; whoever detached it completes or discards it, with no lock held:
- *
- *	a reply that matches			-> result
- *	txn_timeout_us without one		-> ETIMEDOUT
- *	another grant takes the place of its own	-> ECANCELED
- *	the socket is shut down, or the packet could not be sent -> discarded
- *
- * Repeats are byte for byte the packet that was sent first, so the switch recognises them. What
- * comes in is hostile until every field that we know has been compared with what we sent.
- *
- * References to a call: one while outstanding, which becomes the completion's and is dropped by its
- * release(); short ones of sendmsg, the timer and shutdown while they work without the lock. An
- * outstanding call also holds its socket; a completed one does not, as the socket then holds it.
- * Until its last reference goes, while the socket is still there, a call counts as send buffer: a
- * program that sends and never receives comes to its limit.
+ * What comes in is hostile until every field that we know has been compared with what we sent.
  */
 #include <linux/ip.h>
-#include <linux/ktime.h>
 #include <linux/net.h>
-#include <linux/slab.h>
 #include <linux/uio.h>
 #include <net/sock.h>
+#include "calls.h"
 #include "net.h"
 #include "p4wire.h"
 #include "sock.h"
 #include "txn.h"
+#include "txncall.h"
 #include "txnpkt.h"
 
-#define BACKOFF_MAX	16	/* times txn_resend_us, at most, between two repeats */
-#define RESEND_BATCH	32	/* packets that the timer sends between two holds of the lock */
-#define TXN_PRIORITY	(P4W_PRIORITIES - 1)
-
-struct homa_txn_call {
-	refcount_t ref;
-	bool outstanding;		/* tenant.lock, as the next six */
-	struct list_head link;		/* tenant.outstanding */
-	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
-	struct homa_flow *flow;
-	ktime_t due;			/* of the next repeat, or of giving up */
-	ktime_t give_up;
-	u32 interval_us;		/* between the last repeat and the next */
-
-	/* These never change once it is outstanding. */
-	struct homa_tenant *tenant;
-	struct homa_sock *hsk;
-	u32 resend_us;
-	__be32 daddr;
-	u8 count;
-	struct p4w_txn packet;
-
-	struct homa_done done;		/* for whoever detached it */
-	struct homa_txn_result result;
-};
-
-static u32 next_interval(u32 interval_us, u32 resend_us)
-{
-	return min_t(u64, 2ull * interval_us, (u64)BACKOFF_MAX * resend_us);
-}
-
-static void put_call(struct homa_txn_call *call)
-{
-	if (!refcount_dec_and_test(&call->ref))
-		return;
-	homa_sock_uncharge(call->hsk, sizeof(*call));
-	homa_tenant_put(call->tenant);
-	kfree(call);
-}
-
-static void release_done(struct homa_done *done)
-{
-	put_call(container_of(done, struct homa_txn_call, done));
-}
-
-static void wake_waiters(struct homa_tenant *t)
-{
-	if (wq_has_sleeper(&t->wait))
-		wake_up_interruptible(&t->wait);
-}
-
-/* Ends the call's time on its flow. True for the one who must now complete or discard it. */
-static bool detach(struct homa_txn_call *call)
-{
-	struct homa_tenant *t = call->tenant;
-
-	lockdep_assert_held(&t->lock);
-	if (!call->outstanding)
-		return false;
-	call->outstanding = false;
-	list_del(&call->link);
-	t->nr_outstanding--;
-	homa_flow_give_back(t->alloc, call->flow);
-	spin_lock(&call->hsk->txn_lock);
-	list_del(&call->sock_link);
-	spin_unlock(&call->hsk->txn_lock);
-	homa_tenant_uncharge(t);
-	wake_waiters(t);
-	return true;
-}
-
-static void discard(struct homa_txn_call *call)
-{
-	struct sock *sk = homa_to_sk(call->hsk);
-
-	put_call(call);
-	sock_put(sk);
-}
-
-/* Hands the result, or the error, to the program. */
-static void finish(struct homa_txn_call *call, int error)
-{
-	struct homa_sock *hsk = call->hsk;
-
-	call->done.error = error;
-	call->done.len = error ? 0 : sizeof(call->result);
-	call->done.data = &call->result;
-	homa_sock_complete(hsk, &call->done);
-	sock_put(homa_to_sk(hsk));
-}
-
-static void finish_all(struct list_head *detached, int error)
-{
-	struct homa_txn_call *call, *next;
-
-	list_for_each_entry_safe(call, next, detached, done.link)
-		finish(call, error);
-}
-
-/* ---------------------------------------------------------------- the timer */
-
-static void arm(struct homa_tenant *t, ktime_t at)
-{
-	lockdep_assert_held(&t->lock);
-	if (t->timer_armed && !ktime_before(at, hrtimer_get_expires(&t->timer)))
-		return;
-	t->timer_armed = true;
-	hrtimer_start(&t->timer, at, HRTIMER_MODE_ABS_SOFT);
-}
-
-struct due_calls {
-	struct homa_txn_call *resend[RESEND_BATCH];
-	int nr;
-	struct list_head expired;
-};
-
-/* Takes the calls that are due; says if there are more of them than fit. Otherwise the timer is
- * armed for the next one, but not at once again: calls that follow each other closely are one scan.
- */
-static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *due)
-{
-	u32 slack_us = homa_knob(t->hn, txn_resend_us) / 8;
-	struct homa_txn_call *call, *next;
-	ktime_t at = KTIME_MAX;
-
-	lockdep_assert_held(&t->lock);
-	list_for_each_entry_safe(call, next, &t->outstanding, link) {
-		if (!ktime_before(now, call->give_up)) {
-			detach(call);
-			t->stats.timeout++;
-			list_add_tail(&call->done.link, &due->expired);
-			continue;
-		}
-		if (!ktime_before(now, call->due)) {
-			if (due->nr == RESEND_BATCH)
-				return true;
-			call->interval_us = next_interval(call->interval_us, call->resend_us);
-			call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
-			refcount_inc(&call->ref);
-			sock_hold(homa_to_sk(call->hsk));
-			due->resend[due->nr++] = call;
-		}
-		at = min(at, call->due);
-	}
-	if (!list_empty(&t->outstanding))
-		arm(t, max(at, ktime_add_us(now, slack_us)));
-	return false;
-}
-
-static void send_repeats(struct homa_net *hn, struct due_calls *due)
-{
-	while (due->nr) {
-		struct homa_txn_call *call = due->resend[--due->nr];
-		struct sock *sk = homa_to_sk(call->hsk);
-
-		homa_xmit_small(call->hsk, call->daddr, &call->packet, sizeof(call->packet),
-				TXN_PRIORITY);
-		homa_count(hn, txn_resent);
-		put_call(call);
-		sock_put(sk);
-	}
-}
-
-static void expire(struct homa_net *hn, struct due_calls *due)
-{
-	struct homa_txn_call *call;
-
-	list_for_each_entry(call, &due->expired, done.link)
-		homa_count(hn, txn_timeout);
-	finish_all(&due->expired, -ETIMEDOUT);
-}
-
-/* Softirq. The timer is never re-armed by its return value: see arm(). */
-static enum hrtimer_restart resend_due(struct hrtimer *timer)
-{
-	struct homa_tenant *t = container_of(timer, struct homa_tenant, timer);
-	struct due_calls due = { .nr = 0 };
-	bool more;
-
-	do {
-		INIT_LIST_HEAD(&due.expired);
-		spin_lock_bh(&t->lock);
-		t->timer_armed = false;
-		more = collect_due(t, ktime_get(), &due);
-		spin_unlock_bh(&t->lock);
-		send_repeats(t->hn, &due);
-		expire(t->hn, &due);
-	} while (more);
-	return HRTIMER_NORESTART;
-}
-
 /* ---------------------------------------------------------------- sendmsg */
-
-/* Fails once the socket is shut down: shutdown has set the flag before it takes txn_lock. */
-static bool link_to_socket(struct homa_txn_call *call)
-{
-	struct homa_sock *hsk = call->hsk;
-	bool ok;
-
-	spin_lock(&hsk->txn_lock);
-	ok = !READ_ONCE(hsk->is_shutdown);
-	if (ok)
-		list_add_tail(&call->sock_link, &hsk->txns);
-	spin_unlock(&hsk->txn_lock);
-	return ok;
-}
-
-static void start(struct homa_txn_call *call, struct homa_flow *flow)
-{
-	struct homa_tenant *t = call->tenant;
-	struct homa_alloc *alloc = t->alloc;
-	ktime_t now = ktime_get();
-
-	call->packet.owner = cpu_to_be64(homa_owner_word(t->id, alloc->spec.epoch));
-	call->packet.flow = cpu_to_be32(homa_flow_number(alloc, flow));
-	call->packet.seq = cpu_to_be32(flow->seq);
-	call->packet.home = cpu_to_be16(alloc->blocks.block[0]);
-	call->interval_us = call->resend_us;
-	call->give_up = ktime_add_us(now, homa_knob(t->hn, txn_timeout_us));
-	call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
-	call->outstanding = true;
-	call->flow = flow;
-	flow->call = call;
-	sock_hold(homa_to_sk(call->hsk));
-	refcount_inc(&call->ref);
-	list_add_tail(&call->link, &t->outstanding);
-	t->nr_outstanding++;
-	t->stats.txns++;
-	arm(t, call->due);
-}
 
 static int try_start(struct homa_txn_call *call, const struct homa_txn *txn)
 {
@@ -285,10 +41,9 @@ static int try_start(struct homa_txn_call *call, const struct homa_txn *txn)
 	flow = homa_flow_take(alloc);
 	if (!flow)
 		goto undo_charge;
-	err = -ESHUTDOWN;
-	if (!link_to_socket(call))
+	err = homa_txn_call_attach(call, flow);
+	if (err)
 		goto undo_flow;
-	start(call, flow);
 	return 0;
 
 undo_flow:
@@ -329,18 +84,17 @@ static int send_first(struct homa_txn_call *call)
 	bool mine;
 	int err;
 
-	err = homa_xmit_small(call->hsk, call->daddr, &call->packet, sizeof(call->packet),
-			      TXN_PRIORITY);
+	err = homa_txn_call_send(call);
 	if (!err) {
 		homa_count(t->hn, txn_sent);
 		return 0;
 	}
 	spin_lock_bh(&t->lock);
-	mine = detach(call);
+	mine = homa_txn_call_detach(call);
 	spin_unlock_bh(&t->lock);
 	if (!mine)
 		return 0;	/* over already, as the program will see in recvmsg */
-	discard(call);
+	homa_txn_call_discard(call);
 	return err;
 }
 
@@ -361,24 +115,16 @@ static struct homa_txn_call *create_call(struct homa_sock *hsk, struct homa_tena
 					 const struct homa_txn *txn)
 {
 	const struct homa_policy *policy = &hsk->net->tenants->policy;
-	struct homa_txn_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
-	u64 id;
+	struct homa_txn_call *call = homa_txn_call_create(hsk, t);
 
 	if (!call)
 		return NULL;
-	id = homa_sock_next_id(hsk);
-	refcount_set(&call->ref, 1);
-	refcount_inc(&t->ref);
-	call->tenant = t;
-	call->hsk = hsk;
-	call->resend_us = homa_knob(t->hn, txn_resend_us);
 	/* Address and port may be of two policies: the switch answers whatever they are. */
 	call->daddr = READ_ONCE(policy->alloc_addr);
 	call->count = txn->count;
-	homa_txn_fill_head(&call->packet, txn, id, READ_ONCE(hsk->port),
+	call->done.id = homa_sock_next_id(hsk);
+	homa_txn_fill_head(&call->packet, txn, call->done.id, READ_ONCE(hsk->port),
 			   READ_ONCE(policy->alloc_port));
-	call->done.id = id;
-	call->done.release = release_done;
 	call->done.peer.sin_family = AF_INET;
 	call->done.peer.sin_addr.s_addr = call->daddr;
 	call->done.peer.sin_port = call->packet.common.dport;
@@ -390,28 +136,13 @@ static u32 registers_of(struct homa_tenants *tenants)
 	return READ_ONCE(tenants->geometry.registers) ?: P4W_MAX_REGISTERS;
 }
 
-static int charge(struct homa_sock *hsk, bool may_wait)
-{
-	u32 bytes = sizeof(struct homa_txn_call);
-
-	if (homa_sock_charge(hsk, bytes))
-		return 0;
-	homa_count(hsk->net, wmem_waits);
-	if (!may_wait)
-		return -EAGAIN;
-	if (wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
-				     READ_ONCE(hsk->is_shutdown) || homa_sock_charge(hsk, bytes)))
-		return -EINTR;
-	return READ_ONCE(hsk->is_shutdown) ? -ESHUTDOWN : 0;
-}
-
 static int send_txn(struct homa_sock *hsk, struct homa_tenant *t, const struct homa_txn *txn,
 		    bool may_wait, struct homa_sendmsg_args *args)
 {
 	struct homa_txn_call *call;
 	int err;
 
-	err = charge(hsk, may_wait);
+	err = homa_charge(hsk, sizeof(*call), !may_wait);
 	if (err)
 		return err;
 	call = create_call(hsk, t, txn);
@@ -429,7 +160,7 @@ static int send_txn(struct homa_sock *hsk, struct homa_tenant *t, const struct h
 	args->id = call->done.id;
 	err = send_first(call);
 out:
-	put_call(call);
+	homa_txn_call_put(call);
 	return err;
 }
 
@@ -471,16 +202,16 @@ void homa_txn_sock_shutdown(struct homa_sock *hsk)
 		if (!call)
 			break;
 		spin_lock_bh(&call->tenant->lock);
-		mine = detach(call);
+		mine = homa_txn_call_detach(call);
 		spin_unlock_bh(&call->tenant->lock);
 		if (mine)
-			discard(call);
-		put_call(call);
+			homa_txn_call_discard(call);
+		homa_txn_call_put(call);
 	}
 	t = get_tenant(hsk);
 	if (!t)
 		return;
-	wake_waiters(t);
+	homa_tenant_wake(t);
 	homa_tenant_put(t);
 }
 
@@ -521,7 +252,7 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 	call = flow ? flow->call : NULL;
 	if (!call || call->daddr != saddr || !homa_txn_is_answer(&call->packet, got))
 		return NULL;
-	detach(call);
+	homa_txn_call_detach(call);
 	count_status(t, got->status);
 	return call;
 }
@@ -549,7 +280,7 @@ void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb)
 		net_warn_ratelimited("p4homa: the switch speaks version %u of transactions, not %u\n",
 				     got->version, P4W_VERSION);
 	homa_txn_fill_result(&call->result, got, call->count);
-	finish(call, 0);
+	homa_txn_call_finish(call, 0);
 }
 
 /* ---------------------------------------------------------------- what a tenant holds */
@@ -559,7 +290,7 @@ void homa_txn_tenant_init(struct homa_tenant *t)
 	spin_lock_init(&t->lock);
 	INIT_LIST_HEAD(&t->outstanding);
 	hrtimer_init(&t->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	t->timer.function = resend_due;
+	t->timer.function = homa_txn_call_timer;
 }
 
 static void detach_all(struct homa_tenant *t, struct list_head *detached)
@@ -568,7 +299,7 @@ static void detach_all(struct homa_tenant *t, struct list_head *detached)
 
 	lockdep_assert_held(&t->lock);
 	list_for_each_entry_safe(call, next, &t->outstanding, link) {
-		detach(call);
+		homa_txn_call_detach(call);
 		list_add_tail(&call->done.link, detached);
 	}
 }
@@ -605,8 +336,8 @@ static void replace_and_cancel(struct homa_tenant *t, struct homa_alloc *alloc)
 	detach_all(t, &canceled);
 	alloc = replace(t, alloc);
 	spin_unlock_bh(&t->lock);
-	wake_waiters(t);
-	finish_all(&canceled, -ECANCELED);
+	homa_tenant_wake(t);
+	homa_txn_call_finish_all(&canceled, -ECANCELED);
 	homa_alloc_free(alloc);
 }
 

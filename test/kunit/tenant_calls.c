@@ -11,6 +11,7 @@
 #include "../../module/bitmap.c"
 #include "../../module/tenant.c"
 #include "../../module/txnpkt.c"
+#include "../../module/txncall.c"
 #include "../../module/txn.c"
 
 #define TENANT		7
@@ -69,6 +70,11 @@ bool homa_sock_charge(struct homa_sock *hsk, u32 bytes)
 		return false;
 	atomic64_add(bytes, &hsk->wmem);
 	return true;
+}
+
+int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
+{
+	return homa_sock_charge(hsk, len) ? 0 : -EAGAIN;
 }
 
 void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)

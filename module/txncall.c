@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * txncall.c - the life of one switch transaction: on a flow, repeated, ended once.
+ *
+ * Owns: struct homa_txn_call, and of struct homa_tenant the list of outstanding calls and the
+ * timer. Entered from: txn.c, and the tenant's timer (softirq).
+ *
+ * A call is outstanding while it occupies a flow of its tenant's allocation: from attach to detach,
+ * both under tenant.lock. It is detached once; whoever did it finishes or discards it, with no lock
+ * held:
+ *
+ *	a reply that matches			-> result
+ *	txn_timeout_us without one		-> ETIMEDOUT
+ *	another grant takes the place of its own	-> ECANCELED
+ *	the socket is shut down, or the packet could not be sent -> discarded
+ *
+ * References to a call: one while outstanding, which becomes the completion's and is dropped by its
+ * release(); short ones of sendmsg, the timer and shutdown while they work without the lock. An
+ * outstanding call also holds its socket; a finished one does not, as the socket then holds it.
+ * Until its last reference goes, while the socket is still there, a call counts as send buffer: a
+ * program that sends and never receives comes to its limit.
+ */
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+#include "net.h"
+#include "sock.h"
+#include "txncall.h"
+#include "txnpkt.h"
+
+#define BACKOFF_MAX	16	/* times txn_resend_us, at most, between two repeats */
+#define RESEND_BATCH	32	/* packets that the timer sends between two holds of the lock */
+
+void homa_txn_call_put(struct homa_txn_call *call)
+{
+	if (!refcount_dec_and_test(&call->ref))
+		return;
+	homa_sock_uncharge(call->hsk, sizeof(*call));
+	homa_tenant_put(call->tenant);
+	kfree(call);
+}
+
+static void release_done(struct homa_done *done)
+{
+	homa_txn_call_put(container_of(done, struct homa_txn_call, done));
+}
+
+/* A call of this socket for its tenant; NULL: no memory. The caller has charged the send buffer. */
+struct homa_txn_call *homa_txn_call_create(struct homa_sock *hsk, struct homa_tenant *t)
+{
+	struct homa_txn_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
+
+	if (!call)
+		return NULL;
+	refcount_set(&call->ref, 1);
+	refcount_inc(&t->ref);
+	call->tenant = t;
+	call->hsk = hsk;
+	call->resend_us = homa_knob(t->hn, txn_resend_us);
+	call->done.release = release_done;
+	return call;
+}
+
+/* The same bytes each time, so the switch recognises a repeat. */
+int homa_txn_call_send(struct homa_txn_call *call)
+{
+	return homa_xmit_small(call->hsk, call->daddr, &call->packet, sizeof(call->packet),
+			       P4W_PRIORITIES - 1);
+}
+
+static void arm(struct homa_tenant *t, ktime_t at)
+{
+	lockdep_assert_held(&t->lock);
+	if (t->timer_armed && !ktime_before(at, hrtimer_get_expires(&t->timer)))
+		return;
+	t->timer_armed = true;
+	hrtimer_start(&t->timer, at, HRTIMER_MODE_ABS_SOFT);
+}
+
+/* Fails once the socket is shut down: shutdown has set the flag before it takes txn_lock. */
+static bool link_to_socket(struct homa_txn_call *call)
+{
+	struct homa_sock *hsk = call->hsk;
+	bool ok;
+
+	spin_lock(&hsk->txn_lock);
+	ok = !READ_ONCE(hsk->is_shutdown);
+	if (ok)
+		list_add_tail(&call->sock_link, &hsk->txns);
+	spin_unlock(&hsk->txn_lock);
+	return ok;
+}
+
+static void start(struct homa_txn_call *call, struct homa_flow *flow)
+{
+	struct homa_tenant *t = call->tenant;
+	struct homa_alloc *alloc = t->alloc;
+	ktime_t now = ktime_get();
+
+	call->packet.owner = cpu_to_be64(homa_owner_word(t->id, alloc->spec.epoch));
+	call->packet.flow = cpu_to_be32(homa_flow_number(alloc, flow));
+	call->packet.seq = cpu_to_be32(flow->seq);
+	call->packet.home = cpu_to_be16(alloc->blocks.block[0]);
+	call->interval_us = call->resend_us;
+	call->give_up = ktime_add_us(now, homa_knob(t->hn, txn_timeout_us));
+	call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
+	call->outstanding = true;
+	call->flow = flow;
+	flow->call = call;
+	sock_hold(homa_to_sk(call->hsk));
+	refcount_inc(&call->ref);
+	list_add_tail(&call->link, &t->outstanding);
+	t->nr_outstanding++;
+	t->stats.txns++;
+	arm(t, call->due);
+}
+
+/* Begins the call's time on the flow, which has been taken for it. */
+int homa_txn_call_attach(struct homa_txn_call *call, struct homa_flow *flow)
+{
+	lockdep_assert_held(&call->tenant->lock);
+	if (!link_to_socket(call))
+		return -ESHUTDOWN;
+	start(call, flow);
+	return 0;
+}
+
+/* Ends the call's time on its flow. True for the one who must now complete or discard it. */
+bool homa_txn_call_detach(struct homa_txn_call *call)
+{
+	struct homa_tenant *t = call->tenant;
+
+	lockdep_assert_held(&t->lock);
+	if (!call->outstanding)
+		return false;
+	call->outstanding = false;
+	list_del(&call->link);
+	t->nr_outstanding--;
+	homa_flow_give_back(t->alloc, call->flow);
+	spin_lock(&call->hsk->txn_lock);
+	list_del(&call->sock_link);
+	spin_unlock(&call->hsk->txn_lock);
+	homa_tenant_uncharge(t);
+	homa_tenant_wake(t);
+	return true;
+}
+
+void homa_txn_call_discard(struct homa_txn_call *call)
+{
+	struct sock *sk = homa_to_sk(call->hsk);
+
+	homa_txn_call_put(call);
+	sock_put(sk);
+}
+
+/* Hands the result, or the error, to the program. */
+void homa_txn_call_finish(struct homa_txn_call *call, int error)
+{
+	struct homa_sock *hsk = call->hsk;
+
+	call->done.error = error;
+	call->done.len = error ? 0 : sizeof(call->result);
+	call->done.data = &call->result;
+	homa_sock_complete(hsk, &call->done);
+	sock_put(homa_to_sk(hsk));
+}
+
+void homa_txn_call_finish_all(struct list_head *detached, int error)
+{
+	struct homa_txn_call *call, *next;
+
+	list_for_each_entry_safe(call, next, detached, done.link)
+		homa_txn_call_finish(call, error);
+}
+
+/* ---------------------------------------------------------------- the timer */
+
+static u32 next_interval(u32 interval_us, u32 resend_us)
+{
+	return min_t(u64, 2ull * interval_us, (u64)BACKOFF_MAX * resend_us);
+}
+
+struct due_calls {
+	struct homa_txn_call *resend[RESEND_BATCH];
+	int nr;
+	struct list_head expired;
+};
+
+/* Takes the calls that are due; says if there are more of them than fit. Otherwise the timer is
+ * armed for the next one, but not at once again: calls that follow each other closely are one scan.
+ */
+static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *due)
+{
+	u32 slack_us = homa_knob(t->hn, txn_resend_us) / 8;
+	struct homa_txn_call *call, *next;
+	ktime_t at = KTIME_MAX;
+
+	lockdep_assert_held(&t->lock);
+	list_for_each_entry_safe(call, next, &t->outstanding, link) {
+		if (!ktime_before(now, call->give_up)) {
+			homa_txn_call_detach(call);
+			t->stats.timeout++;
+			list_add_tail(&call->done.link, &due->expired);
+			continue;
+		}
+		if (!ktime_before(now, call->due)) {
+			if (due->nr == RESEND_BATCH)
+				return true;
+			call->interval_us = next_interval(call->interval_us, call->resend_us);
+			call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
+			refcount_inc(&call->ref);
+			sock_hold(homa_to_sk(call->hsk));
+			due->resend[due->nr++] = call;
+		}
+		at = min(at, call->due);
+	}
+	if (!list_empty(&t->outstanding))
+		arm(t, max(at, ktime_add_us(now, slack_us)));
+	return false;
+}
+
+static void send_repeats(struct homa_net *hn, struct due_calls *due)
+{
+	while (due->nr) {
+		struct homa_txn_call *call = due->resend[--due->nr];
+		struct sock *sk = homa_to_sk(call->hsk);
+
+		homa_txn_call_send(call);
+		homa_count(hn, txn_resent);
+		homa_txn_call_put(call);
+		sock_put(sk);
+	}
+}
+
+static void expire(struct homa_net *hn, struct due_calls *due)
+{
+	struct homa_txn_call *call;
+
+	list_for_each_entry(call, &due->expired, done.link)
+		homa_count(hn, txn_timeout);
+	homa_txn_call_finish_all(&due->expired, -ETIMEDOUT);
+}
+
+/* Softirq. The timer is never re-armed by its return value: see arm(). */
+enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer)
+{
+	struct homa_tenant *t = container_of(timer, struct homa_tenant, timer);
+	struct due_calls due = { .nr = 0 };
+	bool more;
+
+	do {
+		INIT_LIST_HEAD(&due.expired);
+		spin_lock_bh(&t->lock);
+		t->timer_armed = false;
+		more = collect_due(t, ktime_get(), &due);
+		spin_unlock_bh(&t->lock);
+		send_repeats(t->hn, &due);
+		expire(t->hn, &due);
+	} while (more);
+	return HRTIMER_NORESTART;
+}

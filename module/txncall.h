@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef P4HOMA_TXNCALL_H
+#define P4HOMA_TXNCALL_H
+
+#include <linux/hrtimer.h>
+#include <linux/refcount.h>
+#include "alloc.h"
+#include "p4wire.h"
+#include "sock.h"
+#include "tenant.h"
+#include "txnpkt.h"
+
+struct homa_txn_call {
+	refcount_t ref;
+	bool outstanding;		/* tenant.lock, as the next six */
+	struct list_head link;		/* tenant.outstanding */
+	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
+	struct homa_flow *flow;
+	ktime_t due;			/* of the next repeat, or of giving up */
+	ktime_t give_up;
+	u32 interval_us;		/* between the last repeat and the next */
+
+	/* These never change once it is outstanding. */
+	struct homa_tenant *tenant;
+	struct homa_sock *hsk;
+	u32 resend_us;
+	__be32 daddr;
+	u8 count;
+	struct p4w_txn packet;
+
+	struct homa_done done;		/* for whoever detached it */
+	struct homa_txn_result result;
+};
+
+struct homa_txn_call *homa_txn_call_create(struct homa_sock *hsk, struct homa_tenant *t);
+void homa_txn_call_put(struct homa_txn_call *call);
+int homa_txn_call_send(struct homa_txn_call *call);
+
+/* Under tenant.lock. The first fails with ESHUTDOWN. */
+int homa_txn_call_attach(struct homa_txn_call *call, struct homa_flow *flow);
+bool homa_txn_call_detach(struct homa_txn_call *call);
+
+/* For whoever has detached it, without a lock. */
+void homa_txn_call_finish(struct homa_txn_call *call, int error);
+void homa_txn_call_finish_all(struct list_head *detached, int error);	/* by done.link */
+void homa_txn_call_discard(struct homa_txn_call *call);
+
+enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer);
+
+#endif
