@@ -244,6 +244,7 @@ int main(int argc, char **argv)
 	ok_if(state_agrees(), "a switch that has just started keeps nothing");
 	test_transactions();
 	test_contention();
+	test_handover();
 	test_frames();
 	test_control(argv[1]);
 	printf("%u passed, %u failed\n", passed, failed);

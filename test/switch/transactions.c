@@ -233,7 +233,7 @@ static void test_replay(void)
 	ok_if(state_agrees(), "replay: all arrays");
 }
 
-static void random_instr(struct frame *f, int place, bool two_passes)
+static void random_instr(struct frame *f, int place, unsigned int reg, bool two_passes)
 {
 	unsigned int op = 1 + rand() % 4;
 	unsigned int cell = rand() % (rand() % 50 ? 128 : model.blocks * 64 + 9);
@@ -245,15 +245,14 @@ static void random_instr(struct frame *f, int place, bool two_passes)
 		operand = (uint32_t)rand() << 1;
 	if (rand() % 200 == 0)
 		op = rand();
-	/* one instruction a register and pass: places use registers of their own, as far as they go */
-	instr(f, place, (place + rand() % 2 * 8) % model.registers, op, cell, operand);
+	instr(f, place, reg % model.registers, op, cell, operand);
 }
 
 static void random_request(struct frame *f)
 {
 	static struct frame before;
 	bool two_passes = rand() % 3 == 0;
-	int nr = rand() % 9;
+	int nr = rand() % 9, first = rand();
 
 	if (rand() % 20 == 0 && before.ethertype) {
 		*f = before;
@@ -263,7 +262,7 @@ static void random_request(struct frame *f)
 	f->txn.lock_check = htonl(rand());
 	f->txn.lock_acquire = two_passes ? htonl(rand() & ntohl(f->txn.lock_check)) : 0;
 	for (int k = 0; k < nr && k < (int)model.registers; k++)
-		random_instr(f, k, two_passes);
+		random_instr(f, k, first % 997 + k, two_passes);
 	if (rand() % 100 == 0)
 		f->txn.owner ^= htobe64(1ull << rand() % 64);
 	before = *f;
