@@ -13,7 +13,7 @@ $(B)/p4db.spec: $(B)/$(P4_DEFAULT) p4_geometry
 	$(Q)cmp -s $< $@ || cp $< $@
 
 # $(call p4_dimension,NAME,VALUE,MAXIMUM)
-p4_dimension = [ "$(2)" -ge 1 ] && [ "$(2)" -le $(3) ] || \
+p4_dimension = [ "$(2)" -ge 1 ] 2>/dev/null && [ "$(2)" -le $(3) ] || \
 	{ echo "$(1) is '$(2)', must be 1 .. $(3)" >&2; exit 1; }
 
 $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
@@ -22,8 +22,9 @@ $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
 	$(call p4_dimension,REGISTERS,$(word 1,$(subst -, ,$*)),32); \
 	$(call p4_dimension,BLOCKS,$(word 2,$(subst -, ,$*)),256); \
 	$(call p4_dimension,FLOWS,$(word 3,$(subst -, ,$*)),65536); \
-	m4 -DREGISTERS=$$1 -DBLOCKS=$$2 -DFLOWS=$$3 p4src/p4db.spec.m4 | awk -f p4src/labels.awk > $@.tmp && \
-	mv $@.tmp $@
+	[ $$# = 3 ] || { echo "$(@F): must be p4db-REGISTERS-BLOCKS-FLOWS.spec" >&2; exit 1; }; \
+	m4 -DREGISTERS=$$1 -DBLOCKS=$$2 -DFLOWS=$$3 p4src/p4db.spec.m4 > $@.m4 && \
+	awk -f p4src/labels.awk $@.m4 > $@.tmp && rm $@.m4 && mv $@.tmp $@
 
 .SECONDARY: $(B)/$(P4_DEFAULT)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The program for the Portable Switch Architecture, as p4c-dpdk compiles it for p4switch. Transactions
- * are taken out of the path, everything else is forwarded by its destination address.
+ * The program for the Portable Switch Architecture, as p4c-dpdk compiles it for p4switch.
+ * Transactions are taken out of the path, all else is forwarded by its destination address.
  *
  * p4switch gives a program 16 ports: hosts, a loopback port, and one that sends a packet to
  * all hosts but the one it came from.
@@ -19,7 +19,8 @@
 struct empty_t {}
 
 parser SwitchIngressParser(packet_in pkt, out headers_t h, inout metadata_t m,
-		in psa_ingress_parser_input_metadata_t istd, in empty_t resubmitted, in empty_t recirculated) {
+		in psa_ingress_parser_input_metadata_t istd, in empty_t resubmitted,
+		in empty_t recirculated) {
 	state start {
 		pkt.extract(h.ethernet);
 		transition select(h.ethernet.type) {
@@ -130,8 +131,8 @@ control SwitchIngressDeparser(packet_out pkt, out empty_t cloned, out empty_t re
 
 /* The compiler ignores the egress half. */
 parser SwitchEgressParser(packet_in pkt, out headers_t h, inout metadata_t m,
-		in psa_egress_parser_input_metadata_t istd, in empty_t normal, in empty_t cloned_ingress,
-		in empty_t cloned_egress) {
+		in psa_egress_parser_input_metadata_t istd, in empty_t normal,
+		in empty_t cloned_ingress, in empty_t cloned_egress) {
 	state start {
 		transition accept;
 	}

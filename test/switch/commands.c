@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The control socket as a client meets it. What each command refuses is test/unit/switch_command.c's. */
+/* The control socket as a client meets it; test/unit/switch_command.c has what commands refuse. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,8 @@ static void test_big_numbers(void)
 	uint64_t got[2];
 
 	ok_if(is_ok(control_ask("{\"cmd\":\"reg_write\",\"array\":\"owner\",\"indexes\":[2,0],"
-				"\"values\":[18446744073709551615,9223372036854775808]}")), "64 bits in");
+				"\"values\":[18446744073709551615,9223372036854775808]}")),
+	      "64 bits in");
 	control_read("owner", 2, 1, &got[0]);
 	control_read("owner", 0, 1, &got[1]);
 	ok_if(got[0] == UINT64_MAX && got[1] == 1ull << 63, "64 bits out");
@@ -48,15 +49,16 @@ static void test_batch(void)
 {
 	struct json_object *o, *results;
 
-	ok_if(is_error(control_ask("{\"cmd\":\"batch\",\"cmds\":["
-				   "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"index\":0,\"values\":[77]},"
-				   "{\"cmd\":\"reg_read\",\"array\":\"r0\",\"index\":0,\"count\":0}]}"),
-		       "cmds[1].count"), "a batch with a mistake");
+	o = control_ask("{\"cmd\":\"batch\",\"cmds\":["
+			"{\"cmd\":\"reg_write\",\"array\":\"r0\",\"index\":0,\"values\":[7]},"
+			"{\"cmd\":\"reg_read\",\"array\":\"r0\",\"index\":0,\"count\":0}]}");
+	ok_if(is_error(o, "cmds[1].count"), "a batch with a mistake");
 	ok_if(state_agrees(), "does nothing of it");
-	o = control_ask("{\"cmd\":\"batch\",\"id\":[1],\"cmds\":["
-			"{\"cmd\":\"reg_fill\",\"array\":\"r0\",\"index\":100,\"count\":3,\"value\":8},"
-			"{\"cmd\":\"drain\"},"
-			"{\"cmd\":\"reg_read\",\"array\":\"r0\",\"indexes\":[102,103]}]}");
+	o = control_ask(
+		"{\"cmd\":\"batch\",\"id\":[1],\"cmds\":["
+		"{\"cmd\":\"reg_fill\",\"array\":\"r0\",\"index\":100,\"count\":3,\"value\":8},"
+		"{\"cmd\":\"drain\"},"
+		"{\"cmd\":\"reg_read\",\"array\":\"r0\",\"indexes\":[102,103]}]}");
 	results = json_object_object_get(o, "results");
 	for (int i = 100; i < 103; i++)
 		model.cell[0][i] = 8;
@@ -78,14 +80,16 @@ static void test_lines(void)
 	memset(line, ' ', sizeof(line));
 	memcpy(line, path, sizeof(path) - 1);
 	ok_if(is_error(control_ask_bytes(line, sizeof(line)), ""), "a line that is too long");
-	ok_if(is_ok(control_ask_bytes(line, 65535)), "the longest line, and the connection goes on");
-	ok_if(is_error(control_ask_bytes("{\"cmd\":\"info\"} {}", 17), ""), "two objects in a line");
+	ok_if(is_ok(control_ask_bytes(line, 65535)),
+	      "the longest line, and the connection goes on");
+	ok_if(is_error(control_ask_bytes("{\"cmd\":\"info\"} {}", 17), ""),
+	      "two objects in a line");
 	ok_if(is_error(control_ask_bytes("\0", 1), ""), "a NUL");
 	ok_if(is_error(control_ask("{\"cmd\":"), ""), "half an object");
 	ok_if(is_error(control_ask("7"), ""), "a number");
 }
 
-/* Answers pile up on the client's side until the switch stops reading; it must go on with others. */
+/* Answers pile up until the switch reads no more from this client; it must go on with others. */
 static void test_deaf_client(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -97,25 +101,27 @@ static void test_deaf_client(const char *path)
 		abort();
 	for (i = 0; i < 100000 && send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL) > 0; i++)
 		;
-	ok_if(i < 100000 && is_ok(control_ask("{\"cmd\":\"info\"}")), "a client that reads no answers");
+	ok_if(i < 100000 && is_ok(control_ask("{\"cmd\":\"info\"}")),
+	      "a client that reads no answers");
 	close(fd);
 	ok_if(is_ok(control_ask("{\"cmd\":\"info\"}")), "and one that goes away");
 }
 
+#define MAC	"\"table\":\"l2\",\"mac\":\"02:00:00:00:00:77\""
+
 static void test_table(void)
 {
+	const char *shown = "{\"mac\":\"02:00:00:00:00:77\",\"port\":1}";
 	struct json_object *o;
 
-	ok_if(is_ok(control_ask("{\"cmd\":\"table_add\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:77\","
-				"\"port\":1}")), "an address is added");
+	ok_if(is_ok(control_ask("{\"cmd\":\"table_add\"," MAC ",\"port\":1}")),
+	      "an address is added");
 	o = control_ask("{\"cmd\":\"table_show\",\"table\":\"l2\"}");
-	ok_if(strstr(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
-		     "{\"mac\":\"02:00:00:00:00:77\",\"port\":1}"), "and shown");
+	ok_if(strstr(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), shown),
+	      "and shown");
 	json_object_put(o);
-	ok_if(is_ok(control_ask("{\"cmd\":\"table_del\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:77\"}")),
-	      "and taken away");
-	ok_if(is_error(control_ask("{\"cmd\":\"table_del\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:77\"}"),
-		       "mac"), "once");
+	ok_if(is_ok(control_ask("{\"cmd\":\"table_del\"," MAC "}")), "and taken away");
+	ok_if(is_error(control_ask("{\"cmd\":\"table_del\"," MAC "}"), "mac"), "once");
 }
 
 void test_control(const char *socket)

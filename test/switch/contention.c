@@ -84,7 +84,8 @@ static bool take_reply(const struct frame *got, bool *fresh)
 static bool next_reply(struct frame *got)
 {
 	for (int waited = 0; waited < PATIENCE_MS; waited++)
-		if (host_recv(host[0], got, sizeof(*got), 0) || host_recv(host[1], got, sizeof(*got), 1))
+		if (host_recv(host[0], got, sizeof(*got), 0) ||
+		    host_recv(host[1], got, sizeof(*got), 1))
 			return true;
 	return false;
 }
@@ -154,8 +155,8 @@ void test_contention(void)
 
 	give_flows(1, 0, FLOWS);
 	good = run_all(&replies);
-	ok_if(good, "contention: %u transactions in %u flows at once, %u replies", FLOWS * EACH, FLOWS,
-	      replies);
+	ok_if(good, "contention: %u transactions in %u flows at once, %u replies", FLOWS * EACH,
+	      FLOWS, replies);
 	for (unsigned int flow = 0; flow < FLOWS; flow++) {
 		for (unsigned int seq = 1; seq <= EACH; seq++) {
 			struct done *d = &done[flow][seq];
@@ -168,11 +169,13 @@ void test_contention(void)
 			committed[nr++] = d;
 		}
 	}
-	ok_if(nr + other[P4W_TXN_CONFLICT] + other[P4W_TXN_ABORT] == FLOWS * EACH && waited && two_passes,
-	      "%u committed, %u with two passes; %u aborts, %u conflicts, %u waited for lock bits", nr,
-	      two_passes, other[P4W_TXN_ABORT], other[P4W_TXN_CONFLICT], waited);
+	ok_if(nr + other[P4W_TXN_CONFLICT] + other[P4W_TXN_ABORT] == FLOWS * EACH && waited &&
+		      two_passes,
+	      "%u committed, %u with two passes; %u aborts, %u conflicts, %u waited for lock bits",
+	      nr, two_passes, other[P4W_TXN_ABORT], other[P4W_TXN_CONFLICT], waited);
 	qsort(committed, nr, sizeof(committed[0]), by_serial);
-	ok_if(good && replay_in_model(committed, nr), "one by one in serial order the model agrees");
+	ok_if(good && replay_in_model(committed, nr),
+	      "one by one in serial order the model agrees");
 	for (unsigned int flow = 0; flow < FLOWS; flow++)
 		record_last(flow);
 	ok_if(state_agrees(), "contention: all arrays");

@@ -102,7 +102,8 @@ bool nothing_arrives(void)
 	struct frame got;
 	__be64 id = send_mark(0);
 
-	return host_recv(host[0], &got, sizeof(got), PATIENCE_MS) == sizeof(got) && is_mark(&got, id);
+	return host_recv(host[0], &got, sizeof(got), PATIENCE_MS) == sizeof(got) &&
+	       is_mark(&got, id);
 }
 
 bool quiet(int h)
@@ -173,7 +174,8 @@ static bool cells_agree(const char *array, const uint64_t *want, unsigned int nr
 		for (unsigned int i = 0; i < n; i++)
 			if (got[i] != want[at + i]) {
 				printf("# %s[%u] is %llu, should be %llu\n", array, at + i,
-				       (unsigned long long)got[i], (unsigned long long)want[at + i]);
+				       (unsigned long long)got[i],
+				       (unsigned long long)want[at + i]);
 				return false;
 			}
 	}

@@ -74,7 +74,8 @@ static void thrown_away(const void *frame, size_t length, const char *what)
 	uint64_t drop = control_port(0, "drop");
 
 	host_send(host[0], frame, length);
-	ok_if(nothing_arrives() && nothing_at_host1() && control_port(0, "drop") == drop + 1, "%s", what);
+	ok_if(nothing_arrives() && nothing_at_host1() && control_port(0, "drop") == drop + 1, "%s",
+	      what);
 }
 
 static void test_short(void)
@@ -90,7 +91,8 @@ static void test_short(void)
 	f.total_length = htons(20 + P4W_COMMON_LEN);
 	thrown_away(&f, 14 + 20 + P4W_COMMON_LEN, "one that is a common header only");
 	f.total_length = htons(20 + P4W_COMMON_LEN - 1);
-	thrown_away(&f, 14 + 20 + P4W_COMMON_LEN - 1, "a Homa packet without a whole common header");
+	thrown_away(&f, 14 + 20 + P4W_COMMON_LEN - 1,
+		    "a Homa packet without a whole common header");
 	f.total_length = htons(19);
 	thrown_away(&f, 60, "IPv4 that is shorter than its header");
 	thrown_away(&f, 33, "IPv4 that ends in its header");
@@ -127,7 +129,8 @@ static void test_longer(void)
 	model_run(&model, &want);
 	host_send(host[0], &big, sizeof(big));
 	ok_if(host_recv(host[0], &got, sizeof(got), PATIENCE_MS) == sizeof(got) &&
-	      !memcmp(&got.f.txn, &want, sizeof(want)) && !memcmp(got.more, big.more, sizeof(got.more)),
+		      !memcmp(&got.f.txn, &want, sizeof(want)) &&
+		      !memcmp(got.more, big.more, sizeof(got.more)),
 	      "bytes behind a request come back with the reply");
 }
 

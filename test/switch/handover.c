@@ -30,7 +30,8 @@ static int take_reply(int timeout_ms, unsigned int *flow)
 
 static uint64_t value(struct json_object *o, int result, int nth)
 {
-	struct json_object *one = json_object_array_get_idx(json_object_object_get(o, "results"), result);
+	struct json_object *one =
+		json_object_array_get_idx(json_object_object_get(o, "results"), result);
 	struct json_object *list = json_object_object_get(one, "values");
 
 	return json_object_get_uint64(json_object_array_get_idx(list, nth));
@@ -55,9 +56,11 @@ static void test_reads(void)
 	for (flow = 0; flow < FLOWS; flow++)
 		send_pair(flow);
 	for (int i = 0; i < READS; i++) {
-		struct json_object *o = control_ask("{\"cmd\":\"batch\",\"cmds\":["
+		struct json_object *o = control_ask(
+			"{\"cmd\":\"batch\",\"cmds\":["
 			"{\"cmd\":\"reg_read\",\"array\":\"r0\",\"index\":%d,\"count\":1},"
-			"{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":%d,\"count\":1}]}", CELL, CELL);
+			"{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":%d,\"count\":1}]}",
+			CELL, CELL);
 
 		unequal += value(o, 0, 0) != value(o, 1, 0);
 		moved += value(o, 0, 0) != before;
@@ -66,8 +69,8 @@ static void test_reads(void)
 		while (take_reply(0, &flow) == P4W_TXN_OK)
 			send_pair(flow);
 	}
-	ok_if(!unequal && moved > READS / 10, "%d reads between transactions, %u found new values", READS,
-	      moved);
+	ok_if(!unequal && moved > READS / 10, "%d reads between transactions, %u found new values",
+	      READS, moved);
 	ok_if(quiet(0), "all of them end");
 }
 
@@ -96,7 +99,8 @@ static bool fence_once(uint64_t *committed, unsigned int *stale)
 			"{\"cmd\":\"reg_write\",\"array\":\"owner\",\"index\":0,\"values\":[0]},"
 			"{\"cmd\":\"drain\"},"
 			"{\"cmd\":\"reg_read\",\"array\":\"r2\",\"index\":%d,\"count\":1},"
-			"{\"cmd\":\"reg_read\",\"array\":\"lock\",\"index\":0,\"count\":1}]}", CELL + 1);
+			"{\"cmd\":\"reg_read\",\"array\":\"lock\",\"index\":0,\"count\":1}]}",
+			CELL + 1);
 	drained = value(o, 2, 0);
 	lock = value(o, 3, 0);
 	json_object_put(o);
@@ -113,7 +117,8 @@ static bool fence_once(uint64_t *committed, unsigned int *stale)
 	if (!lock && drained == later && later == *committed)
 		return true;
 	printf("# lock %llx, drained %llu, later %llu, committed %llu\n", (unsigned long long)lock,
-	       (unsigned long long)drained, (unsigned long long)later, (unsigned long long)*committed);
+	       (unsigned long long)drained, (unsigned long long)later,
+	       (unsigned long long)*committed);
 	return false;
 }
 

@@ -150,8 +150,9 @@ struct json_object *control_ask(const char *fmt, ...)
 
 void control_read(const char *array, unsigned int index, unsigned int count, uint64_t *values)
 {
-	struct json_object *o = control_ask("{\"cmd\":\"reg_read\",\"array\":\"%s\",\"index\":%u,\"count\":%u}",
-					    array, index, count);
+	struct json_object *o =
+		control_ask("{\"cmd\":\"reg_read\",\"array\":\"%s\",\"index\":%u,\"count\":%u}",
+			    array, index, count);
 	struct json_object *list = json_object_object_get(o, "values");
 
 	if (!list || json_object_array_length(list) != count) {
@@ -165,8 +166,9 @@ void control_read(const char *array, unsigned int index, unsigned int count, uin
 
 void control_write(const char *array, unsigned int index, uint64_t value)
 {
-	struct json_object *o = control_ask("{\"cmd\":\"reg_write\",\"array\":\"%s\",\"index\":%u,\"values\":[%llu]}",
-					    array, index, (unsigned long long)value);
+	struct json_object *o = control_ask(
+		"{\"cmd\":\"reg_write\",\"array\":\"%s\",\"index\":%u,\"values\":[%llu]}", array,
+		index, (unsigned long long)value);
 
 	if (!json_object_get_boolean(json_object_object_get(o, "ok"))) {
 		printf("not ok reg_write %s: %s\n", array, json_object_to_json_string(o));
@@ -189,7 +191,8 @@ uint64_t control_port(unsigned int port, const char *counter)
 {
 	struct json_object *o = control_ask("{\"cmd\":\"counters\"}");
 	struct json_object *list = json_object_object_get(o, "ports");
-	struct json_object *v = json_object_object_get(json_object_array_get_idx(list, port), counter);
+	struct json_object *v =
+		json_object_object_get(json_object_array_get_idx(list, port), counter);
 	uint64_t n = json_object_get_uint64(v);
 
 	json_object_put(o);

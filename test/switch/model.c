@@ -11,8 +11,8 @@ static bool is_known(const struct model *m, const struct p4w_instr *i)
 
 	if (i->op == P4W_OP_NONE)
 		return true;
-	return op >= P4W_OP_READ && op <= P4W_OP_CADD && i->op != (P4W_OP_CADD | P4W_OP_SECOND_PASS) &&
-	       i->reg < m->registers;
+	return op >= P4W_OP_READ && op <= P4W_OP_CADD &&
+	       i->op != (P4W_OP_CADD | P4W_OP_SECOND_PASS) && i->reg < m->registers;
 }
 
 static bool is_ours(const struct model *m, unsigned int block, uint64_t owner)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* model.h - doc/switch.md in plain C, one transaction at a time: what the switch is compared with. */
+/* model.h - doc/switch.md in plain C, one transaction at a time, to compare the switch with. */
 #ifndef TEST_SWITCH_MODEL_H
 #define TEST_SWITCH_MODEL_H
 

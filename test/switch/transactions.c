@@ -82,7 +82,8 @@ static void test_two_passes(void)
 	instr(&f, 1, 0, P4W_OP_ADD | SECOND, 9, 1);
 	expect(&f, P4W_TXN_ABORT, "no second pass after an abort");
 	ok_if(model.cell[0][9] == 42 && model.cell[2][64] == 17, "the model says so too");
-	ok_if(control_counter("txn_second") == second + 1, "one packet went round for its second pass");
+	ok_if(control_counter("txn_second") == second + 1,
+	      "one packet went round for its second pass");
 	ok_if(state_agrees(), "two passes: all arrays, lock bits released");
 }
 
@@ -183,7 +184,8 @@ static void test_conflict(void)
 	instr(&f, 0, 0, P4W_OP_WRITE, 20, 5);
 	instr(&f, 1, 0, P4W_OP_WRITE | SECOND, 20, 6);
 	expect(&f, P4W_TXN_CONFLICT, "conflict after the last trip");
-	ok_if(control_counter("txn_retry") == retries + P4W_RETRIES_MAX - 1, "it went round 7 times");
+	ok_if(control_counter("txn_retry") == retries + P4W_RETRIES_MAX - 1,
+	      "it went round 7 times");
 	request(&f, 4);
 	f.txn.lock_check = htonl(0x7fffffff);
 	instr(&f, 0, 0, P4W_OP_WRITE, 20, 5);
@@ -220,7 +222,8 @@ static void test_replay(void)
 	expect(&bad, P4W_TXN_STALE, "another tenant never sees it");
 	set_owner(0, 1, 5);
 	set_owner(1, 1, 5);
-	set_flow(6, 1ull << P4W_FLOW_TENANT_SHIFT | (uint64_t)P4W_FLOW_BUSY << P4W_FLOW_STATE_SHIFT | 10);
+	set_flow(6, 1ull << P4W_FLOW_TENANT_SHIFT |
+			    (uint64_t)P4W_FLOW_BUSY << P4W_FLOW_STATE_SHIFT | 10);
 	request(&f, 6);
 	f.txn.seq = htonl(10);
 	expect(&f, MODEL_DROPPED, "one that is under way is dropped");

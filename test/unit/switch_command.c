@@ -14,8 +14,9 @@
 #define CELLS	5000
 
 static struct spec_array arrays[] = {
-	{ .name = "owner", .size = 4 }, { .name = "flow_state_0", .size = 8 },
-	{ .name = "r0", .size = 256 }, { .name = "r1", .size = CELLS }, { .name = "outcome", .size = 16 },
+	{ .name = "owner", .size = 4 },	   { .name = "flow_state_0", .size = 8 },
+	{ .name = "r0", .size = 256 },	   { .name = "r1", .size = CELLS },
+	{ .name = "outcome", .size = 16 },
 };
 static const struct spec spec = { .file = "p.spec", .arrays = arrays, .nr_arrays = 5 };
 static uint64_t cell[5][CELLS];
@@ -80,10 +81,12 @@ static const struct {
 	  "{\"ok\":true}" },
 	{ "{\"cmd\":\"reg_read\",\"array\":\"r0\",\"index\":254,\"count\":2}",
 	  "{\"values\":[1,18446744073709551615],\"ok\":true}" },
-	{ "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"indexes\":[9,8],\"values\":[1,2]}", "{\"ok\":true}" },
+	{ "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"indexes\":[9,8],\"values\":[1,2]}",
+	  "{\"ok\":true}" },
 	{ "{\"cmd\":\"reg_fill\",\"array\":\"flow_state\",\"index\":6,\"count\":2,\"value\":4}",
 	  "{\"ok\":true}" },
-	{ "{\"cmd\":\"reg_read\",\"array\":\"r0\",\"indexes\":[8,9]}", "{\"values\":[2,1],\"ok\":true}" },
+	{ "{\"cmd\":\"reg_read\",\"array\":\"r0\",\"indexes\":[8,9]}",
+	  "{\"values\":[2,1],\"ok\":true}" },
 	{ "{\"cmd\":\"reg_read\",\"array\":\"flow_state\",\"index\":5,\"count\":3}",
 	  "{\"values\":[0,4,4],\"ok\":true}" },
 	{ "{\"cmd\":\"table_show\",\"table\":\"l2\"}",
@@ -91,10 +94,12 @@ static const struct {
 	{ "{\"cmd\":\"table_add\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:01\",\"port\":13}",
 	  "{\"ok\":true}" },
 	{ "{\"cmd\":\"drain\"}", "{\"ok\":true}" },
-	{ "{\"cmd\":\"info\"}", "{\"version\":1,\"program\":\"p.spec\",\"registers\":2,\"blocks\":4,"
+	{ "{\"cmd\":\"info\"}",
+	  "{\"version\":1,\"program\":\"p.spec\",\"registers\":2,\"blocks\":4,"
 	  "\"block_slots\":64,\"flows\":8,\"boot\":12345,\"ports\":[{\"port\":0,\"name\":\"sw0\"}],"
 	  "\"ok\":true}" },
-	{ "{\"cmd\":\"counters\"}", "{\"counters\":{\"txn_ok\":0,\"txn_stale\":0,\"txn_conflict\":0,"
+	{ "{\"cmd\":\"counters\"}",
+	  "{\"counters\":{\"txn_ok\":0,\"txn_stale\":0,\"txn_conflict\":0,"
 	  "\"txn_abort\":0,\"txn_version\":0,\"txn_malformed\":0,\"txn_replay\":0,\"txn_dropped\":0,"
 	  "\"txn_retry\":0,\"txn_second\":0,\"l2_forward\":11,\"l2_flood\":0},"
 	  "\"ports\":[{\"port\":0,\"name\":\"sw0\",\"rx\":1,\"tx\":2,\"drop\":3}],\"ok\":true}" },
@@ -147,7 +152,8 @@ static const struct {
 	{ READ("\"index\":1.0,\"count\":1"), "index", "must be a whole number, 0 .. 3" },
 	{ READ("\"index\":\"1\",\"count\":1"), "index", "must be a whole number, 0 .. 3" },
 	{ READ("\"index\":null,\"count\":1"), "index", "must be a whole number, 0 .. 3" },
-	{ READ("\"index\":99999999999999999999,\"count\":1"), "", "a number is above 18446744073709551615" },
+	{ READ("\"index\":99999999999999999999,\"count\":1"), "",
+	  "a number is above 18446744073709551615" },
 	{ READ("\"count\":1"), "index", "is missing: a whole number, 0 .. 3" },
 	{ READ("\"index\":1"), "count", "is missing: a whole number, 1 .. 4096" },
 	{ READ("\"index\":1,\"count\":0"), "count", "must be a whole number, 1 .. 4096" },
@@ -163,7 +169,8 @@ static const struct {
 	{ WRITE("\"index\":3,\"values\":[1,2]"), "count", "from index 3, must be 1 .. 1" },
 	{ WRITE("\"index\":0,\"values\":[1,-2]"), "values", "0 .. 18446744073709551615" },
 	{ WRITE("\"index\":0,\"values\":[1,true]"), "values", "0 .. 18446744073709551615" },
-	{ WRITE("\"index\":0,\"values\":[18446744073709551616]"), "", "a number is above 18446744073709551615" },
+	{ WRITE("\"index\":0,\"values\":[18446744073709551616]"), "",
+	  "a number is above 18446744073709551615" },
 	{ WRITE("\"indexes\":[0,1],\"values\":[1]"), "values", "must be as many as indexes, 2" },
 	{ FILL("\"index\":0,\"count\":2"), "value", "is missing" },
 	{ FILL("\"index\":0,\"count\":5,\"value\":1"), "count", "from index 0, must be 1 .. 4" },
@@ -173,15 +180,18 @@ static const struct {
 	{ MAC("\"mac\":\"02:00:00:00:00:0g\",\"port\":1"), "mac", "must be an address" },
 	{ MAC("\"mac\":\"2:0:0:0:0:1\",\"port\":1"), "mac", "must be an address" },
 	{ MAC("\"mac\":\"ff:ff:ff:ff:ff:ff\",\"port\":1"), "mac", "is a group address" },
-	{ "{\"cmd\":\"table_del\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:01\"}", "mac", "is not in" },
+	{ "{\"cmd\":\"table_del\",\"table\":\"l2\",\"mac\":\"02:00:00:00:00:01\"}", "mac",
+	  "is not in" },
 	{ "{\"cmd\":\"batch\"}", "cmds", "must be a list of 1 .. 1024" },
 	{ "{\"cmd\":\"batch\",\"cmds\":[7]}", "cmds[0]", "must be an object" },
-	{ "{\"cmd\":\"batch\",\"cmds\":[{\"cmd\":\"batch\",\"cmds\":[{\"cmd\":\"info\"}]}]}", "cmds",
-	  "cannot stand in a batch" },
+	{ "{\"cmd\":\"batch\",\"cmds\":[{\"cmd\":\"batch\",\"cmds\":[{\"cmd\":\"info\"}]}]}",
+	  "cmds", "cannot stand in a batch" },
 	{ "{\"cmd\":\"batch\",\"cmds\":[" WRITE("\"index\":0,\"values\":[1]") ","
-	  WRITE("\"index\":0,\"values\":[1.5]") "]}", "cmds[1].values", "must be a whole number" },
+	  WRITE("\"index\":0,\"values\":[1.5]") "]}",
+	  "cmds[1].values", "must be a whole number" },
 	{ "{\"cmd\":\"batch\",\"cmds\":[" WRITE("\"index\":0,\"values\":[1]") ","
-	  "{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":4096}]}", "cmds", "with writes" },
+	  "{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":4096}]}",
+	  "cmds", "with writes" },
 };
 
 /* Digits in strings are text. */
@@ -203,7 +213,8 @@ static void command__bad(void **state)
 		snprintf(want, sizeof(want), "\"field\":\"%s\"", bad[i].field);
 		if (!strstr(got, "\"ok\":false") || !strstr(got, bad[i].error) ||
 		    !strstr(got, want))
-			fail_msg("%s\n gives  %s should be %s %s", bad[i].line, got, want, bad[i].error);
+			fail_msg("%s\n gives  %s should be %s %s", bad[i].line, got, want,
+				 bad[i].error);
 		free(got);
 	}
 	assert_int_equal(writes, 0);
@@ -222,7 +233,8 @@ static void command__table_full(void **state)
 /* No answer is longer than a line may be. */
 static void command__long_answer(void **state)
 {
-	const char line[] = "{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":4096,\"id\":3}";
+	const char line[] =
+		"{\"cmd\":\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":4096,\"id\":3}";
 	char *got;
 
 	for (int i = 0; i < 4096; i++)

@@ -164,17 +164,19 @@ static unsigned long constant(const char *file, const char *name)
 
 static void p4__constants(void **state)
 {
-	static const struct { const char *name; unsigned long want; } wire[] = {
+	static const struct {
+		const char *name;
+		unsigned long want;
+	} wire[] = {
 		{ "IPPROTO_HOMA", P4W_IPPROTO }, { "TYPE_TXN", P4W_TXN },
 		{ "TYPE_TXN_REPLY", P4W_TXN_REPLY }, { "WIRE_VERSION", P4W_VERSION },
-		{ "OP_NONE", P4W_OP_NONE }, { "OP_READ", P4W_OP_READ }, { "OP_WRITE", P4W_OP_WRITE },
-		{ "OP_ADD", P4W_OP_ADD }, { "OP_CADD", P4W_OP_CADD },
-		{ "OP_SECOND_PASS", P4W_OP_SECOND_PASS }, { "PASS_FIRST", P4W_PASS_FIRST },
-		{ "PASS_RETRY", P4W_PASS_RETRY }, { "PASS_SECOND", P4W_PASS_SECOND },
-		{ "RETRIES_MAX", P4W_RETRIES_MAX }, { "FLOW_BUSY", P4W_FLOW_BUSY },
-		{ "FLOW_DONE", P4W_FLOW_DONE },
-	};
-	static const struct { const char *name; unsigned long want; } state_[] = {
+		{ "OP_NONE", P4W_OP_NONE },	{ "OP_READ", P4W_OP_READ },
+		{ "OP_WRITE", P4W_OP_WRITE },	{ "OP_ADD", P4W_OP_ADD },
+		{ "OP_CADD", P4W_OP_CADD },	{ "OP_SECOND_PASS", P4W_OP_SECOND_PASS },
+		{ "PASS_FIRST", P4W_PASS_FIRST }, { "PASS_RETRY", P4W_PASS_RETRY },
+		{ "PASS_SECOND", P4W_PASS_SECOND }, { "RETRIES_MAX", P4W_RETRIES_MAX },
+		{ "FLOW_BUSY", P4W_FLOW_BUSY },	{ "FLOW_DONE", P4W_FLOW_DONE },
+	}, state_[] = {
 		{ "TXN_OK", P4W_TXN_OK }, { "TXN_STALE", P4W_TXN_STALE },
 		{ "TXN_CONFLICT", P4W_TXN_CONFLICT }, { "TXN_ABORT", P4W_TXN_ABORT },
 		{ "TXN_VERSION", P4W_TXN_VERSION }, { "TXN_MALFORMED", P4W_TXN_MALFORMED },
@@ -237,8 +239,8 @@ static void p4__accesses(void **state)
 /* What the compiler would take and compile wrongly, or not take. */
 static void p4__limits(void **state)
 {
-	static const char *const never[] = { "for (", "while (", "advance(", "|+|", "int<", "recirculate(",
-					     "resubmit(", "@" };
+	static const char *const never[] = { "for (", "while (",      "advance(",  "|+|",
+					     "int<",  "recirculate(", "resubmit(", "@" };
 	static const char *const taken[] = { "IngressParser", "Ingress", "EgressParser", "Egress",
 					     "IngressDeparser", "EgressDeparser" };
 	char text[64];

@@ -132,7 +132,8 @@ static const struct {
 	{ "metadata instanceof meta_t", "metadata instanceof m", "x.spec:16: 'm' is not a struct" },
 	{ "to args instanceof to_t", "to args instanceof too", "x.spec:19: 'too' is not a struct" },
 	{ "mov m.out t.port", "mov m.out t.prt", "x.spec:20: 't.prt' is not a field or a number" },
-	{ "mov m.out t.port", "mov t.port m.out", "x.spec:20: 't.port' is not a field of a header" },
+	{ "mov m.out t.port", "mov t.port m.out",
+	  "x.spec:20: 't.port' is not a field of a header" },
 	{ "mov m.out 0x3", "mov m.out t.port", "x.spec:24: 't.port' is not a field or a number" },
 	{ "mov m.out 0x3", "mov m.uot 0x3", "x.spec:24: 'm.uot' is not" },
 	{ "mov m.out 0x3", "mov h.eth.typ 0x3", "x.spec:24: 'h.eth.typ' is not" },
@@ -140,7 +141,8 @@ static const struct {
 	{ "h.eth.dst exact", "h.eth.dest exact", "x.spec:29: 'h.eth.dest' is not a field" },
 	{ "h.eth.dst exact", "h.eth.dst lpm", "x.spec:29: match is 'lpm', must be exact" },
 	{ "		to\n", "		too\n", "x.spec:27: 'too' is not an action" },
-	{ "default_action nowhere", "default_action here", "default_action 'here' is not in the list" },
+	{ "default_action nowhere", "default_action here",
+	  "default_action 'here' is not in the list" },
 	{ "default_action nowhere", "default_action to", "default_action 'to' takes arguments" },
 	{ "		h.eth.dst exact\n", "", "table 'l2' has no key" },
 	/* instructions */
@@ -148,17 +150,20 @@ static const struct {
 	{ "extract h.eth", "extract h.eth.dst", "x.spec:40: 'h.eth.dst' is not a header" },
 	{ "extract h.eth", "extract", "x.spec:40: 'extract' takes 1 operands, not 0" },
 	{ "	table l2\n", "	table l3\n", "x.spec:41: 'l3' is not a table" },
-	{ "regrd m.old count", "regrd m.old counter", "x.spec:42: 'counter' is not a register array" },
+	{ "regrd m.old count", "regrd m.old counter",
+	  "x.spec:42: 'counter' is not a register array" },
 	{ "jmpeq BAD", "jmpeq WORSE", "x.spec:46: 'WORSE' is not a label in this block" },
 	{ "emit h.eth", "BAD : emit h.eth", "x.spec:49: label 'BAD' is defined twice" },
 	{ "	rx m.in\n", "	mov m.in 0x1\n", "x.spec:39: apply must begin with rx" },
 	{ "extract h.eth", "rx m.in", "x.spec:40: a second rx" },
 	{ "BAD :	drop", "BAD :	emit h.eth", "x.spec:49: the block goes on behind" },
-	{ "	return\n}\naction no", "	mov m.in 0x1\n}\naction no", "the block goes on behind" },
+	{ "	return\n}\naction no", "	mov m.in 0x1\n}\naction no",
+	  "the block goes on behind" },
 	{ "mov m.out 0x3", "tx m.out", "x.spec:24: 'tx' cannot stand in an action" },
 	{ "BAD :	drop", "BAD :	return", "x.spec:49: 'return' cannot stand in apply" },
 	/* what the pipeline would execute wrongly */
-	{ "regadd other 0x1 m.in", "regadd other 0x1 0x1", "x.spec:45: regadd with constant index" },
+	{ "regadd other 0x1 m.in", "regadd other 0x1 0x1",
+	  "x.spec:45: regadd with constant index" },
 	{ "regwr count m.in m.old", "regwr count 0x0 0x1", "x.spec:44: regwr with constant index" },
 	{ "	add m.old 0x1\n", "	table l2\n", "x.spec:44: 'count' was read before a table" },
 	{ "tx m.out", "tx 0x10", "x.spec:48: port 0x10, must be 0 .. 15" },
@@ -176,8 +181,8 @@ static void spec__bad(void **state)
 		if (!load(text, &spec, err))
 			fail_msg("'%s' instead of '%s' was taken", bad[i].put, bad[i].find);
 		if (!strstr(err, bad[i].want))
-			fail_msg("'%s' instead of '%s': got '%s', want '%s'", bad[i].put, bad[i].find,
-				 err, bad[i].want);
+			fail_msg("'%s' instead of '%s': got '%s', want '%s'", bad[i].put,
+				 bad[i].find, err, bad[i].want);
 		free(text);
 	}
 }
@@ -221,7 +226,8 @@ static void spec__ports_are_guarded(void **state)
 /* Who jumps to an emit must come by the guard, too. */
 static void spec__labels_do_not_pass_the_guard(void **state)
 {
-	char *text = edit("	emit h.eth\n", "	jmp OUT\n	OUT :	emit h.eth\n"), err[SPEC_ERR];
+	char *text = edit("	emit h.eth\n", "	jmp OUT\n	OUT :	emit h.eth\n"),
+	     err[SPEC_ERR];
 	struct spec spec;
 	size_t i;
 
@@ -238,7 +244,8 @@ static void spec__labels_do_not_pass_the_guard(void **state)
 /* Read, table, read again, write: the second read is what counts. */
 static void spec__read_again_is_fresh(void **state)
 {
-	char *text = edit("	table l2\n", "	regrd m.old count m.in\n	table l2\n"), err[SPEC_ERR];
+	char *text = edit("	table l2\n", "	regrd m.old count m.in\n	table l2\n"),
+	     err[SPEC_ERR];
 	struct spec spec;
 
 	assert_int_equal(load(text, &spec, err), 0);

@@ -29,15 +29,15 @@ static const struct op {
 	char operands[4];
 	int flags;
 } ops[] = {
-	{ "rx", "M", YIELDS | APPLY },	{ "tx", "P", ENDS | APPLY },	{ "drop", "", ENDS | APPLY },
+	{ "rx", "M", YIELDS | APPLY },	{ "table", "T", YIELDS | APPLY },
+	{ "tx", "P", ENDS | APPLY },	{ "drop", "", ENDS | APPLY },
 	{ "extract", "H", APPLY },	{ "emit", "H", APPLY },
 	{ "validate", "H", 0 },		{ "invalidate", "H", 0 },
-	{ "mov", "DS", 0 },		{ "add", "DS", 0 },		{ "sub", "DS", 0 },
-	{ "and", "DS", 0 },		{ "or", "DS", 0 },		{ "xor", "DS", 0 },
+	{ "mov", "DS", 0 },		{ "add", "DS", 0 },	{ "sub", "DS", 0 },
+	{ "and", "DS", 0 },		{ "or", "DS", 0 },	{ "xor", "DS", 0 },
 	{ "shl", "DS", 0 },		{ "shr", "DS", 0 },
-	{ "regrd", "DRS", 0 },		{ "regwr", "RSS", 0 },		{ "regadd", "RSS", 0 },
-	{ "table", "T", YIELDS | APPLY },
-	{ "jmp", "L", ENDS },		{ "jmpv", "LH", 0 },		{ "jmpnv", "LH", 0 },
+	{ "regrd", "DRS", 0 },		{ "regwr", "RSS", 0 },	{ "regadd", "RSS", 0 },
+	{ "jmp", "L", ENDS },		{ "jmpv", "LH", 0 },	{ "jmpnv", "LH", 0 },
 	{ "jmph", "L", APPLY },		{ "jmpnh", "L", APPLY },
 	{ "jmpa", "LA", APPLY },	{ "jmpna", "LA", APPLY },
 	{ "jmpeq", "LFS", 0 },		{ "jmpneq", "LFS", 0 },
@@ -158,8 +158,10 @@ static int check_instr(const struct spec *spec, const struct spec_action *action
 			return spec_error(spec, i->line, err, "'%s' is not %s", text, want);
 	}
 	if (op->operands[0] == 'R' && is_number(i->token[2]) && is_number(i->token[3]))
-		return spec_error(spec, i->line, err, "%s with constant index and constant value "
-				  "would go to another array: one of them must be a field", op->name);
+		return spec_error(spec, i->line, err,
+				  "%s with constant index and constant value "
+				  "would go to another array: one of them must be a field",
+				  op->name);
 	return 0;
 }
 
@@ -194,9 +196,10 @@ static bool table_has(const struct spec_table *t, const char *action)
 
 static int check_table(const struct spec *spec, const struct spec_table *t, char *err)
 {
-	if (!t->nr_keys || !t->nr_actions || !t->default_action[0])
-		return spec_error(spec, t->line, err, "table '%s' has no %s", t->name,
-				  !t->nr_keys ? "key" : !t->nr_actions ? "actions" : "default_action");
+	if (!t->nr_keys)
+		return spec_error(spec, t->line, err, "table '%s' has no key", t->name);
+	if (!t->default_action[0])
+		return spec_error(spec, t->line, err, "table '%s' has no default_action", t->name);
 	for (size_t i = 0; i < t->nr_keys; i++) {
 		const struct spec_key *k = &t->keys[i];
 
@@ -208,7 +211,8 @@ static int check_table(const struct spec *spec, const struct spec_table *t, char
 	}
 	for (size_t i = 0; i < t->nr_actions; i++)
 		if (!spec_action(spec, t->actions[i]))
-			return spec_error(spec, t->line, err, "'%s' is not an action", t->actions[i]);
+			return spec_error(spec, t->line, err, "'%s' is not an action",
+					  t->actions[i]);
 	if (!table_has(t, t->default_action))
 		return spec_error(spec, t->line, err, "default_action '%s' is not in the list",
 				  t->default_action);
@@ -462,7 +466,8 @@ int spec_check(struct spec *spec, unsigned int nr_ports, char err[SPEC_ERR])
 	if (!ret && guarded) {
 		if (find_label(&spec->apply, NO_PORT) >= 0)
 			return spec_error(spec, 1, err, "the label %s is p4switch's own", NO_PORT);
-		insert_instr(&spec->apply, spec->apply.nr, 0, NO_PORT, (const char *[]){ "drop" }, 1);
+		insert_instr(&spec->apply, spec->apply.nr, 0, NO_PORT, (const char *[]){ "drop" },
+			     1);
 	}
 	return ret;
 }

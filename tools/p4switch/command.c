@@ -77,8 +77,8 @@ static int parse_span(struct json_object *o, struct command *c, uint64_t count, 
 	if (!count && need_uint(o, "count", 1, COMMAND_CELLS, &count, f))
 		return -EINVAL;
 	if (count > size - index)
-		return fail(f, "count", "from index %llu, must be 1 .. %llu", (unsigned long long)index,
-			    (unsigned long long)(size - index));
+		return fail(f, "count", "from index %llu, must be 1 .. %llu",
+			    (unsigned long long)index, (unsigned long long)(size - index));
 	c->nr = count;
 	c->index = calloc(count, sizeof(*c->index));
 	for (uint64_t i = 0; i < count; i++)
@@ -124,8 +124,8 @@ static int need_mac(struct json_object *o, struct command *c, struct failure *f)
 	if (!text)
 		return -EINVAL;
 	if (strlen(text) != 17 ||
-	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &c->mac[0], &c->mac[1], &c->mac[2],
-		   &c->mac[3], &c->mac[4], &c->mac[5], &end) != 6)
+	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &c->mac[0], &c->mac[1],
+		   &c->mac[2], &c->mac[3], &c->mac[4], &c->mac[5], &end) != 6)
 		return fail(f, "mac", "must be an address like 02:00:00:00:00:01");
 	return c->mac[0] & 1 ? fail(f, "mac", "is a group address") : 0;
 }
@@ -312,8 +312,8 @@ static int run_table_show(struct target *t, struct command *c, struct json_objec
 	for (unsigned int n = 0; !t->mac_get(t, n, mac, &port); n++) {
 		struct json_object *o = json_object_new_object();
 
-		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-			 mac[3], mac[4], mac[5]);
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+			 mac[2], mac[3], mac[4], mac[5]);
 		json_object_object_add(o, "mac", json_object_new_string(text));
 		json_object_object_add(o, "port", json_object_new_uint64(port));
 		json_object_array_add(list, o);
@@ -339,7 +339,9 @@ static int run_table_add(struct target *t, struct command *c, struct json_object
 {
 	int ret = t->mac_add(t, c->mac, c->port);
 
-	return ret ? fail(f, "mac", ret == -ENOSPC ? "the table is full" : "the pipeline refuses it") : 0;
+	if (ret == -ENOSPC)
+		return fail(f, "mac", "the table is full");
+	return ret ? fail(f, "mac", "the pipeline refuses it") : 0;
 }
 
 static int parse_table_del(struct target *t, struct json_object *o, struct command *c,
@@ -425,8 +427,9 @@ static int check_batch_size(const struct command *c, struct failure *f)
 		if (!c->batch[i].verb->writes && !c->batch[i].nr)
 			longest += COMMAND_LINE / 4;
 	}
-	return writes && longest > COMMAND_LINE ?
-		fail(f, "cmds", "with writes, reads of at most about %d cells", COMMAND_LINE / 21) : 0;
+	if (!writes || longest <= COMMAND_LINE)
+		return 0;
+	return fail(f, "cmds", "with writes, reads of at most about %d cells", COMMAND_LINE / 21);
 }
 
 static int parse_batch(struct target *t, struct json_object *o, struct command *c,
@@ -444,8 +447,8 @@ static int parse_batch(struct target *t, struct json_object *o, struct command *
 		c->nr_batch++;
 		if (parse_command(t, json_object_array_get_idx(list, i), &c->batch[i], f)) {
 			memcpy(field, f->field, sizeof(field));
-			snprintf(f->field, sizeof(f->field), "cmds[%u]%s%.24s", i, *field ? "." : "",
-				 field);
+			snprintf(f->field, sizeof(f->field), "cmds[%u]%s%.24s", i,
+				 *field ? "." : "", field);
 			return -EINVAL;
 		}
 		if (c->batch[i].verb->parse == parse_batch)
@@ -525,7 +528,9 @@ static char *run_object(struct target *t, struct json_object *o)
 		free(line);
 		fail(&f, "count", "the answer would be longer than %d bytes: ask for fewer cells",
 		     COMMAND_LINE);
-		line = refuse(&f, strlen(id ? json_object_to_json_string(id) : "") < 256 ? id : NULL);
+		if (id && strlen(json_object_to_json_string(id)) > 256)
+			id = NULL;
+		line = refuse(&f, id);
 	}
 	free_command(&c);
 	return line;

@@ -48,7 +48,8 @@ static int bind_socket(const char *path)
 		return -errno;
 	/* left behind by a switch that was killed, or does one answer there? */
 	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (probe < 0 || !connect(probe, (struct sockaddr *)a, sizeof(*a)) || errno != ECONNREFUSED) {
+	if (probe < 0 || !connect(probe, (struct sockaddr *)a, sizeof(*a)) ||
+	    errno != ECONNREFUSED) {
 		close(probe);
 		return -EADDRINUSE;
 	}

@@ -13,7 +13,7 @@
 struct rte_swx_ctl_pipeline;
 
 #define L2_ENTRIES	1000	/* the table takes 1024 */
-#define L2_NEWS		64	/* learnt between two commits; the rest is learnt from later packets */
+#define L2_NEWS		64	/* learnt between two commits; the rest from later packets */
 #define L2_BUCKETS	256
 
 struct l2_entry {

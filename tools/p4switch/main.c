@@ -21,7 +21,7 @@
 #include "port.h"
 #include "worker.h"
 
-#define MBUF_SIZE	(RTE_MBUF_DEFAULT_BUF_SIZE + 320)	/* with headers and the mempool's own */
+#define MBUF_SIZE	(RTE_MBUF_DEFAULT_BUF_SIZE + 320)	/* with all that goes with it */
 #define MBUFS_UNDER_WAY	4095	/* besides those on the loopback port */
 #define MAX_NAP_US	100000
 
@@ -102,10 +102,14 @@ static int parse_option(int c, struct options *o)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "port", required_argument, NULL, 'p' }, { "spec", required_argument, NULL, 's' },
-		{ "socket", required_argument, NULL, 'c' }, { "max-nap", required_argument, NULL, 'n' },
-		{ "cores", required_argument, NULL, 'C' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { }
+		{ "port", required_argument, NULL, 'p' },
+		{ "spec", required_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'c' },
+		{ "max-nap", required_argument, NULL, 'n' },
+		{ "cores", required_argument, NULL, 'C' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
 	};
 	int c;
 
@@ -114,8 +118,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return -EINVAL;
 	if (optind < argc)
 		return complain("'%s' is not an option", argv[optind]);
-	if (!o->nr_ports || !o->spec || !o->socket)
-		return complain("%s is missing", !o->nr_ports ? "--port" : !o->spec ? "--spec" : "--socket");
+	if (!o->nr_ports)
+		return complain("%s is missing", "--port");
+	if (!o->spec || !o->socket)
+		return complain("%s is missing", o->spec ? "--socket" : "--spec");
 	return 0;
 }
 
@@ -163,8 +169,8 @@ static int start_dpdk(const struct options *o, const struct spec *spec)
 
 static int run_switch(const struct options *o, struct spec *spec, struct l2 *l2)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create("packets", nr_mbufs(spec), 64, 0,
-							   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+		"packets", nr_mbufs(spec), 64, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	struct worker_config config = { .spec = spec, .l2 = l2, .max_nap_us = o->max_nap_us };
 	char err[SPEC_ERR];
 	int ret = -EINVAL;

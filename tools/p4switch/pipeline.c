@@ -120,7 +120,8 @@ static int configure(struct rte_swx_pipeline *p, const struct spec *spec, char *
 
 	STEP(0, "the ports", port_config(p));
 	for (i = 0; i < spec->nr_structs; i++)
-		STEP(spec->structs[i].line, spec->structs[i].name, add_struct(p, &spec->structs[i]));
+		STEP(spec->structs[i].line, spec->structs[i].name,
+		     add_struct(p, &spec->structs[i]));
 	for (i = 0; i < spec->nr_headers; i++)
 		STEP(spec->headers[i].line, spec->headers[i].name,
 		     rte_swx_pipeline_packet_header_register(p, spec->headers[i].name,
@@ -132,7 +133,8 @@ static int configure(struct rte_swx_pipeline *p, const struct spec *spec, char *
 		     rte_swx_pipeline_regarray_config(p, spec->arrays[i].name, spec->arrays[i].size,
 						      spec->arrays[i].initval));
 	for (i = 0; i < spec->nr_actions; i++)
-		STEP(spec->actions[i].line, spec->actions[i].name, add_action(p, &spec->actions[i]));
+		STEP(spec->actions[i].line, spec->actions[i].name,
+		     add_action(p, &spec->actions[i]));
 	for (i = 0; i < spec->nr_tables; i++)
 		STEP(spec->tables[i].line, spec->tables[i].name, add_table(p, &spec->tables[i]));
 	STEP(spec->apply.instr[0].line, "apply", add_apply(p, &spec->apply));

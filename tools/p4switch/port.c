@@ -223,15 +223,30 @@ static void out_stats(void *port, struct rte_swx_port_out_stats *stats)
 		.pkt_clone_tx = nothing_clone_part,			\
 		.flush = fl, .stats_read = out_stats }
 
+static const char *const type_names[PORTS] = {
+	[0 ... PORT_HOSTS - 1] = "host", [PORT_LOOPBACK] = "loopback", [PORT_FLOOD] = "flood",
+};
+
 static int register_types(struct rte_swx_pipeline *p)
 {
-	int ret = rte_swx_pipeline_port_in_type_register(p, "host", IN_OPS(host_rx));
+	const struct {
+		const char *name;
+		struct rte_swx_port_in_ops *in;
+		struct rte_swx_port_out_ops *out;
+	} types[] = {
+		{ "host", IN_OPS(host_rx), OUT_OPS(host_tx, host_flush) },
+		{ "loopback", IN_OPS(loopback_rx), OUT_OPS(loopback_tx, NULL) },
+		{ "flood", IN_OPS(nothing_rx), OUT_OPS(flood_tx, NULL) },
+	};
+	int ret = 0;
 
-	ret = ret ?: rte_swx_pipeline_port_in_type_register(p, "loopback", IN_OPS(loopback_rx));
-	ret = ret ?: rte_swx_pipeline_port_in_type_register(p, "flood", IN_OPS(nothing_rx));
-	ret = ret ?: rte_swx_pipeline_port_out_type_register(p, "host", OUT_OPS(host_tx, host_flush));
-	ret = ret ?: rte_swx_pipeline_port_out_type_register(p, "loopback", OUT_OPS(loopback_tx, NULL));
-	return ret ?: rte_swx_pipeline_port_out_type_register(p, "flood", OUT_OPS(flood_tx, NULL));
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !ret; i++) {
+		ret = rte_swx_pipeline_port_in_type_register(p, types[i].name, types[i].in);
+		if (!ret)
+			ret = rte_swx_pipeline_port_out_type_register(p, types[i].name,
+								      types[i].out);
+	}
+	return ret;
 }
 
 int port_config(struct rte_swx_pipeline *p)
@@ -239,11 +254,10 @@ int port_config(struct rte_swx_pipeline *p)
 	int ret = register_types(p);
 
 	for (unsigned int i = 0; i < PORTS && !ret; i++) {
-		const char *type = i == PORT_LOOPBACK ? "loopback" : i == PORT_FLOOD ? "flood" : "host";
 		void *arg = i < PORT_HOSTS ? (void *)&ports.host[i] : &ports;
 
-		ret = rte_swx_pipeline_port_in_config(p, i, type, arg);
-		ret = ret ?: rte_swx_pipeline_port_out_config(p, i, type, arg);
+		ret = rte_swx_pipeline_port_in_config(p, i, type_names[i], arg);
+		ret = ret ?: rte_swx_pipeline_port_out_config(p, i, type_names[i], arg);
 	}
 	return ret;
 }
@@ -260,7 +274,8 @@ int port_init(struct rte_mempool *pool, unsigned int loopback_size, struct l2 *l
 	ports.loop = rte_ring_create("loopback", loopback_size, SOCKET_ID_ANY,
 				     RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	if (!ports.loop) {
-		snprintf(err, err_size, "loopback port for %u packets: out of memory", loopback_size);
+		snprintf(err, err_size, "loopback port for %u packets: out of memory",
+			 loopback_size);
 		return -ENOMEM;
 	}
 	return 0;

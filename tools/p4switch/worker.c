@@ -113,8 +113,8 @@ static int port_get(struct target *t, unsigned int nth, struct target_port *port
 	for (unsigned int i = 0; i < PORTS; i++)
 		if (port_name(i) && !nth--) {
 			port_stats(i, &stats);
-			*port = (struct target_port){ .port = i, .name = port_name(i), .rx = stats.rx,
-						      .tx = stats.tx, .drop = stats.drop };
+			*port = (struct target_port){ i, port_name(i), stats.rx, stats.tx,
+						      stats.drop };
 			return 0;
 		}
 	return -ENOENT;
