@@ -263,7 +263,8 @@ struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, 
 	__be16	node;		/* 0 .. nodes-1 */
 	__be16	nodes;		/* nodes of this tenant, 1 .. P4W_NODES_MAX */
 	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO */
-	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted;
+	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted, of this
+				 * and earlier batches, or their total: all are stored, drop them;
 				 * REFUSED: enum p4w_refusal; else 0 */
 } __attribute__((packed));
 

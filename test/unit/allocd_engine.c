@@ -9,7 +9,8 @@
 #define MS 1000u
 
 static const struct p4d_request ask_all = {	/* 8 blocks, or 2 if there must be fewer */
-	.nodes = 1, .batch = 1, .duration_us = 10 * MS, .min_blocks = 2, .want_blocks = 8, .flows = 4,
+	.nodes = 1, .batch = 1, .duration_us = 10 * MS, .min_blocks = 2,
+	.want_blocks = 8, .flows = 4,
 };
 
 static struct world *small(uint32_t tenants)
@@ -179,7 +180,7 @@ static void request__next_batch_frees_the_one_before(void **state)
 	ask(w, 1, 0, 1, 1, 0);
 	say(w, 1, 0, 1, P4W_SYNC, 1, P4W_PHASE_RAN);
 	second = ask(w, 1, 0, 1, 2, P4W_REQ_DONE);
-	assert_int_equal(world_type(w, second), P4W_RESERVED);	/* first the blocks are taken back */
+	assert_int_equal(world_type(w, second), P4W_RESERVED);	/* they are taken back first */
 	second = say(w, 1, 0, 1, P4W_WAIT, 2, 0);
 	assert_int_equal(be64toh(granted(w, second)->epoch), 2);
 	assert_int_equal(tenant(w, 1)->last, 1);
@@ -205,6 +206,29 @@ static void request__start_is_waited_for(void **state)
 	world_destroy(w);
 }
 
+static void request__first_comers_demands_stand(void **state)
+{
+	struct world *w = small(2);
+	struct p4d_request r = ask_all;
+
+	ask(w, 2, 0, 1, 1, 0);
+	r.nodes = 2;
+	r.start_us = 3 * MS;
+	world_send_request(w, 1, &r);
+	world_sleep(w, 2 * MS);
+	world_send_request(w, 1, &r);			/* a repeat: its start does not move */
+	assert_int_equal(tenant(w, 1)->next->ready_at, w->now + MS);
+	r.want_blocks = 3;				/* the same node, restarted */
+	world_send_request(w, 1, &r);
+	assert_int_equal(tenant(w, 1)->next->want_blocks, 3);
+	assert_int_equal(tenant(w, 1)->next->ready_at, w->now + 3 * MS);
+	r.node = 1;
+	r.want_blocks = 7;				/* another one: too late */
+	world_send_request(w, 1, &r);
+	assert_int_equal(tenant(w, 1)->next->want_blocks, 3);
+	world_destroy(w);
+}
+
 static void request__late_repeat_leaves_the_wait_alone(void **state)
 {
 	struct world *w = small(2);
@@ -225,7 +249,11 @@ static void request__late_repeat_leaves_the_wait_alone(void **state)
 
 /* -------------------------------------------------------------------------- refusals */
 
-static const struct { const char *field; struct p4d_request r; uint32_t got, min, max; } ranges[] = {
+static const struct {
+	const char *field;
+	struct p4d_request r;
+	uint32_t got, min, max;
+} ranges[] = {
 	{ "node", { .node = 2, .nodes = 2, .batch = 1 }, 2, 0, 1 },
 	{ "nodes", { .nodes = 65, .batch = 1 }, 65, 1, 64 },
 	{ "nodes", { .nodes = 0, .batch = 1 }, 0, 1, 64 },
@@ -276,7 +304,7 @@ static void order__told_what_would_be_right(void **state)
 		{ P4W_WAIT, 1, 0, P4W_REFUSED_ORDER },		/* long over */
 		{ P4W_REQUEST, 1, 0, P4W_REFUSED_ORDER },
 		{ P4W_REQUEST, 2, 0, P4W_REFUSED_ORDER },	/* over */
-		{ P4W_SYNC, 2, 2, 0 },				/* over, and well: repeats are fine */
+		{ P4W_SYNC, 2, 2, 0 },		/* over, and well: repeats are fine */
 		{ P4W_DONE, 2, 0, 0 },
 		{ 0x42, 2, 0, P4W_REFUSED_TYPE },
 	};
@@ -705,6 +733,7 @@ int main(void)
 		cmocka_unit_test(barrier__spoilt_by_a_node_that_never_filled),
 		cmocka_unit_test(request__next_batch_frees_the_one_before),
 		cmocka_unit_test(request__start_is_waited_for),
+		cmocka_unit_test(request__first_comers_demands_stand),
 		cmocka_unit_test(request__late_repeat_leaves_the_wait_alone),
 		cmocka_unit_test(request__out_of_range_names_the_field),
 		cmocka_unit_test(order__told_what_would_be_right),

@@ -29,7 +29,8 @@ static const struct {
 	{ "two: by weight", 16, 16, 0, { C(1, 16, W), C(1, 16, 3 * W) }, 2, 0, { 4, 12 } },
 	{ "two: what one does not want goes to the other", 16, 16, 0,
 	  { C(1, 16, W), C(1, 3, W) }, 2, 0, { 13, 3 } },
-	{ "two: minimum above the share", 16, 16, 0, { C(12, 16, W), C(1, 16, W) }, 2, 0, { 12, 4 } },
+	{ "two: minimum above the share", 16, 16, 0,
+	  { C(12, 16, W), C(1, 16, W) }, 2, 0, { 12, 4 } },
 	{ "two: guaranteed above the share", 16, 16, 0,
 	  { C(1, 16, W, .guaranteed = 10), C(1, 16, W) }, 2, 0, { 10, 6 } },
 	{ "a holder counts in the share", 16, 12, 2 * W,
@@ -92,7 +93,8 @@ static void plan__never_gives_too_much(void **state)
 		}
 		p4d_plan(total, free, R(3000), c, n);
 		for (size_t j = 0; j < n; j++) {
-			assert_true(!c[j].give || (c[j].give >= c[j].min && c[j].give <= c[j].want));
+			assert_true(!c[j].give ||
+				    (c[j].give >= c[j].min && c[j].give <= c[j].want));
 			sum += c[j].give;
 		}
 		assert_true(sum <= free);

@@ -38,7 +38,8 @@ static uint8_t *edge;		/* first byte that may not be touched */
 static int set_up_edge(void **state)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED || mprotect(p + page, page, PROT_NONE))
 		return -1;
@@ -103,7 +104,8 @@ static void decode__survives_any_bytes(void **state)
 		struct p4d_refusal why;
 
 		for (uint32_t n = rnd(4); n > 0; n--)
-			message[rnd(rnd(2) ? 16 : len)] = rnd(2) ? rnd(256) : (1 << rnd(8)) - rnd(2);
+			message[rnd(rnd(2) ? 16 : len)] = rnd(2) ? rnd(256) :
+							  (1 << rnd(8)) - rnd(2);
 		memcpy(edge - cut, message, cut);
 		if (!p4d_proto_decode(edge - cut, cut, &req, &why)) {
 			check_accepted(&req);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * allocd_random.c - random schedules: nodes that work, sleep, repeat themselves, forget, die and
- * return, a switch that goes away or restarts, an allocator that is killed and filled from its store.
+ * return, a switch that goes away or restarts, an allocator that is killed and filled from its
+ * store.
  *
- * Checked at each answer: a grant is answered only while the switch holds its blocks; all nodes of a
- * batch get the same blocks and epoch; epochs ascend; flows are disjoint (the world's switch checks what
- * it is told, too). At the end everybody behaves: then every tenant must get on, and every RPC must
- * have been answered once. Seeds are fixed; P4_SEED=n runs one schedule only.
+ * Checked at each answer: a grant is answered only while the switch holds its blocks; all nodes of
+ * a batch get the same blocks and epoch; epochs ascend; flows are disjoint (the world's switch
+ * checks what it is told, too). At the end everybody behaves: then every tenant must get on, and
+ * every RPC must have been answered once. Seeds are fixed; P4_SEED=n runs one schedule only.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -492,9 +493,9 @@ static void run_schedule(uint64_t seed)
 			 play->w->rpc - play->rpc_base);
 	if (getenv("P4_SEED"))
 		print_message("seed %lu: %u grants, %u expired, %u lost, %u kills, %u restarts, "
-			      "%u losses of the switch, %u escrows\n", (unsigned long)seed, play->grants,
-			      play->expired, play->lost, play->kills, play->restarts, play->downs,
-			      play->w->reads);
+			      "%u losses of the switch, %u escrows\n", (unsigned long)seed,
+			      play->grants, play->expired, play->lost, play->kills,
+			      play->restarts, play->downs, play->w->reads);
 	p4d_store_close(play->store);
 	world_destroy(play->w);
 	unlink(play->store_path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * allocd_store.c - what is in the store is there after a kill, and nobody was told of anything else.
+ * allocd_store.c - what is in the store is there after a kill, and nobody was told of anything
+ * else.
  *
  * A child works batches for tenants and notes in shared memory what its nodes have been told; it is
  * killed at a moment of chance, the file is opened again and compared with the notes.
@@ -131,7 +132,8 @@ static void work_for(uint32_t tenant)
 		notes->batches++;
 		return;
 	}
-	rpc = tell(tenant, t->next ? P4W_WAIT : P4W_REQUEST, t->next ? t->next->number : t->last + 1);
+	rpc = tell(tenant, t->next ? P4W_WAIT : P4W_REQUEST,
+		   t->next ? t->next->number : t->last + 1);
 	if (world_type(w, rpc) == P4W_GRANTED)
 		note_grant(n, rpc);
 	else if (world_type(w, rpc) == P4W_RESERVED)
@@ -181,7 +183,10 @@ static void child_main(const uint64_t *sw)
 	work_until_killed();
 }
 
-/* Compares the store with the notes; sw: the switch has survived and holds what the store believes. */
+/*
+ * Compares the store with the notes; sw: the switch has survived and holds what the store
+ * believes.
+ */
 static void check_store(uint64_t *sw)
 {
 	struct p4d_engine *e = p4d_engine_create(1);
@@ -203,7 +208,8 @@ static void kill__no_grant_is_lost_and_epochs_ascend(void **state)
 	uint64_t sw[P4W_MAX_BLOCKS] = { 0 };
 	uint32_t rng = 1;
 
-	notes = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	notes = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
 	assert_true(notes != MAP_FAILED);
 	for (int i = 0; i < KILLS; i++) {
 		pid_t child = fork();

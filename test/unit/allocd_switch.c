@@ -30,6 +30,7 @@
 #define BLOCKS 8
 #define FLOWS 64
 #define LINES 256
+#define OWNER "1099511627777"	/* tenant 1, epoch 1 */
 
 /* ------------------------------------------------------------------------- the fake switch */
 
@@ -401,7 +402,7 @@ static void give__one_batch_in_order_and_only_then_the_answer(void **state)
 		"\"flow_state\",\"index\":0,\"count\":4,\"value\":1099511627776",
 		"\"lock\",\"index\":0,\"count\":1,\"value\":0",
 		"\"serial\",\"index\":0,\"count\":1,\"value\":16777216",
-		"\"owner\",\"indexes\":[0,1,2],\"values\":[1099511627777,1099511627777,1099511627777]",
+		"\"owner\",\"indexes\":[0,1,2],\"values\":[" OWNER "," OWNER "," OWNER "]",
 		NULL
 	};
 	uint64_t rpc;

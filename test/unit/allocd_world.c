@@ -295,7 +295,9 @@ uint64_t world_send_request(struct world *w, uint32_t tenant, const struct p4d_r
 
 const void *world_answer(struct world *w, uint64_t rpc)
 {
-	return w->answer[rpc % WORLD_ANSWERS].rpc == rpc ? w->answer[rpc % WORLD_ANSWERS].bytes : NULL;
+	unsigned int at = rpc % WORLD_ANSWERS;
+
+	return w->answer[at].rpc == rpc ? w->answer[at].bytes : NULL;
 }
 
 uint8_t world_type(struct world *w, uint64_t rpc)

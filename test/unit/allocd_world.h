@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * allocd_world.h - an engine in a small world: a switch made of arrays, and a record of every answer.
+ * allocd_world.h - an engine in a small world: a switch made of arrays, and a record of every
+ * answer.
  *
- * The switch checks each order it is given: no block and no flow twice, each epoch once and ascending
- * for a tenant. Orders wait until world_switch_step() carries one out, so a test decides what happens
- * meanwhile.
+ * The switch checks each order it is given: no block and no flow twice, each epoch once and
+ * ascending for a tenant. Orders wait until world_switch_step() carries one out, so a test decides
+ * what happens meanwhile.
  */
 #ifndef ALLOCD_WORLD_H
 #define ALLOCD_WORLD_H

@@ -4,7 +4,8 @@
  *
  * No I/O, no clock, no threads. Times are microseconds of any monotonic clock, never 0. The caller
  * (service.c) passes each event in, then saves what is dirty, and only when that is in the store
- * carries out what p4d_engine_pop() returns, in order. So nobody is ever told what a kill could undo.
+ * carries out what p4d_engine_pop() returns, in order. So nobody is ever told what a kill could
+ * undo.
  */
 #ifndef P4D_ENGINE_H
 #define P4D_ENGINE_H
@@ -84,7 +85,10 @@ struct p4d_out *p4d_engine_pop(struct p4d_engine *e);
 
 /* For the store, at start: the record of a tenant, made if there is none; NULL: no memory. */
 struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id);
-/* After the records are filled in: takes back blocks and flows of the grants. -EINVAL: contradiction */
+/*
+ * After the records are filled in: takes back blocks and flows of the grants. -EINVAL:
+ * contradiction
+ */
 int p4d_engine_restored(struct p4d_engine *e);
 
 #endif /* P4D_ENGINE_H */

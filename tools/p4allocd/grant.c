@@ -28,21 +28,33 @@ uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t)
 
 /* ------------------------------------------------------------------------- reservations */
 
+/* A repeat: its start counts from when it was said first. */
+static bool has_demands(const struct p4d_batch *b, const struct p4d_request *req)
+{
+	return b->duration_us == req->duration_us && b->min_blocks == req->min_blocks &&
+	       b->want_blocks == req->want_blocks && b->flows == req->flows;
+}
+
 void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req)
 {
-	struct p4d_batch *b = p4d_alloc(sizeof(*b));
+	struct p4d_batch *b = t->next;
 
-	b->number = req->batch;
-	b->state = P4D_RESERVED;
-	b->reservation = e->reservation_next++;
-	b->duration_us = req->duration_us;
-	b->min_blocks = req->min_blocks;
-	b->want_blocks = req->want_blocks;
-	b->flows = req->flows;
-	b->ready_at = e->now + req->start_us;
-	t->next = b;
-	t->dirty = true;
-	e->meta_dirty = true;
+	if (!b) {
+		b = t->next = p4d_alloc(sizeof(*b));
+		b->number = req->batch;
+		b->state = P4D_RESERVED;
+		b->reservation = e->reservation_next++;
+		e->meta_dirty = true;
+	}
+	if (!(b->asked & ~p4d_bit(req->node)) && !has_demands(b, req)) {
+		b->duration_us = req->duration_us;
+		b->min_blocks = req->min_blocks;
+		b->want_blocks = req->want_blocks;
+		b->flows = req->flows;
+		b->ready_at = e->now + req->start_us;
+		t->dirty = true;
+	}
+	b->asked |= p4d_bit(req->node);
 }
 
 void p4d_grant_unreserve(struct p4d_tenant *t)
@@ -87,7 +99,8 @@ void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, u
 		    o->cur->granted_at + o->cur->duration_us > busy_until)
 			busy_until = o->cur->granted_at + o->cur->duration_us;
 		if (o != t && o->next && comes_before(o->next, t->next)) {
-			queue += (uint64_t)o->next->duration_us * o->next->min_blocks / e->geo.blocks;
+			queue += (uint64_t)o->next->duration_us * o->next->min_blocks /
+				 e->geo.blocks;
 			(*ahead)++;
 		}
 	}
@@ -454,7 +467,9 @@ static uint32_t coming(const struct p4d_engine *e)
 	return n;
 }
 
-/* Fences overrunners until the first who waits fits. `flows`: it waits for flows, not for blocks. */
+/*
+ * Fences overrunners until the first who waits fits. `flows`: it waits for flows, not for blocks.
+ */
 static void reclaim(struct p4d_engine *e, uint32_t need, bool flows)
 {
 	struct p4d_tenant *t;

@@ -2,8 +2,9 @@
 /*
  * grant.h - the life of a batch: reserved, given, held, taken.
  *
- * Owns t->cur, t->next and who holds which block and flow. Told by request.c what the nodes say and by
- * engine.c what the switch and the clock say. Wakes held requests; never answers one itself.
+ * Owns t->cur, t->next and who holds which block and flow. Told by request.c what the nodes say
+ * and by engine.c what the switch and the clock say. Wakes held requests; never answers one
+ * itself.
  */
 #ifndef P4D_GRANT_H
 #define P4D_GRANT_H
@@ -16,7 +17,10 @@ bool p4d_grant_usable(const struct p4d_engine *e);
 /* Most blocks that this tenant can ever be given. */
 uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t);
 
-/* Makes t->next out of a REQUEST. */
+/*
+ * Makes t->next out of a REQUEST. The first comer's demands stand, until it comes with other ones
+ * (a node that has restarted) and nobody else has asked yet.
+ */
 void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req);
 void p4d_grant_unreserve(struct p4d_tenant *t);
 
@@ -27,7 +31,9 @@ void p4d_grant_schedule(struct p4d_engine *e);
 void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
 		       uint32_t *ahead);
 
-/* Nodes said something: raises the barrier phase if all are there; ends the batch if all are done. */
+/*
+ * Nodes said something: raises the barrier phase if all are there; ends the batch if all are done.
+ */
 void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t);
 
 /* Takes the blocks of a held batch away from the tenant. */
@@ -40,7 +46,10 @@ void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t 
 /* The switch does not remember the batch. */
 void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t);
 
-/* Tells the switch again what it had not acknowledged. fresh: with new epochs, as it has restarted. */
+/*
+ * Tells the switch again what it had not acknowledged. fresh: with new epochs, as it has
+ * restarted.
+ */
 void p4d_grant_resume(struct p4d_engine *e, bool fresh);
 
 #endif /* P4D_GRANT_H */

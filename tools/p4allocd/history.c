@@ -103,7 +103,8 @@ size_t p4d_history_tenants(const struct p4d_history *h, uint32_t *out, size_t ma
 }
 
 void p4d_history_walk(const struct p4d_history *h, uint64_t since_us,
-		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n), void *arg)
+		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
+		      void *arg)
 {
 	uint32_t *blocks = calloc(h->nr_columns + 1, sizeof(*blocks));
 	uint64_t i = oldest(h);

@@ -18,7 +18,9 @@ struct p4d_history;
 struct p4d_history *p4d_history_create(void);
 void p4d_history_destroy(struct p4d_history *h);
 
-/* From now_us on the tenant holds `blocks` blocks. Equal to what it held: no change, not recorded. */
+/*
+ * From now_us on the tenant holds `blocks` blocks. Equal to what it held: no change, not recorded.
+ */
 void p4d_history_record(struct p4d_history *h, uint64_t now_us, uint32_t tenant, uint32_t blocks);
 
 /* Changes that are no longer remembered one by one. */
@@ -32,6 +34,7 @@ size_t p4d_history_tenants(const struct p4d_history *h, uint32_t *out, size_t ma
  * since_us (if anything is known of it) and then for each later change.
  */
 void p4d_history_walk(const struct p4d_history *h, uint64_t since_us,
-		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n), void *arg);
+		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
+		      void *arg);
 
 #endif /* P4D_HISTORY_H */

@@ -115,7 +115,8 @@ static int take_in(struct p4d_lines *l, void (*line)(struct p4d_lines *l, char *
 	}
 }
 
-int p4d_lines_io(struct p4d_lines *l, uint32_t events, void (*line)(struct p4d_lines *l, char *text))
+int p4d_lines_io(struct p4d_lines *l, uint32_t events,
+		 void (*line)(struct p4d_lines *l, char *text))
 {
 	int err = 0;
 

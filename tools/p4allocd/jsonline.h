@@ -31,10 +31,11 @@ void p4d_lines_send(struct p4d_lines *l, struct json_object *o);
 
 /*
  * Reads and writes what can be. Each line goes to line() as text (NUL-terminated, without its
- * newline); the callback may close l. 0; -ECONNRESET the other end is gone; -EMSGSIZE a line is longer
- * than max.
+ * newline); the callback may close l. 0; -ECONNRESET the other end is gone; -EMSGSIZE a line is
+ * longer than max.
  */
-int p4d_lines_io(struct p4d_lines *l, uint32_t events, void (*line)(struct p4d_lines *l, char *text));
+int p4d_lines_io(struct p4d_lines *l, uint32_t events,
+		 void (*line)(struct p4d_lines *l, char *text));
 
 /* Bytes not sent yet. */
 size_t p4d_lines_pending(const struct p4d_lines *l);

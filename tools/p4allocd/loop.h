@@ -30,9 +30,11 @@ uint64_t p4d_now(void);
 struct p4d_loop *p4d_loop_create(void);		/* NULL, errno */
 void p4d_loop_destroy(struct p4d_loop *loop);
 
-int p4d_loop_watch(struct p4d_loop *loop, struct p4d_watch *w, uint32_t events);  /* add, or change */
+/* Adds it, or changes its events. */
+int p4d_loop_watch(struct p4d_loop *loop, struct p4d_watch *w, uint32_t events);
 void p4d_loop_unwatch(struct p4d_loop *loop, struct p4d_watch *w);	/* before fd is closed */
-void p4d_loop_timer(struct p4d_loop *loop, struct p4d_timer *t);	/* once; then change t->at */
+/* Once a timer; then change t->at. */
+void p4d_loop_timer(struct p4d_loop *loop, struct p4d_timer *t);
 
 /* Runs until p4d_loop_stop(). `after` is called when the callbacks of one wake-up are through. */
 int p4d_loop_run(struct p4d_loop *loop, void (*after)(void *arg), void *arg);

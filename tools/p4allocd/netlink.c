@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * netlink.c - see netlink.h. One socket asks and waits for answers, another one listens to the group.
- * The group is joined before the first reading, so no change is lost between the two.
+ * netlink.c - see netlink.h. One socket asks and waits for answers, another one listens to the
+ * group. The group is joined before the first reading, so no change is lost between the two.
  */
 #include <errno.h>
 #include <stdio.h>

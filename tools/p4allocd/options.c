@@ -21,7 +21,7 @@ static const struct option table[] = {
 
 void p4d_options_help(FILE *f)
 {
-	fputs("p4allocd - decides which tenant holds which register blocks of the switch, and when\n"
+	fputs("p4allocd - decides which tenant holds which blocks of the switch, and when\n"
 	      "\n"
 	      "  --switch PATH   control socket of the switch     /run/p4switch.sock\n"
 	      "  --store FILE    what must survive a restart      /var/lib/p4allocd.db\n"

@@ -30,7 +30,8 @@ static void spread(struct p4d_claim *claims, size_t n, uint32_t free)
 	}
 }
 
-size_t p4d_plan(uint32_t total, uint32_t free, uint32_t holding, struct p4d_claim *claims, size_t n)
+size_t p4d_plan(uint32_t total, uint32_t free, uint32_t holding, struct p4d_claim *claims,
+		size_t n)
 {
 	uint64_t weights = holding;
 	size_t waiting = 0;
@@ -59,7 +60,8 @@ size_t p4d_plan(uint32_t total, uint32_t free, uint32_t holding, struct p4d_clai
 	return waiting;
 }
 
-struct p4d_blocks p4d_pick(const struct p4d_blocks *free, const struct p4d_blocks *liked, uint32_t n)
+struct p4d_blocks p4d_pick(const struct p4d_blocks *free, const struct p4d_blocks *liked,
+			   uint32_t n)
 {
 	struct p4d_blocks out = { 0 };
 

@@ -2,9 +2,9 @@
 /*
  * plan.h - how many blocks each waiting reservation gets, and which. Pure.
  *
- * First come, first served by the moment at which the blocks were said to be needed. Alone: all that
- * is wanted. With others waiting: a share by weight. Work-conserving: one that does not fit is passed
- * over, but only P4D_BYPASS_MAX times; then nobody behind it is served before it is.
+ * First come, first served by the moment at which the blocks were said to be needed. Alone: all
+ * that is wanted. With others waiting: a share by weight. Work-conserving: one that does not fit
+ * is passed over, but only P4D_BYPASS_MAX times; then nobody behind it is served before it is.
  */
 #ifndef P4D_PLAN_H
 #define P4D_PLAN_H
@@ -29,9 +29,11 @@ struct p4d_claim {		/* a reservation that is ready and waited for */
  * Fills in `give` of n claims that stand in order. `holding` is the sum of the weights of tenants
  * that hold blocks now. Returns how many claims wait on.
  */
-size_t p4d_plan(uint32_t total, uint32_t free, uint32_t holding, struct p4d_claim *claims, size_t n);
+size_t p4d_plan(uint32_t total, uint32_t free, uint32_t holding, struct p4d_claim *claims,
+		size_t n);
 
 /* `n` of the free blocks, those in `liked` first, then the lowest ones. */
-struct p4d_blocks p4d_pick(const struct p4d_blocks *free, const struct p4d_blocks *liked, uint32_t n);
+struct p4d_blocks p4d_pick(const struct p4d_blocks *free, const struct p4d_blocks *liked,
+			   uint32_t n);
 
 #endif /* P4D_PLAN_H */

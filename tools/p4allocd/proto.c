@@ -39,8 +39,9 @@ static int check_length(struct p4d_refusal *why, size_t len, uint32_t claimed, u
 			uint32_t max)
 {
 	if (len < min || len > max)
-		return refuse(why, P4W_REFUSED_LENGTH, "length", len > UINT32_MAX ? UINT32_MAX : len,
-			      min, max, "the message has a wrong size for its type");
+		return refuse(why, P4W_REFUSED_LENGTH, "length",
+			      len > UINT32_MAX ? UINT32_MAX : len, min, max,
+			      "the message has a wrong size for its type");
 	if (claimed != len)
 		return refuse(why, P4W_REFUSED_LENGTH, "length", claimed, len, len,
 			      "the length in the message is not its size");
@@ -150,7 +151,8 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 
 /* ------------------------------------------------------------------------------ responses */
 
-static struct p4w_msg head_of(const struct p4d_request *req, uint8_t type, size_t len, uint32_t code)
+static struct p4w_msg head_of(const struct p4d_request *req, uint8_t type, size_t len,
+			      uint32_t code)
 {
 	return (struct p4w_msg){
 		.version = P4W_VERSION,

@@ -43,8 +43,8 @@ struct p4d_refusal {
 const char *p4d_refusal_name(unsigned int code);
 
 /*
- * 0 and *req, or -1 and *why. In both cases req's head (node, nodes, batch) is what the message says,
- * as far as it goes, so that a refusal can name it.
+ * 0 and *req, or -1 and *why. In both cases req's head (node, nodes, batch) is what the message
+ * says, as far as it goes, so that a refusal can name it.
  */
 int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 		     struct p4d_refusal *why);

@@ -2,9 +2,10 @@
 /*
  * reconcile.h - a switch has come up: is what it remembers what the allocator believes?
  *
- * Same boot: grants go on, actions that were under way are repeated, blocks that it holds for nobody
- * are fenced. Another boot: its registers are empty, all grants are lost; those that no node was told
- * of are given again under new epochs. In any case no epoch that it has seen is drawn again.
+ * Same boot: grants go on, actions that were under way are repeated, blocks that it holds for
+ * nobody are fenced. Another boot: its registers are empty, all grants are lost; those that no
+ * node was told of are given again under new epochs. In any case no epoch that it has seen is
+ * drawn again.
  */
 #ifndef P4D_RECONCILE_H
 #define P4D_RECONCILE_H

@@ -90,7 +90,9 @@ static uint64_t bit_of(const struct call *c)
 	return p4d_bit(c->req->node);
 }
 
-/* A short absence is waited out: the request is held. Before the first sight there is no geometry. */
+/*
+ * A short absence is waited out: the request is held. Before the first sight there is no geometry.
+ */
 static bool is_without_switch(const struct call *c, struct p4d_refusal *why)
 {
 	const struct p4d_engine *e = c->e;
@@ -127,7 +129,8 @@ static int check_over(const struct call *c, uint32_t batch, struct p4d_refusal *
 
 	if (!t->last || batch != t->last) {
 		*why = order("batch", batch, first, t->next ? t->next->number : first,
-			     batch < first ? "that batch is long over" : "REQUEST that batch first");
+			     batch < first ? "that batch is long over" :
+			     "REQUEST that batch first");
 		return -1;
 	}
 	if (t->last_end == P4D_END_FREED || t->last_done & bit_of(c))
@@ -331,7 +334,8 @@ static int check_new(const struct call *c, struct p4d_refusal *why)
 	}
 	if (batch <= t->last) {
 		if (!check_over(c, batch, why))
-			*why = order("batch", batch, t->last + 1, P4W_BATCH_MAX, "that batch is over");
+			*why = order("batch", batch, t->last + 1, P4W_BATCH_MAX,
+				     "that batch is over");
 		return -1;
 	}
 	if (p4d_escrow_sets(t, &entries) >= P4D_SETS_MAX) {
@@ -362,13 +366,11 @@ static void request(const struct call *c)
 		answer_current(c);
 		return;
 	}
-	if (!is_next(c, c->req->batch)) {
-		if (check_new(c, &why)) {
-			refuse(c, &why);
-			return;
-		}
-		p4d_grant_reserve(c->e, t, c->req);
+	if (is_next(c, c->req->batch) ? check_limits(c, &why) : check_new(c, &why)) {
+		refuse(c, &why);
+		return;
 	}
+	p4d_grant_reserve(c->e, t, c->req);
 	if (t->left & bit_of(c)) {
 		t->left &= ~bit_of(c);
 		t->dirty = true;

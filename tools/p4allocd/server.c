@@ -2,10 +2,10 @@
 /*
  * server.c - see server.h.
  *
- * The kernel puts messages into a region of ours and lends us its pages; they go back with the next
- * recvmsg. A message may use several pages that are not neighbours; those that concern us are short, so
- * only the first page is looked at, and a longer message is handed on with its true length, of which
- * no more than its head is ever read.
+ * The kernel puts messages into a region of ours and lends us its pages; they go back with the
+ * next recvmsg. A message may use several pages that are not neighbours; those that concern us are
+ * short, so only the first page is looked at, and a longer message is handed on with its true
+ * length, of which no more than its head is ever read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -78,7 +78,8 @@ static void on_ready(struct p4d_watch *w, uint32_t events)
 		;
 }
 
-void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
+void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
+		      size_t len)
 {
 	struct homa_sendmsg_args args = { .id = who->rpc };
 	struct iovec iov = { (void *)bytes, len };

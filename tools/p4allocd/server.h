@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * server.h - the Homa socket: requests in, each answered once, at once or much later, by its RPC id.
+ * server.h - the Homa socket: requests in, each answered once, at once or much later, by its RPC
+ * id.
  */
 #ifndef P4D_SERVER_H
 #define P4D_SERVER_H
@@ -19,6 +20,7 @@ int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t por
 		    p4d_server_message message, void *arg, char *err, size_t size);
 void p4d_server_close(struct p4d_server *s);
 
-void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len);
+void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
+		      size_t len);
 
 #endif /* P4D_SERVER_H */

@@ -76,8 +76,8 @@ static void on_retry(struct p4d_timer *t)
 {
 }
 
-static void refuse_without_store(struct p4d_service *s, const struct p4d_who *who, const void *bytes,
-				 size_t len)
+static void refuse_without_store(struct p4d_service *s, const struct p4d_who *who,
+				 const void *bytes, size_t len)
 {
 	struct p4d_refusal why = { P4W_REFUSED_STORE, 0, 0, 0, "", "the disk may be full" };
 	uint8_t reply[sizeof(struct p4w_refused)];

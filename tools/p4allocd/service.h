@@ -2,9 +2,10 @@
 /*
  * service.h - engine, store and switch put together; everything but the transport.
  *
- * Events go into the engine; p4d_service_flush(), called after each wake-up of the loop, commits what
- * they changed in one transaction and only then sends the answers and tells the switch. If the store
- * fails, all of that is kept back and tried again, and new messages are refused with STORE.
+ * Events go into the engine; p4d_service_flush(), called after each wake-up of the loop, commits
+ * what they changed in one transaction and only then sends the answers and tells the switch. If
+ * the store fails, all of that is kept back and tried again, and new messages are refused with
+ * STORE.
  */
 #ifndef P4D_SERVICE_H
 #define P4D_SERVICE_H

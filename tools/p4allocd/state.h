@@ -89,6 +89,7 @@ struct p4d_batch {
 	uint32_t flows;		/* for each node */
 	uint64_t ready_at;	/* when the blocks are needed */
 	uint32_t bypassed;
+	uint64_t asked;		/* nodes that sent its REQUEST, by bit */
 	uint64_t done;		/* nodes that said so, by bit */
 	/* from GIVING on */
 	uint64_t epoch;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* status.c - see status.h. The format is promised in man/man8/p4allocd.8: members are only appended. */
+/*
+ * status.c - see status.h. The format is promised in man/man8/p4allocd.8: members are only
+ * appended.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +123,7 @@ static size_t remembered(const struct p4d_tenant *t)
 	return t->nr_waits < P4D_WAITS ? t->nr_waits : P4D_WAITS;
 }
 
-uint32_t p4d_status_quantile(const struct p4d_tenant *t, unsigned int percent)
+static uint32_t quantile(const struct p4d_tenant *t, unsigned int percent)
 {
 	uint32_t sorted[P4D_WAITS];
 	size_t n = remembered(t);
@@ -195,9 +198,9 @@ static void put_waits(const struct p4d_tenant *t, struct json_object *o)
 	struct json_object *sub = put_object(o, "waits");
 
 	put(sub, "count", t->nr_waits);
-	put(sub, "p50_us", p4d_status_quantile(t, 50));
-	put(sub, "p99_us", p4d_status_quantile(t, 99));
-	put(sub, "max_us", p4d_status_quantile(t, 100));
+	put(sub, "p50_us", quantile(t, 50));
+	put(sub, "p99_us", quantile(t, 99));
+	put(sub, "max_us", quantile(t, 100));
 }
 
 static void put_counters(const struct p4d_tenant *t, struct json_object *o)
@@ -338,8 +341,9 @@ static struct json_object *answer_object(const struct p4d_engine *e,
 	return o;
 }
 
-struct json_object *p4d_status_answer(const struct p4d_engine *e, const struct p4d_status_conf *conf,
-				      bool store_ok, uint64_t now, const char *line)
+struct json_object *p4d_status_answer(const struct p4d_engine *e,
+				      const struct p4d_status_conf *conf, bool store_ok,
+				      uint64_t now, const char *line)
 {
 	struct json_object *request = json_tokener_parse(line), *o, *id;
 

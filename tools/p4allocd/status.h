@@ -31,11 +31,8 @@ int p4d_status_open(struct p4d_status **out, struct p4d_loop *loop,
 void p4d_status_close(struct p4d_status *st);
 
 /* The answer to one line. `now` in engine time. */
-struct json_object *p4d_status_answer(const struct p4d_engine *e, const struct p4d_status_conf *conf,
-				      bool store_ok, uint64_t now, const char *line);
-
-/* The members that show adds for one tenant, and quantiles of the waits remembered. */
-struct p4d_tenant;
-uint32_t p4d_status_quantile(const struct p4d_tenant *t, unsigned int percent);
+struct json_object *p4d_status_answer(const struct p4d_engine *e,
+				      const struct p4d_status_conf *conf, bool store_ok,
+				      uint64_t now, const char *line);
 
 #endif /* P4D_STATUS_H */

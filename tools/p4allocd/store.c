@@ -3,8 +3,8 @@
  * store.c - see store.h.
  *
  * Write-ahead log, synchronous=FULL: a commit that has returned survives a kill and a power cut.
- * locking_mode=EXCLUSIVE keeps a second daemon out. Sets of nodes are 64-bit masks, kept as SQLite's
- * signed integers; block sets and flow ranges are blobs in wire order.
+ * locking_mode=EXCLUSIVE keeps a second daemon out. Sets of nodes are 64-bit masks, kept as
+ * SQLite's signed integers; block sets and flow ranges are blobs in wire order.
  */
 #include <endian.h>
 #include <errno.h>
@@ -117,7 +117,8 @@ static int run(struct p4d_store *st, int q, const char *types, ...)
 		if (types[i] == 'i') {
 			sqlite3_bind_int64(s, i + 1, va_arg(args, int64_t));
 		} else if (types[i] == 't') {
-			sqlite3_bind_text(s, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+			sqlite3_bind_text(s, i + 1, va_arg(args, const char *), -1,
+					  SQLITE_TRANSIENT);
 		} else {
 			const void *p = va_arg(args, const void *);
 
@@ -373,7 +374,8 @@ static void load_batch(struct loader *l, sqlite3_stmt *s)
 	if (blocks)
 		p4d_blocks_from_wire(&b->blocks, blocks);
 	for (unsigned int i = 0; ranges && i < P4W_NODES_MAX; i++)
-		b->flow[i] = (struct p4d_range){ be32toh(ranges[2 * i]), be32toh(ranges[2 * i + 1]) };
+		b->flow[i] = (struct p4d_range){ be32toh(ranges[2 * i]),
+						 be32toh(ranges[2 * i + 1]) };
 	place = b->state == P4D_RESERVED ? &t->next : &t->cur;
 	if (*place)
 		mark_bad(l, "state");

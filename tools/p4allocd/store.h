@@ -2,8 +2,8 @@
 /*
  * store.h - what must survive a kill, in one SQLite file.
  *
- * A save is one transaction and is on the disk when it returns: all that has changed in the engine, or
- * nothing. One process a file. Another kind of store needs these four calls only.
+ * A save is one transaction and is on the disk when it returns: all that has changed in the
+ * engine, or nothing. One process a file. Another kind of store needs these four calls only.
  */
 #ifndef P4D_STORE_H
 #define P4D_STORE_H

@@ -3,8 +3,8 @@
  * switch.h - a back end: how a kind of switch is told who owns which block.
  *
  * Both verbs are done in order of calls, completely or not at all, and may be repeated. While the
- * switch is away they are dropped: the engine issues them again after up(). Events come from the loop,
- * never from inside a call.
+ * switch is away they are dropped: the engine issues them again after up(). Events come from the
+ * loop, never from inside a call.
  */
 #ifndef P4D_SWITCH_H
 #define P4D_SWITCH_H
@@ -23,7 +23,8 @@ struct p4d_switch_events {
 
 struct p4d_switch_ops {
 	const char *name;
-	void *(*open)(struct p4d_loop *loop, const char *path, const struct p4d_switch_events *events);
+	void *(*open)(struct p4d_loop *loop, const char *path,
+		      const struct p4d_switch_events *events);
 	void (*give)(void *sw, const struct p4d_give *give);
 	void (*take)(void *sw, const struct p4d_take *take);
 	void (*close)(void *sw);

@@ -2,10 +2,11 @@
 /*
  * switch_soft.c - the software switch, over its control socket (doc/switch.md).
  *
- * Commands go out in order and answers come back in order, so a queue of steps says what each answer
- * is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts over when it is
- * back. Give: cells of others are cleared, then one batch with the flows, the lock and serial words and,
- * last, the owner words. Take: owner words to 0, drain, and only after its answer the cells are read.
+ * Commands go out in order and answers come back in order, so a queue of steps says what each
+ * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
+ * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
+ * and serial words and, last, the owner words. Take: owner words to 0, drain, and only after its
+ * answer the cells are read.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -22,7 +23,10 @@
 #define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
 #define READ_CELLS	2048	/* in one line: 20 digits each stay below 64 KiB */
 
-enum step_kind { STEP_INFO, STEP_OWNER, STEP_SERIAL, STEP_PLAIN, STEP_GIVEN, STEP_DRAINED, STEP_READ };
+enum step_kind {
+	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
+	STEP_PLAIN, STEP_GIVEN, STEP_DRAINED, STEP_READ
+};
 
 struct take {			/* one that is under way */
 	struct p4d_take what;
@@ -36,7 +40,7 @@ struct step {
 	enum step_kind kind;
 	uint64_t action;	/* GIVEN */
 	struct take *take;	/* DRAINED, READ */
-	unsigned int reg, block, first, count;	/* READ: count cells from the first one of the n-th block */
+	unsigned int reg, first, count;	/* READ: cells of a register; first: in order of the take */
 };
 
 struct soft {
