@@ -29,10 +29,12 @@
 /* setsockopt, getsockopt: level IPPROTO_HOMA */
 #define SO_HOMA_RCVBUF			10	/* struct homa_rcvbuf_args, once a socket */
 #define SO_HOMA_SERVER			11	/* int 0 or 1: take incoming requests */
-#define SO_HOMA_TENANT			64	/* u32 tenant id, 0 leaves; EPERM without the right,
-						 * ENOENT if this network namespace has no such tenant */
-#define SO_HOMA_PEER_TENANT		65	/* int 0 or 1: recvmsg stores the sender's tenant id in
-						 * `reserved`, which is then ignored on input */
+/* u32 tenant id, 0 leaves; EPERM without the right, ENOENT if this network namespace has no such
+ * tenant
+ */
+#define SO_HOMA_TENANT			64
+/* int 0 or 1: recvmsg stores the sender's tenant id in `reserved`, then ignored on input */
+#define SO_HOMA_PEER_TENANT		65
 
 /* flags of struct homa_sendmsg_args */
 #define HOMA_SENDMSG_PRIVATE		1	/* only a recvmsg with this id takes the response */
