@@ -185,7 +185,7 @@ static bool cells_agree(const char *array, const uint64_t *want, unsigned int nr
 static bool flows_agree(void)
 {
 	static uint64_t want[P4W_INSTRS + 2][65536];
-	char name[16];
+	char name[32];
 	bool good;
 
 	for (unsigned int f = 0; f < model.flows; f++) {

@@ -71,11 +71,12 @@ int host_recv(int fd, void *frame, size_t room, int timeout_ms)
 
 static __be16 ip_checksum(const void *header)
 {
-	const uint16_t *p = header;
+	uint16_t words[10];
 	uint32_t sum = 0;
 
+	memcpy(words, header, sizeof(words));
 	for (int i = 0; i < 10; i++)
-		sum += p[i];
+		sum += words[i];
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~((sum & 0xffff) + (sum >> 16));
 }
