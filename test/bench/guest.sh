@@ -9,9 +9,10 @@ median() { sed -n 's/.* p50 \([0-9]*\) .*/\1/p' "$1"; }
 round_trips() {	# round_trips NAME TRANSPORT PORT
 	start_on h2 server rpc server --transport $2 --port $3
 	server=$pid
-	await 60 on h1 rpc client --to 10.0.0.2:$3 --transport $2 --len 100 --count 100
+	await 60 on h1 timeout 5 rpc client --to 10.0.0.2:$3 --transport $2 --len 100 --count 100
 	on h1 rpc client --to 10.0.0.2:$3 --transport $2 --len 100 --count 1000 > /tmp/rtt.log
-	stop $server || true
+	kill -9 $server
+	wait $server 2> /dev/null || true
 	echo "bench: $1 $(median /tmp/rtt.log) ns"
 }
 
