@@ -252,6 +252,14 @@ void homa_peer_was_hasty(struct homa_peer *peer)
 	WRITE_ONCE(peer->hasty, jiffies);
 }
 
+void homa_peer_was_right(struct homa_peer *peer)
+{
+	u32 patience = READ_ONCE(peer->patience);
+
+	if (patience)
+		WRITE_ONCE(peer->patience, patience - 1);
+}
+
 static u64 now_ms(void)
 {
 	return ktime_to_ms(ktime_get());

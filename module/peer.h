@@ -61,9 +61,11 @@ void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
 
 /*
  * Bytes came twice because we asked for them while they were on the way: from now on we wait longer
- * before we ask that peer. The answer of homa_peer_patience() is how often to double the wait.
+ * before we ask that peer; less long when what we asked for had been lost. The answer of
+ * homa_peer_patience() is how often to double the wait.
  */
 void homa_peer_was_hasty(struct homa_peer *peer);
+void homa_peer_was_right(struct homa_peer *peer);
 u32 homa_peer_patience(const struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);

@@ -177,6 +177,8 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	rx->skb = NULL;
 	rpc->in.received += new;
 	homa_count(rx->hn, rx_data);
+	if (pkt->data.again)
+		homa_peer_was_right(rpc->peer);
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
 	if (rpc->in.received == rpc->in.length)
 		homa_rpc_complete(rpc, 0);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Peers: the table and its limit, acks that are owed, priorities, patience.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+#include "../../module/peer.c"
+#include "../../module/seen.c"
+
+unsigned int homa_net_id;
+
+static struct homa_net *make(struct kunit *test)
+{
+	struct homa_net *hn = kunit_kzalloc(test, sizeof(*hn), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, hn);
+	hn->counters = alloc_percpu(struct homa_counters);
+	KUNIT_ASSERT_NOT_NULL(test, hn->counters);
+	hn->knobs.peer_net_max = 16;
+	hn->knobs.resend_ticks = 5;
+	KUNIT_ASSERT_EQ(test, homa_peers_net_init(hn), 0);
+	return hn;
+}
+
+static void finish(struct homa_net *hn)
+{
+	homa_peers_net_exit(hn);
+	free_percpu(hn->counters);
+}
+
+static void found_again(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *a = homa_peer_get(hn, htonl(1)), *b = homa_peer_get(hn, htonl(2));
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_EXPECT_PTR_NE(test, a, b);
+	KUNIT_EXPECT_PTR_EQ(test, homa_peer_get(hn, htonl(1)), a);
+	KUNIT_EXPECT_EQ(test, refcount_read(&a->refs), 3);
+	homa_peer_put(a);
+	homa_peer_put(a);
+	homa_peer_put(b);
+	finish(hn);
+}
+
+static void limit(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *held[20];
+	u32 i, n = 0;
+
+	/* Unused ones make room or not, by bucket, but there is an end to it. */
+	for (i = 1; i < 5000; i++) {
+		struct homa_peer *peer = homa_peer_get(hn, htonl(i));
+
+		if (peer)
+			homa_peer_put(peer);
+		KUNIT_ASSERT_LE(test, hn->peers->nr, 20);
+	}
+	finish(hn);
+
+	/* Those in use stay. */
+	hn = make(test);
+	for (i = 1; i < 100; i++) {
+		struct homa_peer *peer = homa_peer_get(hn, htonl(i));
+
+		if (peer && n < ARRAY_SIZE(held))
+			held[n++] = peer;
+	}
+	KUNIT_EXPECT_EQ(test, n, 20);
+	for (i = 0; i < n; i++) {
+		KUNIT_EXPECT_EQ(test, refcount_read(&held[i]->refs), 2);
+		homa_peer_put(held[i]);
+	}
+	finish(hn);
+}
+
+static void acks(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = homa_peer_get(hn, htonl(1));
+	struct homa_pkt_ack full[P4W_ACKS_MAX], got[P4W_ACKS_MAX];
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 5), 0);
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_FALSE(test, homa_peer_owe_ack(peer, 2 * i + 3, 7, full));
+	KUNIT_EXPECT_TRUE(test, homa_peer_owe_ack(peer, 101, 7, full));
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_EQ(test, full[i].id, 2 * i + 3);
+	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 1), 1);
+	KUNIT_EXPECT_EQ(test, got[0].id, 101);
+	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 5), 0);
+	homa_peer_put(peer);
+	finish(hn);
+}
+
+static void priorities(struct kunit *test)
+{
+	static const struct {
+		u32 length;
+		u8 want;
+	} t[] = {
+		{ 1, 7 }, { 200, 7 }, { 201, 6 }, { 2800, 6 }, { 2801, 5 }, { 15000, 5 },
+		{ 15001, 4 }, { 1000000, 4 },
+	};
+	u32 zeroes[P4W_PRIORITIES] = {};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		KUNIT_EXPECT_EQ(test, homa_unsched_priority(default_cutoff, t[i].length),
+				t[i].want);
+	KUNIT_EXPECT_EQ(test, homa_unsched_priority(zeroes, 1), 0);
+}
+
+static void cutoffs(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = homa_peer_get(hn, htonl(1));
+	struct homa_pkt pkt = { .cutoffs = { .version = 9, .cutoff = { 0, 5000, 100 } } };
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	homa_peer_set_cutoffs(peer, &pkt);
+	KUNIT_EXPECT_EQ(test, peer->cutoff_version, 9);
+	KUNIT_EXPECT_EQ(test, homa_unsched_priority(peer->cutoff, 100), 2);
+	KUNIT_EXPECT_EQ(test, homa_unsched_priority(peer->cutoff, 101), 1);
+	KUNIT_EXPECT_EQ(test, homa_unsched_priority(peer->cutoff, 5001), 0);
+	homa_peer_put(peer);
+	finish(hn);
+}
+
+static void finished_requests(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *a = homa_peer_get(hn, htonl(1)), *b = homa_peer_get(hn, htonl(2));
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(a, 1001));
+	homa_peer_add_finished(a, 1001);
+	KUNIT_EXPECT_TRUE(test, homa_peer_has_finished(a, 1001));
+	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(b, 1001));
+	homa_peer_put(a);
+	homa_peer_put(b);
+	finish(hn);
+}
+
+static void patience(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = homa_peer_get(hn, htonl(1));
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
+	homa_peer_was_hasty(peer);
+	homa_peer_was_hasty(peer);	/* the same burst */
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 1);
+	for (i = 0; i < 10; i++) {
+		peer->hasty = jiffies - HZ / 2;
+		homa_peer_was_hasty(peer);
+	}
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX);
+	homa_peer_was_right(peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX - 1);
+	peer->hasty = jiffies - 2 * HZ - HZ / 2;
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX - 3);
+	peer->hasty = jiffies - 100 * HZ;
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
+	homa_peer_was_right(peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
+	homa_peer_put(peer);
+	finish(hn);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(found_again),
+	KUNIT_CASE(limit),
+	KUNIT_CASE(acks),
+	KUNIT_CASE(priorities),
+	KUNIT_CASE(cutoffs),
+	KUNIT_CASE(finished_requests),
+	KUNIT_CASE(patience),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "homa_peer",
+	.test_cases = cases,
+};
+kunit_test_suites(&suite);
+MODULE_LICENSE("GPL");

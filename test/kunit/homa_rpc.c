@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * RPCs: which states follow which, and birth and death: after each way to die nothing holds the
+ * RPC, and no table or list has it.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include "../../module/gaps.c"
+#include "../../module/rpc.c"
+
+unsigned int homa_net_id;
+static int acks_sent, owed, finished, uncharged, completed;
+static bool flush_acks;
+
+void homa_tenant_uncharge(struct homa_tenant *t)
+{
+}
+
+void homa_tenant_put(struct homa_tenant *t)
+{
+}
+
+int homa_pool_free(struct homa_pool *pool, const u32 *offsets, u32 nr)
+{
+	return 0;
+}
+
+void homa_unstall(struct homa_sock *hsk)
+{
+}
+
+void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)
+{
+	uncharged += bytes;
+}
+
+void homa_msg_out_free(struct homa_msg_out *out)
+{
+}
+
+void homa_peer_put(struct homa_peer *peer)
+{
+	refcount_dec(&peer->refs);
+}
+
+void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+{
+	finished++;
+}
+
+bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
+		       struct homa_pkt_ack full[P4W_ACKS_MAX])
+{
+	memset(full, 0, P4W_ACKS_MAX * sizeof(*full));
+	owed++;
+	return flush_acks;
+}
+
+void homa_timer_init(struct homa_rpc *rpc)
+{
+}
+
+void homa_timer_stop(struct homa_rpc *rpc)
+{
+}
+
+void homa_grant_end(struct homa_rpc *rpc)
+{
+}
+
+struct homa_path homa_rpc_path(const struct homa_rpc *rpc)
+{
+	return (struct homa_path){ .net = rpc->net };
+}
+
+void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
+		    const struct homa_pkt_ack *acks, u32 nr)
+{
+	acks_sent++;
+}
+
+void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
+{
+}
+
+void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
+{
+	spin_lock_bh(&hsk->lock);
+	list_add_tail(&done->link, &hsk->ready);
+	spin_unlock_bh(&hsk->lock);
+	completed++;
+}
+
+static void states(struct kunit *test)
+{
+	/* By state, then: new, outgoing, incoming, in service, dead. */
+	static const bool client[HOMA_NR_STATES][HOMA_NR_STATES] = {
+		[HOMA_NEW]	  = { 0, 1, 0, 0, 0 },
+		[HOMA_OUTGOING]	  = { 0, 0, 1, 0, 1 },
+		[HOMA_INCOMING]	  = { 0, 0, 0, 0, 1 },
+	};
+	static const bool server[HOMA_NR_STATES][HOMA_NR_STATES] = {
+		[HOMA_NEW]	  = { 0, 0, 1, 0, 0 },
+		[HOMA_INCOMING]	  = { 0, 0, 0, 1, 1 },
+		[HOMA_IN_SERVICE] = { 0, 1, 0, 0, 1 },
+		[HOMA_OUTGOING]	  = { 0, 0, 0, 0, 1 },
+	};
+	int from, to;
+
+	for (from = 0; from < HOMA_NR_STATES; from++) {
+		for (to = 0; to < HOMA_NR_STATES; to++) {
+			KUNIT_EXPECT_EQ_MSG(test, homa_state_may(from, to, true), client[from][to],
+					    "client %d to %d", from, to);
+			KUNIT_EXPECT_EQ_MSG(test, homa_state_may(from, to, false),
+					    server[from][to], "server %d to %d", from, to);
+		}
+	}
+}
+
+struct rig {
+	struct homa_net hn;
+	struct homa_sock *hsk;
+	struct homa_peer peer;
+	struct homa_rpc_birth birth;
+};
+
+static struct rig *make(struct kunit *test)
+{
+	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, rig);
+	KUNIT_ASSERT_EQ(test, homa_rpcs_net_init(&rig->hn), 0);
+	rig->hsk = kunit_kzalloc(test, sizeof(*rig->hsk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rig->hsk);
+	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 100);
+	rig->hsk->net = &rig->hn;
+	spin_lock_init(&rig->hsk->lock);
+	INIT_LIST_HEAD(&rig->hsk->ready);
+	INIT_LIST_HEAD(&rig->hsk->rpcs);
+	INIT_LIST_HEAD(&rig->hsk->stalled);
+	init_waitqueue_head(&rig->hsk->private_wait);
+	refcount_set(&rig->peer.refs, 100);
+	rig->peer.addr = htonl(0x0a000001);
+	rig->birth = (struct homa_rpc_birth){ .id = 1000, .peer = &rig->peer, .gfp = GFP_KERNEL };
+	acks_sent = 0;
+	owed = 0;
+	finished = 0;
+	uncharged = 0;
+	completed = 0;
+	flush_acks = false;
+	return rig;
+}
+
+/* An RPC in the tables, whose only further reference is the test's. */
+static struct homa_rpc *add(struct kunit *test, struct rig *rig, u64 id)
+{
+	struct homa_rpc *rpc;
+
+	rig->birth.id = id;
+	rpc = homa_rpc_alloc(rig->hsk, &rig->birth);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(rpc));
+	spin_lock_bh(&rpc->lock);
+	KUNIT_EXPECT_EQ(test, homa_rpc_insert(rpc, id & 1 ? HOMA_INCOMING : HOMA_OUTGOING), 0);
+	spin_unlock_bh(&rpc->lock);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 2);
+	return rpc;
+}
+
+static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rpc, u64 id)
+{
+	KUNIT_EXPECT_EQ(test, rpc->state, HOMA_DEAD);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, 0));
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready));
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->stalled));
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
+	homa_rpc_put(rpc);
+	KUNIT_EXPECT_EQ(test, refcount_read(&homa_to_sk(rig->hsk)->sk_refcnt), 100);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->peer.refs), 99);
+	refcount_set(&rig->peer.refs, 100);
+}
+
+static void end(struct homa_rpc *rpc)
+{
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_end(rpc);
+	homa_rpc_end(rpc);	/* twice does no harm */
+	spin_unlock_bh(&rpc->lock);
+}
+
+static void finding(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1000);
+	struct homa_sock *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->net = &rig->hn;
+	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, 0), rpc);
+	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, rig->peer.addr), rpc);
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1000, htonl(0x0a000002)));
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1001, rig->peer.addr));
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(other, 1000, rig->peer.addr));
+	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 4);
+	homa_rpc_put(rpc);
+	homa_rpc_put(rpc);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1000);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void twins(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1001), *twin;
+
+	twin = homa_rpc_alloc(rig->hsk, &rig->birth);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(twin));
+	spin_lock_bh(&twin->lock);
+	KUNIT_EXPECT_EQ(test, homa_rpc_insert(twin, HOMA_INCOMING), -EEXIST);
+	spin_unlock_bh(&twin->lock);
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 1);
+	homa_rpc_put(twin);
+	refcount_set(&rig->peer.refs, 100);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1001);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void shutdown(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1000), *late;
+
+	rig->hsk->is_shutdown = true;
+	homa_rpc_end_all(rig->hsk);
+	expect_gone(test, rig, rpc, 1000);
+	late = homa_rpc_alloc(rig->hsk, &rig->birth);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(late));
+	spin_lock_bh(&late->lock);
+	KUNIT_EXPECT_EQ(test, homa_rpc_insert(late, HOMA_OUTGOING), -ESHUTDOWN);
+	spin_unlock_bh(&late->lock);
+	homa_rpc_put(late);
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void death_in_the_ready_queue(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1000);
+
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_complete(rpc, -ETIMEDOUT);
+	homa_rpc_complete(rpc, 0);	/* the first result counts */
+	spin_unlock_bh(&rpc->lock);
+	KUNIT_EXPECT_EQ(test, completed, 1);
+	KUNIT_EXPECT_EQ(test, rpc->error, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 3);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1000);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void death_without_buffer(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1001);
+
+	homa_rpc_get(rpc);
+	list_add(&rpc->in_stalled, &rig->hsk->stalled);
+	end(rpc);
+	KUNIT_EXPECT_EQ(test, finished, 0);	/* no program had it: it may come again */
+	expect_gone(test, rig, rpc, 1001);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void handed_requests_are_remembered(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1001);
+
+	rpc->is_handed = true;
+	rpc->out.length = 7;
+	end(rpc);
+	KUNIT_EXPECT_EQ(test, finished, 1);
+	expect_gone(test, rig, rpc, 1001);
+	KUNIT_EXPECT_EQ(test, uncharged, 7);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void clients_owe_acks(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1000);
+
+	flush_acks = true;
+	homa_rpc_finish_client(rpc);
+	KUNIT_EXPECT_EQ(test, owed, 1);
+	KUNIT_EXPECT_EQ(test, acks_sent, 1);
+	expect_gone(test, rig, rpc, 1000);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static void private_ones_are_not_shared(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc;
+
+	rig->birth.is_private = true;
+	rpc = add(test, rig, 1000);
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_complete(rpc, 0);
+	spin_unlock_bh(&rpc->lock);
+	KUNIT_EXPECT_EQ(test, completed, 0);
+	KUNIT_EXPECT_TRUE(test, rpc->is_complete);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1000);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(states),
+	KUNIT_CASE(finding),
+	KUNIT_CASE(twins),
+	KUNIT_CASE(shutdown),
+	KUNIT_CASE(death_in_the_ready_queue),
+	KUNIT_CASE(death_without_buffer),
+	KUNIT_CASE(handed_requests_are_remembered),
+	KUNIT_CASE(clients_owe_acks),
+	KUNIT_CASE(private_ones_are_not_shared),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "homa_rpc",
+	.test_cases = cases,
+};
+kunit_test_suites(&suite);
+MODULE_LICENSE("GPL");

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Packet boundaries: each byte is in exactly one packet, whichever byte one starts from, and the
+ * unasked part ends at a boundary. And the copy of a message.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+#include "../../module/send.c"
+
+unsigned int homa_net_id;
+
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr)
+{
+	return ERR_PTR(-ENETUNREACH);
+}
+
+struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
+{
+	return NULL;
+}
+
+void homa_peer_put(struct homa_peer *peer)
+{
+}
+
+u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
+{
+	return 0;
+}
+
+u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
+{
+	return 6;
+}
+
+void homa_fill_common(struct p4w_common *c, u8 type, u16 sport, u16 dport, u64 id)
+{
+}
+
+static void boundaries(struct kunit *test)
+{
+	static const struct {
+		u32 offset, unsched, length, start, end;
+	} t[] = {
+		{ 0, 40000, 100, 0, 100 },
+		{ 0, 40000, 100000, 0, 1424 },
+		{ 1423, 40000, 100000, 0, 1424 },
+		{ 1424, 40000, 100000, 1424, 2848 },
+		{ 39999, 40000, 100000, 39872, 40000 },		/* the unasked part ends */
+		{ 40000, 40000, 100000, 40000, 41424 },
+		{ 99999, 40000, 100000, 99808, 100000 },
+		{ 0, 0, 100000, 0, 1424 },
+		{ 5000, 0, 5001, 4272, 5001 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		u32 start = homa_seg_start(t[i].offset, t[i].unsched, 1424);
+		u32 end = homa_seg_end(t[i].offset, t[i].unsched, 1424, t[i].length);
+
+		KUNIT_EXPECT_EQ_MSG(test, start, t[i].start, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, end, t[i].end, "row %d", i);
+	}
+}
+
+static void packets_tile_the_message(struct kunit *test)
+{
+	u32 length = 12345, unsched, seg, at, b;
+
+	for (unsched = 0; unsched <= length; unsched += 777) {
+		for (seg = 100; seg < 3000; seg += 331) {
+			for (at = 0; at < length;) {
+				u32 end = homa_seg_end(at, unsched, seg, length);
+
+				KUNIT_ASSERT_GT(test, end, at);
+				KUNIT_ASSERT_LE(test, end - at, seg);
+				for (b = at; b < end; b += 7) {
+					KUNIT_ASSERT_EQ(test, homa_seg_start(b, unsched, seg), at);
+					KUNIT_ASSERT_EQ(test, homa_seg_end(b, unsched, seg, length),
+							end);
+				}
+				at = end;
+			}
+			KUNIT_ASSERT_EQ(test, at, length);
+		}
+	}
+}
+
+static void mtu(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, seg_bytes(1500), 1424);
+	KUNIT_EXPECT_EQ(test, seg_bytes(9000), 8924);
+	KUNIT_EXPECT_EQ(test, seg_bytes(77), 1);
+	KUNIT_EXPECT_EQ(test, seg_bytes(76), 0);
+	KUNIT_EXPECT_EQ(test, seg_bytes(0), 0);
+	KUNIT_EXPECT_EQ(test, seg_bytes(65536), 65535 - 76);	/* IP's length field */
+	KUNIT_EXPECT_LE(test, seg_bytes(65536) + PAGE_SIZE - 1, MAX_SKB_FRAGS * PAGE_SIZE);
+}
+
+static void copies(struct kunit *test)
+{
+	static const u32 lengths[] = { 1, 4095, 4096, 4097, 8192, 8193, 1000000 };
+	struct homa_msg_out out, moved;
+	struct iov_iter from;
+	struct kvec vec;
+	u8 *data;
+	u32 i, b;
+
+	data = kvmalloc(1000000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	for (b = 0; b < 1000000; b++)
+		data[b] = b * 7 + (b >> 9);
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		vec = (struct kvec){ data, lengths[i] };
+		iov_iter_kvec(&from, WRITE, &vec, 1, lengths[i]);
+		KUNIT_ASSERT_EQ(test, homa_msg_out_copy(&out, &from, lengths[i]), 0);
+		homa_msg_out_move(&moved, &out);
+		memset(&out, 0x5a, sizeof(out));
+		KUNIT_EXPECT_EQ(test, moved.nr_pages, DIV_ROUND_UP(lengths[i], PAGE_SIZE));
+		for (b = 0; b < lengths[i]; b += PAGE_SIZE) {
+			u32 n = min_t(u32, PAGE_SIZE, lengths[i] - b);
+			const void *copy = page_address(moved.pages[b / PAGE_SIZE]);
+
+			KUNIT_EXPECT_EQ(test, memcmp(copy, data + b, n), 0);
+		}
+		homa_msg_out_free(&moved);
+	}
+	/* Shorter than promised: as if user memory had gone. */
+	vec = (struct kvec){ data, 5000 };
+	iov_iter_kvec(&from, WRITE, &vec, 1, 5000);
+	KUNIT_EXPECT_EQ(test, homa_msg_out_copy(&out, &from, 9000), -EFAULT);
+	KUNIT_EXPECT_EQ(test, out.nr_pages, 0);
+	kvfree(data);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(boundaries),
+	KUNIT_CASE(packets_tile_the_message),
+	KUNIT_CASE(mtu),
+	KUNIT_CASE(copies),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "homa_send",
+	.test_cases = cases,
+};
+kunit_test_suites(&suite);
+MODULE_LICENSE("GPL");
