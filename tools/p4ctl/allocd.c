@@ -101,8 +101,8 @@ void allocd_print(struct json_object *show, uint32_t only, FILE *out)
 		if (wanted(o, only))
 			tenant_row(t, o);
 	}
-	fprintf(out, "\nThe rack (allocator): switch %s, %" PRId64 " of %" PRId64 " blocks in use\n",
-		text(show, "switch"), number(show, "used"), number(show, "blocks"));
+	fprintf(out, "\nThe rack (allocator): switch %s, %" PRId64 " of %" PRId64 " blocks "
+		"in use\n", text(show, "switch"), number(show, "used"), number(show, "blocks"));
 	table_print(t, out);
 	table_free(t);
 }

@@ -55,7 +55,7 @@ static int bad_value(const struct arg_spec *s, const char *word, const char *wha
 	char accepts[96];
 
 	arg_accepts(s, accepts, sizeof(accepts));
-	return fail_usage(d, "%s: '%s' %s; accepted: %s", spec_name(s), word, what, accepts);
+	return fault_usage(d, "%s: '%s' %s; accepted: %s", spec_name(s), word, what, accepts);
 }
 
 int arg_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *out,
@@ -103,7 +103,8 @@ static int user_value(const struct arg_spec *s, struct arg *a, struct diag *d)
 	const struct passwd *pw = getpwnam(a->text);
 
 	if (!pw)
-		return fail_usage(d, "%s: there is no user '%s' (by number: uid)", s->word, a->text);
+		return fault_usage(d, "%s: there is no user '%s' (by number: uid)", s->word,
+				   a->text);
 	a->number = pw->pw_uid;
 	return 0;
 }
@@ -113,7 +114,8 @@ static int group_value(const struct arg_spec *s, struct arg *a, struct diag *d)
 	const struct group *gr = getgrnam(a->text);
 
 	if (!gr)
-		return fail_usage(d, "%s: there is no group '%s' (by number: gid)", s->word, a->text);
+		return fault_usage(d, "%s: there is no group '%s' (by number: gid)", s->word,
+				   a->text);
 	a->number = gr->gr_gid;
 	return 0;
 }
@@ -142,7 +144,7 @@ static int take_value(const struct arg_spec *s, struct arg *a, struct diag *d)
 		a->number = addr;
 		return 0;
 	case ARG_TEXT:
-		return *a->text ? 0 : fail_usage(d, "%s: the value is empty", spec_name(s));
+		return *a->text ? 0 : fault_usage(d, "%s: the value is empty", spec_name(s));
 	case ARG_FLAG:
 		break;
 	}
@@ -208,11 +210,12 @@ static int unknown_word(const struct arg_spec *specs, const struct arg *args, co
 	int i, n = 0;
 
 	for (i = 0; !arg_spec_ends(&specs[i]); i++)
-		if (specs[i].word && !args[i].given && (word[0] == '-') == (specs[i].word[0] == '-'))
+		if (specs[i].word && !args[i].given &&
+		    (word[0] == '-') == (specs[i].word[0] == '-'))
 			words[n++] = specs[i].word;
 	words[n] = NULL;
 	suggest(word, words, hint, sizeof(hint));
-	return fail_usage(d, "'%s' is not known here: %s", word, hint);
+	return fault_usage(d, "'%s' is not known here: %s", word, hint);
 }
 
 static int missing_value(const struct arg_spec *s, struct diag *d)
@@ -220,7 +223,7 @@ static int missing_value(const struct arg_spec *s, struct diag *d)
 	char accepts[96];
 
 	arg_accepts(s, accepts, sizeof(accepts));
-	return fail_usage(d, "%s needs a value%s%s", spec_name(s), *accepts ? ": " : "", accepts);
+	return fault_usage(d, "%s needs a value%s%s", spec_name(s), *accepts ? ": " : "", accepts);
 }
 
 /* Takes a keyword or option and its value: the number of words used, or -1. */
@@ -230,10 +233,10 @@ static int take_word(const struct arg_spec *s, struct arg *a, int argc, char *co
 	char *equals = strchr(argv[0], '=');
 
 	if (a->given)
-		return fail_usage(d, "%s is given twice", s->word);
+		return fault_usage(d, "%s is given twice", s->word);
 	a->given = true;
 	if (s->type == ARG_FLAG)
-		return equals ? fail_usage(d, "%s takes no value", s->word) : 1;
+		return equals ? fault_usage(d, "%s takes no value", s->word) : 1;
 	if (!equals && argc < 2)
 		return missing_value(s, d);
 	a->text = equals ? equals + 1 : argv[1];
@@ -262,8 +265,9 @@ static int check_required(const struct arg_spec *specs, const struct arg *args, 
 		if (!specs[i].required || args[i].given)
 			continue;
 		arg_accepts(&specs[i], accepts, sizeof(accepts));
-		return fail_usage(d, "%s is missing: %s%s%s%s", spec_name(&specs[i]), specs[i].help,
-				  *accepts ? " (" : "", accepts, *accepts ? ")" : "");
+		return fault_usage(d, "%s is missing: %s%s%s%s", spec_name(&specs[i]),
+				   specs[i].help, *accepts ? " (" : "", accepts,
+				   *accepts ? ")" : "");
 	}
 	return 0;
 }

@@ -9,8 +9,13 @@ PROGRAMS += bin/p4ctl
 $(eval $(call program,bin/p4ctl,$(P4CTL_PURE:%=tools/p4ctl/%.c) $(P4CTL_REST:%=tools/p4ctl/%.c),\
 	$(P4CTL_PKGS),,$(P4CTL_FLAGS)))
 
+UNIT += test/p4ctl_value test/p4ctl_config test/p4ctl_msg
+$(foreach t,value config msg,$(eval $(call program,test/p4ctl_$(t),test/unit/p4ctl_$(t).c \
+	$(P4CTL_PURE:%=tools/p4ctl/%.c),$(P4CTL_PKGS) cmocka,,$(P4CTL_FLAGS))))
+
 # The knobs' names, ranges and meanings are written once, in the module.
 $(B)/gen/p4ctl_knobs.h: module/knobs.h
 	$(Q)mkdir -p $(@D) && sed -n '/^#define HOMA_KNOBS/,/^$$/p' $< > $@.tmp && \
 		grep -q HOMA_KNOBS $@.tmp && mv $@.tmp $@
-$(B)/obj/bin/p4ctl/tools/p4ctl/knobs.o: | $(B)/gen/p4ctl_knobs.h
+$(foreach t,bin/p4ctl test/p4ctl_value test/p4ctl_config test/p4ctl_msg,\
+	$(B)/obj/$(t)/tools/p4ctl/knobs.o): | $(B)/gen/p4ctl_knobs.h

@@ -35,7 +35,7 @@ static int add_holding(void *entry, void *arg)
 	struct holding *list = realloc(h->list, (h->count + 1) * sizeof(*list));
 
 	if (!list)
-		return fail(h->d, "out of memory");
+		return fault(h->d, "out of memory");
 	h->list = list;
 	h->list[h->count++] = (struct holding){ .tenant = *(struct tenant *)entry };
 	return 0;
@@ -51,7 +51,7 @@ static int read_tenants(struct nlink *nl, const struct arg *id, struct holdings 
 				  h->d);
 	ret = nlink_get(nl, P4A_CMD_TENANT_GET, tenant_fields, &t, &t, sizeof(t), h->d);
 	if (ret && nlink_errno(nl) == ENOENT)
-		return fail(h->d, "there is no tenant %" PRIu64, id->number);
+		return fault(h->d, "there is no tenant %" PRIu64, id->number);
 	return ret ? ret : add_holding(&t, h);
 }
 
@@ -204,9 +204,10 @@ static const struct arg_spec alloc_show_args[] = {
 const struct cmd alloc_cmds[] = {
 	{ "show", "what the tenants hold now, by kernel and allocator", .run = alloc_show_run,
 	  .args = alloc_show_args,
-	  .about = "The kernel's part concerns the nodes of this network namespace: OUT are transactions\n"
-		   "in flight, the columns after it count since the tenant was created. The allocator's\n"
-		   "part concerns the rack and is shown where its status socket can be reached.\n\n"
+	  .about = "The kernel's part concerns the nodes of this network namespace: OUT are\n"
+		   "transactions in flight, the columns after it count since the tenant was\n"
+		   "created. The allocator's part concerns the rack and is shown where its status\n"
+		   "socket can be reached.\n\n"
 		   "Examples:\n"
 		   "  p4ctl alloc show\n"
 		   "  p4ctl -j alloc show 7 --allocd /run/rack/p4allocd.sock\n" },

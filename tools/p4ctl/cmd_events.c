@@ -42,7 +42,7 @@ static int take_event(struct nlmsghdr *nlh, void *arg)
 	char line[512];
 
 	if (!nlh) {
-		fprintf(stderr, "p4ctl events: events were lost; what is shown by 'p4ctl show' is true\n");
+		fprintf(stderr, "p4ctl events: events were lost; 'p4ctl show' says what is\n");
 		return 0;
 	}
 	if (l->r->json) {
@@ -73,6 +73,6 @@ int events_run(struct run *r, const struct arg *args)
 	ret = nlink_follow(nl, take_event, &l, r->d);
 	nlink_close(nl);
 	if (!ret && ferror(r->out))
-		return fail(r->d, "output: write error");
+		return fault(r->d, "output: write error");
 	return ret ? ret : l.failed;
 }

@@ -61,7 +61,8 @@ static int geometry_show_run(struct run *r, const struct arg *args)
 		return -1;
 	ret = nlink_get(nl, P4A_CMD_GEOMETRY_GET, geometry_fields, NULL, &g, sizeof(g), r->d);
 	if (ret && nlink_errno(nl) == ENODATA)
-		fail(r->d, "no geometry was set in this network namespace (p4ctl geometry set --help)");
+		fault(r->d, "no geometry was set in this network namespace "
+		      "(p4ctl geometry set --help)");
 	if (!ret)
 		print_geometry(r, &g);
 	nlink_close(nl);
@@ -70,8 +71,8 @@ static int geometry_show_run(struct run *r, const struct arg *args)
 
 const struct cmd geometry_cmds[] = {
 	{ "set", "tell this host the size of the switch", .run = set_run, .args = geometry_args,
-	  .about = "Must be what the switch was built with (p4ctl switch show). Refused while a tenant\n"
-		   "holds an allocation, unless nothing changes.\n\nExamples:\n"
+	  .about = "Must be what the switch was built with (p4ctl switch show). Refused while a\n"
+		   "tenant holds an allocation, unless nothing changes.\n\nExamples:\n"
 		   "  p4ctl geometry set registers 20 blocks 16 flows 1024\n" },
 	{ "show", "the size of the switch that this host knows", .run = geometry_show_run,
 	  .args = no_args, .about = "Examples:\n  p4ctl geometry show\n" },

@@ -33,8 +33,8 @@ static void print_policy(const struct run *r, const struct policy *p)
 	format_addr(p->addr, addr);
 	format_time(p->lease_max_us, lease);
 	format_time(p->grace_us, grace);
-	fprintf(r->out, "allocator  %s\nport       %u\nlease-max  %s\ngrace      %s\n", addr, p->port,
-		lease, grace);
+	fprintf(r->out, "allocator  %s\nport       %u\nlease-max  %s\ngrace      %s\n", addr,
+		p->port, lease, grace);
 }
 
 static int policy_show_run(struct run *r, const struct arg *args)

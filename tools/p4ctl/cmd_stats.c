@@ -39,7 +39,7 @@ static int add_stat(void *entry, void *arg)
 	struct stat_entry *list = realloc(s->list, (s->count + 1) * sizeof(*list));
 
 	if (!list)
-		return fail(s->d, "out of memory");
+		return fault(s->d, "out of memory");
 	s->list = list;
 	s->list[s->count++] = *(struct stat_entry *)entry;
 	return 0;
@@ -49,8 +49,8 @@ static int take_sample(struct nlink *nl, struct sample *s, struct diag *d)
 {
 	*s = (struct sample){ .d = d };
 	clock_gettime(CLOCK_MONOTONIC, &s->at);
-	return nlink_dump(nl, P4A_CMD_STATS_GET, stat_fields, sizeof(struct stat_entry), add_stat, s,
-			  d);
+	return nlink_dump(nl, P4A_CMD_STATS_GET, stat_fields, sizeof(struct stat_entry), add_stat,
+			  s, d);
 }
 
 static bool shown(const struct stat_entry *e, const struct arg *args, uint64_t value)
@@ -156,7 +156,7 @@ static int watch(struct run *r, const struct arg *args, struct nlink *nl, struct
 		free(before->list);
 		*before = now;
 		if (ferror(r->out))
-			return fail(r->d, "output: write error");
+			return fault(r->d, "output: write error");
 	}
 	return 0;
 }
@@ -168,7 +168,7 @@ int stats_run(struct run *r, const struct arg *args)
 	int ret;
 
 	if (args[S_COUNT].given && !args[S_WATCH].given)
-		return fail_usage(r->d, "--count means something with --watch only");
+		return fault_usage(r->d, "--count means something with --watch only");
 	nl = nlink_open(r->d);
 	if (!nl)
 		return -1;

@@ -60,7 +60,7 @@ static struct json_object *list(struct json_object *o, const char *name, struct 
 
 	if (json_object_is_type(l, json_type_array))
 		return l;
-	fail(d, "p4switch: the answer has no list '%s'", name);
+	fault(d, "p4switch: the answer has no list '%s'", name);
 	return NULL;
 }
 
@@ -112,8 +112,8 @@ static int take_cells(struct view *v, uint64_t blocks, struct diag *d)
 		if (!*to[i])
 			return -1;
 		if (json_object_array_length(*to[i]) != blocks)
-			return fail(d, "p4switch: the answer has %zu cells instead of %" PRIu64,
-				    json_object_array_length(*to[i]), blocks);
+			return fault(d, "p4switch: the answer has %zu cells instead of %" PRIu64,
+				     json_object_array_length(*to[i]), blocks);
 	}
 	return results ? 0 : -1;
 }
@@ -127,8 +127,8 @@ static int view_read(struct view *v, struct jsock *s, struct diag *d)
 		return -1;
 	blocks = number(v->info, "blocks");
 	if (!blocks || blocks > P4W_MAX_BLOCKS)
-		return fail(d, "p4switch: it says that it has %" PRIu64 " blocks; possible: 1..%d",
-			    blocks, P4W_MAX_BLOCKS);
+		return fault(d, "p4switch: it says that it has %" PRIu64 " blocks; possible: 1..%d",
+			     blocks, P4W_MAX_BLOCKS);
 	v->counters = jsock_ask(s, request("counters"), d);
 	v->l2 = v->counters ? jsock_ask(s, l2_request(), d) : NULL;
 	v->cells = v->l2 ? jsock_ask(s, cells_request(blocks), d) : NULL;
@@ -377,8 +377,8 @@ static int reg_write_run(struct run *r, const struct arg *args)
 		return -1;
 	if (!args[W_FORCE].given) {
 		json_object_put(o);
-		return fail_usage(r->d, "this changes cells behind the backs of allocator and tenants; "
-				  "if that is meant, add --force");
+		return fault_usage(r->d, "this changes cells behind the backs of allocator and "
+				   "tenants; if that is meant, add --force");
 	}
 	s = open_switch(&args[W_SOCKET], r->d);
 	if (!s) {
@@ -422,14 +422,14 @@ static const struct cmd reg_cmds[] = {
 		   "  p4ctl switch reg read r3 320          slot 0 of block 5 in register 3\n" },
 	{ "write", "change cells, for repair only", .run = reg_write_run, .args = reg_write_args,
 	  .about = "Examples:\n"
-		   "  p4ctl switch reg write lock 4 0 --force      free the lock bits at home 4\n" },
+		   "  p4ctl switch reg write lock 4 0 --force   free the lock bits at home 4\n" },
 	{ 0 },
 };
 
 const struct cmd switch_cmds[] = {
 	{ "show", "geometry, ports, counters, owners, forwarding", .run = switch_show_run,
 	  .args = switch_show_args,
-	  .about = "LOCK and SERIAL are those of the grant: taken lock bits, next commit serial.\n\n"
+	  .about = "LOCK and SERIAL belong to the grant: taken lock bits, next commit serial.\n\n"
 		   "Examples:\n"
 		   "  p4ctl switch show\n"
 		   "  p4ctl -j switch show --socket /run/rack/p4switch.sock\n" },

@@ -25,8 +25,8 @@ struct setting {
 
 static int no_knobs(struct diag *d)
 {
-	return fail(d, KNOB_DIR " is not there: the module p4homa is not loaded; load it with "
-		    "'modprobe p4homa' or 'insmod module/p4homa.ko'");
+	return fault(d, KNOB_DIR " is not there: the module p4homa is not loaded; load it with "
+		     "'modprobe p4homa' or 'insmod module/p4homa.ko'");
 }
 
 static int unknown_knob(const char *name, struct diag *d)
@@ -39,7 +39,7 @@ static int unknown_knob(const char *name, struct diag *d)
 		words[n] = knobs[n].name;
 	words[n] = NULL;
 	suggest(name, words, hint, sizeof(hint));
-	return fail_usage(d, "there is no net.homa.%s: %s", name, hint);
+	return fault_usage(d, "there is no net.homa.%s: %s", name, hint);
 }
 
 static int open_knob(const char *name, int flags, struct diag *d)
@@ -53,7 +53,7 @@ static int open_knob(const char *name, int flags, struct diag *d)
 		return fd;
 	if (errno == ENOENT)
 		return access(KNOB_DIR, F_OK) ? no_knobs(d) : unknown_knob(name, d);
-	return fail(d, "net.homa.%s: %s", name, strerror(errno));
+	return fault(d, "net.homa.%s: %s", name, strerror(errno));
 }
 
 static int read_knob(struct setting *k, struct diag *d)
@@ -66,7 +66,7 @@ static int read_knob(struct setting *k, struct diag *d)
 	n = read(fd, k->value, sizeof(k->value) - 1);
 	close(fd);
 	if (n < 0)
-		return fail(d, "net.homa.%s: %s", k->name, strerror(errno));
+		return fault(d, "net.homa.%s: %s", k->name, strerror(errno));
 	k->value[n] = '\0';
 	k->value[strcspn(k->value, "\n")] = '\0';
 	return 0;
@@ -91,8 +91,8 @@ static int write_knob(const struct setting *k, struct diag *d)
 	err = n < 0 ? errno : 0;
 	close(fd);
 	if (err)
-		return fail(d, "net.homa.%s: the kernel refuses '%s': %s", k->name, k->value,
-			    strerror(err));
+		return fault(d, "net.homa.%s: the kernel refuses '%s': %s", k->name, k->value,
+			     strerror(err));
 	return 0;
 }
 
@@ -125,7 +125,7 @@ static int set_run(struct run *r, const struct arg *args)
 	struct setting *want = calloc(2 * n, sizeof(*want));
 
 	if (!want)
-		return fail(r->d, "out of memory");
+		return fault(r->d, "out of memory");
 	for (i = 0; i < n; i++)
 		if (knob_parse(args[0].list[i], want[i].name, sizeof(want[i].name), want[i].value,
 			       sizeof(want[i].value), r->d))
@@ -252,7 +252,7 @@ const struct cmd sysctl_cmds[] = {
 		   "  p4ctl sysctl show\n"
 		   "  p4ctl sysctl show resend_interval timeout_ticks\n" },
 	{ "set", "change knobs, all that are given or none", .run = set_run, .args = set_args,
-	  .about = "Works from the next packet or message on; the same as sysctl -w net.homa.NAME=VALUE,\n"
+	  .about = "Works from the next packet or message on; as sysctl -w net.homa.NAME=VALUE,\n"
 		   "but says what is accepted.\n\nExamples:\n"
 		   "  p4ctl sysctl set resend_interval=20 resend_ticks=20\n" },
 	{ 0 },

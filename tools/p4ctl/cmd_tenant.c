@@ -22,10 +22,9 @@ static int set_tenant(struct run *r, const struct arg *args, uint32_t flags)
 		return -1;
 	ret = nlink_set(nl, P4A_CMD_TENANT_SET, tenant_fields, &t, flags, r->d);
 	if (ret && nlink_errno(nl) == EEXIST)
-		fail(r->d, "tenant %u exists already (change it with 'tenant set', or 'tenant replace')",
-		     t.id);
+		fault(r->d, "tenant %u exists already (change it with 'tenant set')", t.id);
 	if (ret && nlink_errno(nl) == ENOENT)
-		fail(r->d, "there is no tenant %u (create it with 'tenant add')", t.id);
+		fault(r->d, "there is no tenant %u (create it with 'tenant add')", t.id);
 	nlink_close(nl);
 	return ret;
 }
@@ -61,7 +60,7 @@ static int del_run(struct run *r, const struct arg *args)
 		return -1;
 	ret = nlink_set(nl, P4A_CMD_TENANT_DEL, tenant_fields, &t, 0, r->d);
 	if (ret && nlink_errno(nl) == ENOENT)
-		fail(r->d, "there is no tenant %u", t.id);
+		fault(r->d, "there is no tenant %u", t.id);
 	nlink_close(nl);
 	return ret;
 }
@@ -121,7 +120,7 @@ static int show_tenants(struct run *r, const struct arg *args, struct output *o)
 	} else {
 		ret = nlink_get(nl, P4A_CMD_TENANT_GET, tenant_fields, &t, &t, sizeof(t), r->d);
 		if (ret && nlink_errno(nl) == ENOENT)
-			fail(r->d, "there is no tenant %u", (uint32_t)args[0].number);
+			fault(r->d, "there is no tenant %u", (uint32_t)args[0].number);
 		if (!ret)
 			take_tenant(&t, o);
 	}
@@ -139,8 +138,9 @@ static int tenant_show_run(struct run *r, const struct arg *args)
 	return output_end(&o, r, ret);
 }
 
-#define WHO_MAY	"Who may use a tenant: processes with its uid or gid, and root. Without uid, user, gid or\n" \
-		"group only root may. 'none' takes the right away.\n"
+#define WHO_MAY										\
+	"Who may use a tenant: processes with its uid or gid, and root. Without uid, user,\n"	\
+	"gid or group only root may. 'none' takes the right away.\n"
 
 const struct cmd tenant_cmds[] = {
 	{ "add", "create a tenant in this network namespace", .run = add_run, .args = tenant_args,

@@ -19,7 +19,8 @@ const struct arg_spec tenant_args[] = {
 		     .help = "for people; default tenant<ID>" },
 	[T_UID] = { .word = "uid", .value = "UID", .type = ARG_ID, .max = UINT32_MAX - 1,
 		    .help = "user that may use it" },
-	[T_USER] = { .word = "user", .value = "USER", .type = ARG_USER, .help = "the same by name" },
+	[T_USER] = { .word = "user", .value = "USER", .type = ARG_USER,
+		     .help = "the same by name" },
 	[T_GID] = { .word = "gid", .value = "GID", .type = ARG_ID, .max = UINT32_MAX - 1,
 		    .help = "group whose members may use it" },
 	[T_GROUP] = { .word = "group", .value = "GROUP", .type = ARG_GROUP,
@@ -79,8 +80,8 @@ static int check_both(const struct arg *args, int a, int b, struct diag *d)
 {
 	if (!args[a].given || !args[b].given)
 		return 0;
-	return fail_usage(d, "%s and %s mean the same: give one of them", tenant_args[a].word,
-			  tenant_args[b].word);
+	return fault_usage(d, "%s and %s mean the same: give one of them", tenant_args[a].word,
+			   tenant_args[b].word);
 }
 
 int config_tenant(const struct arg *args, struct tenant *t, struct diag *d)
@@ -91,8 +92,8 @@ int config_tenant(const struct arg *args, struct tenant *t, struct diag *d)
 	if (check_both(args, T_UID, T_USER, d) || check_both(args, T_GID, T_GROUP, d))
 		return -1;
 	if (args[T_MIN].given && args[T_MAX].given && args[T_MIN].number > args[T_MAX].number)
-		return fail_usage(d, "min-blocks: %" PRIu64 " is above max-blocks %" PRIu64,
-				  args[T_MIN].number, args[T_MAX].number);
+		return fault_usage(d, "min-blocks: %" PRIu64 " is above max-blocks %" PRIu64,
+				   args[T_MIN].number, args[T_MAX].number);
 	set_u32(t, f, P4A_A_TENANT_ID, &t->id, &args[T_ID]);
 	set_u32(t, f, P4A_A_TENANT_UID, &t->uid, &args[T_UID]);
 	set_u32(t, f, P4A_A_TENANT_UID, &t->uid, &args[T_USER]);
@@ -132,7 +133,7 @@ int config_policy(const struct arg *args, struct policy *p, struct diag *d)
 		p->port = args[P_PORT].number;
 		p->have |= msg_bit(f, P4A_A_POL_ALLOC_PORT);
 	}
-	return p->have ? 0 : fail_usage(d, "nothing to set: give at least one argument");
+	return p->have ? 0 : fault_usage(d, "nothing to set: give at least one argument");
 }
 
 void config_tenant_complete(struct tenant *t)

@@ -5,7 +5,7 @@
 
 #include "diag.h"
 
-int fail(struct diag *d, const char *fmt, ...)
+int fault(struct diag *d, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -16,7 +16,7 @@ int fail(struct diag *d, const char *fmt, ...)
 	return -1;
 }
 
-int fail_usage(struct diag *d, const char *fmt, ...)
+int fault_usage(struct diag *d, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -13,8 +13,8 @@ struct diag {
 	char text[480];
 };
 
-/* Both return -1, for `return fail(d, ...)`. */
-int fail(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int fail_usage(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Both return -1, for `return fault(d, ...)`. */
+int fault(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int fault_usage(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* P4CTL_DIAG_H */

@@ -45,8 +45,8 @@ static void alloc_line(union record *rec, char *buf, size_t len)
 		return;
 	}
 	format_blocks(a->bitmap, sizeof(a->bitmap), which, sizeof(which));
-	snprintf(buf, len, "alloc %u epoch %" PRIu64 " blocks %s flows %u-%u", a->id, a->epoch, which,
-		 a->flow_first, a->flow_first + a->flow_count - 1);
+	snprintf(buf, len, "alloc %u epoch %" PRIu64 " blocks %s flows %u-%u", a->id, a->epoch,
+		 which, a->flow_first, a->flow_first + a->flow_count - 1);
 }
 
 static struct json_object *tenant_value(union record *rec)

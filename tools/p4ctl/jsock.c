@@ -26,8 +26,8 @@ static int unreachable(const char *path, const char *who, int err, struct diag *
 	const char *hint = err == EACCES ? "root only" :
 			   err == ENOENT || err == ECONNREFUSED ? "is it running?" : "";
 
-	return fail(d, "cannot reach %s at %s: %s%s%s", who, path, strerror(err),
-		    *hint ? "; " : "", hint);
+	return fault(d, "cannot reach %s at %s: %s%s%s", who, path, strerror(err),
+		     *hint ? "; " : "", hint);
 }
 
 struct jsock *jsock_open(const char *path, const char *who, struct diag *d)
@@ -36,14 +36,14 @@ struct jsock *jsock_open(const char *path, const char *who, struct diag *d)
 	struct jsock *s;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
-		fail_usage(d, "socket: the path has %zu bytes; accepted: 1..%zu", strlen(path),
-			   sizeof(addr.sun_path) - 1);
+		fault_usage(d, "socket: the path has %zu bytes; accepted: 1..%zu", strlen(path),
+			    sizeof(addr.sun_path) - 1);
 		return NULL;
 	}
 	strcpy(addr.sun_path, path);
 	s = malloc(sizeof(*s));
 	if (!s) {
-		fail(d, "out of memory");
+		fault(d, "out of memory");
 		return NULL;
 	}
 	s->who = who;
@@ -73,7 +73,7 @@ static int send_all(struct jsock *s, const char *text, size_t len, struct diag *
 	for (; len; text += n, len -= n) {
 		n = send(s->fd, text, len, MSG_NOSIGNAL);
 		if (n < 0)
-			return fail(d, "%s: cannot send: %s", s->who, strerror(errno));
+			return fault(d, "%s: cannot send: %s", s->who, strerror(errno));
 	}
 	return 0;
 }
@@ -86,14 +86,15 @@ static int receive_line(struct jsock *s, struct diag *d)
 
 	for (s->used = 0; !s->used || s->buf[s->used - 1] != '\n'; s->used += n) {
 		if (s->used == sizeof(s->buf))
-			return fail(d, "%s: the answer has more than %d bytes", s->who, ANSWER_MAX);
+			return fault(d, "%s: the answer has more than %d bytes", s->who,
+				     ANSWER_MAX);
 		if (poll(&p, 1, WAIT_MS) == 0)
-			return fail(d, "%s: no answer for %d seconds", s->who, WAIT_MS / 1000);
+			return fault(d, "%s: no answer for %d seconds", s->who, WAIT_MS / 1000);
 		n = recv(s->fd, s->buf + s->used, sizeof(s->buf) - s->used, 0);
 		if (n < 0)
-			return fail(d, "%s: cannot receive: %s", s->who, strerror(errno));
+			return fault(d, "%s: cannot receive: %s", s->who, strerror(errno));
 		if (!n)
-			return fail(d, "%s: the connection was closed without an answer", s->who);
+			return fault(d, "%s: the connection was closed without an answer", s->who);
 	}
 	s->buf[s->used - 1] = '\0';
 	return 0;
@@ -104,11 +105,11 @@ static struct json_object *take_answer(struct jsock *s, struct diag *d)
 	struct json_object *answer = json_tokener_parse(s->buf), *ok, *error;
 
 	if (!json_object_is_type(answer, json_type_object)) {
-		fail(d, "%s: the answer is not a JSON object: %.60s", s->who, s->buf);
+		fault(d, "%s: the answer is not a JSON object: %.60s", s->who, s->buf);
 	} else if (json_object_object_get_ex(answer, "ok", &ok) && !json_object_get_boolean(ok)) {
 		error = json_object_object_get(answer, "error");
-		fail(d, "%s refuses: %s", s->who,
-		     error ? json_object_get_string(error) : "no reason given");
+		fault(d, "%s refuses: %s", s->who,
+		      error ? json_object_get_string(error) : "no reason given");
 	} else {
 		return answer;
 	}

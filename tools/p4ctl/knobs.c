@@ -31,11 +31,11 @@ static int check_range(const struct knob *k, const char *value, struct diag *d)
 	uint64_t v;
 
 	if (!parse_number(value, &v))
-		return fail_usage(d, "%s: '%s' is not a number; accepted: %" PRId64 "..%" PRId64
-				  " %s", k->name, value, k->min, k->max, k->unit);
+		return fault_usage(d, "%s: '%s' is not a number; accepted: %" PRId64 "..%" PRId64
+				   " %s", k->name, value, k->min, k->max, k->unit);
 	if (v > INT64_MAX || (int64_t)v < k->min || (int64_t)v > k->max)
-		return fail_usage(d, "%s: '%s' is out of range; accepted: %" PRId64 "..%" PRId64
-				  " %s", k->name, value, k->min, k->max, k->unit);
+		return fault_usage(d, "%s: '%s' is out of range; accepted: %" PRId64 "..%" PRId64
+				   " %s", k->name, value, k->min, k->max, k->unit);
 	return 0;
 }
 
@@ -49,12 +49,12 @@ int knob_parse(const char *word, char *name, size_t name_len, char *value, size_
 		start += 9;
 	equals = strchr(start, '=');
 	if (!equals || !equals[1])
-		return fail_usage(d, "'%s' is not of the form NAME=VALUE", word);
+		return fault_usage(d, "'%s' is not of the form NAME=VALUE", word);
 	snprintf(name, name_len, "%.*s", (int)(equals - start), start);
 	snprintf(value, value_len, "%s", equals + 1);
 	if (!is_name(name, name_len) || strchr(name, '.') || strlen(equals + 1) >= value_len ||
 	    (size_t)(equals - start) >= name_len)
-		return fail_usage(d, "'%s' is not of the form NAME=VALUE", word);
+		return fault_usage(d, "'%s' is not of the form NAME=VALUE", word);
 	k = knob_find(name);
 	return k ? check_range(k, value, d) : 0;
 }

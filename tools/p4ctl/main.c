@@ -16,10 +16,10 @@
 const struct arg_spec no_args[] = { { 0 } };
 
 static const struct cmd commands[] = {
-	{ "show", "everything that is configured, as lines that configure it again", .run = show_run,
-	  .args = no_args,
-	  .about = "Prints geometry, policy, tenants and sysctls of this network namespace as p4ctl\n"
-		   "commands. Running them again, here or on another host, gives the same state.\n\n"
+	{ "show", "everything that is configured, as lines that configure it again",
+	  .run = show_run, .args = no_args,
+	  .about = "Prints geometry, policy, tenants and sysctls of this network namespace as\n"
+		   "p4ctl commands. Run here or on another host, they give the same state.\n\n"
 		   "Examples:\n"
 		   "  p4ctl show > rack.conf                keep the configuration\n"
 		   "  sh rack.conf                          restore it\n"
@@ -45,24 +45,25 @@ static const struct cmd commands[] = {
 	  .about = "Counters that are 0 are left out unless --all is given.\n\n"
 		   "Examples:\n"
 		   "  p4ctl stats                           what has been counted so far\n"
-		   "  p4ctl stats 'txn_*' --all             switch transactions, also what never happened\n"
+		   "  p4ctl stats 'txn_*' --all             transactions, zeros too\n"
 		   "  p4ctl stats --watch 1                 rates, each second, until Ctrl-C\n"
-		   "  p4ctl -j stats --watch 10 --count 6   a JSON line each 10 seconds, for a minute\n" },
+		   "  p4ctl -j stats --watch 10 --count 6   a JSON line each 10 s\n" },
 	{ "switch", "the software switch: ports, counters, owners, registers", .sub = switch_cmds,
 	  .about = "Examples:\n"
 		   "  p4ctl switch show\n"
 		   "  p4ctl switch reg read owner 0 16\n" },
-	{ "events", "follow changes of tenants, geometry, policy and allocations", .run = events_run,
-	  .args = events_args,
-	  .about = "Prints one line a change, in the words of the commands that make it, until Ctrl-C.\n\n"
+	{ "events", "follow changes of tenants, geometry, policy and allocations",
+	  .run = events_run, .args = events_args,
+	  .about = "One line a change, in the words of the commands that make it, until Ctrl-C.\n\n"
 		   "Examples:\n"
 		   "  p4ctl events\n"
-		   "  p4ctl -j events --count 1             wait for one change, print it as JSON\n" },
+		   "  p4ctl -j events --count 1             wait for one change\n" },
 	{ 0 },
 };
 
 static const struct cmd root = {
-	.name = "p4ctl", .summary = "see and tune tenants, allocations and the switch", .sub = commands,
+	.name = "p4ctl", .summary = "see and tune tenants, allocations and the switch",
+	.sub = commands,
 	.about = "Everything concerns the network namespace that p4ctl runs in; for another one:\n"
 		 "  ip netns exec NAME p4ctl ...\n\n"
 		 "Examples:\n"
@@ -92,7 +93,7 @@ static int take_line(struct line *l, int argc, char **argv, struct diag *d)
 		else if (!strcmp(argv[i], "-V") || !strcmp(argv[i], "--version"))
 			l->version = true;
 		else if (l->argc == WORDS_MAX)
-			return fail_usage(d, "more than %d words", WORDS_MAX);
+			return fault_usage(d, "more than %d words", WORDS_MAX);
 		else
 			l->argv[l->argc++] = argv[i];
 	}
@@ -109,7 +110,7 @@ static int unknown_command(const struct cmd *group, const char *word, struct dia
 		words[n] = group->sub[n].name;
 	words[n] = NULL;
 	suggest(word, words, hint, sizeof(hint));
-	return fail_usage(d, "'%s' is not a command: %s", word, hint);
+	return fault_usage(d, "'%s' is not a command: %s", word, hint);
 }
 
 /* Goes down the tree as far as words lead; *used counts them. NULL: a word leads nowhere. */
@@ -143,7 +144,7 @@ static int run_command(const struct cmd *cmd, const char *path, const struct lin
 	if (!ret)
 		ret = cmd->run(&r, args);
 	if (!ret && fflush(stdout))
-		ret = fail(&d, "output: write error");
+		ret = fault(&d, "output: write error");
 	if (!ret)
 		return 0;
 	fflush(stdout);

@@ -131,7 +131,7 @@ int msg_put_flags(struct nl_msg *msg, uint32_t flags)
 int msg_command(struct nlmsghdr *nlh, struct diag *d)
 {
 	if (!genlmsg_valid_hdr(nlh, 0))
-		return fail(d, "the kernel sent a message that is too short");
+		return fault(d, "the kernel sent a message that is too short");
 	return genlmsg_hdr(nlh)->cmd;
 }
 
@@ -165,13 +165,13 @@ int msg_decode(struct nlmsghdr *nlh, const struct field *fields, void *rec, size
 
 	memset(rec, 0, size);
 	if (!genlmsg_valid_hdr(nlh, 0) || genlmsg_parse(nlh, 0, tb, P4A_A_MAX, NULL))
-		return fail(d, "the kernel sent a malformed message");
+		return fault(d, "the kernel sent a malformed message");
 	for (i = 0; fields[i].name; i++) {
 		if (!tb[fields[i].attr])
 			continue;
 		if (get_field(&fields[i], tb[fields[i].attr], (char *)rec + fields[i].offset))
-			return fail(d, "the kernel sent %s with %d bytes instead of %zu",
-				    fields[i].name, nla_len(tb[fields[i].attr]), fields[i].size);
+			return fault(d, "the kernel sent %s with %d bytes instead of %zu",
+				     fields[i].name, nla_len(tb[fields[i].attr]), fields[i].size);
 		*(uint32_t *)rec |= 1u << i;
 	}
 	return 0;
@@ -201,7 +201,8 @@ static const char *attr_at(const struct nlmsghdr *request, const struct nlattr *
 	if (!request || !offset || nla_len(offset) != sizeof(at))
 		return NULL;
 	at = nla_get_u32(offset);
-	if (at % NLA_ALIGNTO || request->nlmsg_len < NLA_HDRLEN || at > request->nlmsg_len - NLA_HDRLEN)
+	if (at % NLA_ALIGNTO || request->nlmsg_len < NLA_HDRLEN ||
+	    at > request->nlmsg_len - NLA_HDRLEN)
 		return NULL;
 	return msg_attr_name(nla_type((const struct nlattr *)((const char *)request + at)));
 }

@@ -72,20 +72,20 @@ struct nlink *nlink_open(struct diag *d)
 	int err;
 
 	if (!nl || !(nl->sk = nl_socket_alloc())) {
-		fail(d, "out of memory");
+		fault(d, "out of memory");
 		goto no_socket;
 	}
 	err = genl_connect(nl->sk);
 	if (err) {
-		fail(d, "cannot open a netlink socket: %s", nl_geterror(err));
+		fault(d, "cannot open a netlink socket: %s", nl_geterror(err));
 		goto no_family;
 	}
 	nl->family = genl_ctrl_resolve(nl->sk, P4A_GENL_NAME);
 	if (nl->family < 0) {
 		if (nl->family == -NLE_OBJ_NOTFOUND)
-			fail(d, "%s", no_module);
+			fault(d, "%s", no_module);
 		else
-			fail(d, "cannot find the netlink family: %s", nl_geterror(nl->family));
+			fault(d, "cannot find the netlink family: %s", nl_geterror(nl->family));
 		goto no_family;
 	}
 	ask_for_texts(nl);
@@ -118,8 +118,8 @@ static int refusal(const struct nlink *nl, struct diag *d)
 		"; this needs CAP_NET_ADMIN in the initial user namespace";
 
 	if (nl->why[0])
-		return fail(d, "%s (%s)", nl->why, strerror(nl->refused));
-	return fail(d, "the kernel refuses: %s%s", strerror(nl->refused), also);
+		return fault(d, "%s (%s)", nl->why, strerror(nl->refused));
+	return fault(d, "the kernel refuses: %s%s", strerror(nl->refused), also);
 }
 
 /* Sends msg, which it frees, and takes all answers up to the ack, the end of the dump or an error.
@@ -147,7 +147,7 @@ static int outcome(const struct nlink *nl, int err, struct diag *d)
 {
 	if (nl->refused)
 		return refusal(nl, d);
-	return err ? fail(d, "netlink: %s", nl_geterror(err)) : 0;
+	return err ? fault(d, "netlink: %s", nl_geterror(err)) : 0;
 }
 
 int nlink_set(struct nlink *nl, enum p4a_cmd cmd, const struct field *fields, const void *rec,
@@ -171,7 +171,7 @@ static int pile_add(struct nl_msg *msg, void *arg)
 	if (p->count == p->room) {
 		entries = realloc(entries, room * p->size);
 		if (!entries) {
-			p->failed = fail(p->d, "out of memory");
+			p->failed = fault(p->d, "out of memory");
 			return NL_STOP;
 		}
 		p->entries = entries;
@@ -194,7 +194,7 @@ int nlink_get(struct nlink *nl, enum p4a_cmd cmd, const struct field *fields, co
 		err = nl_wait_for_ack(nl->sk);
 	ret = p.failed ? -1 : outcome(nl, err, d);
 	if (!ret && !p.count)
-		ret = fail(d, "the kernel sent no answer");
+		ret = fault(d, "the kernel sent no answer");
 	if (!ret)
 		memcpy(answer, p.entries, size);
 	free(p.entries);
@@ -210,7 +210,8 @@ int nlink_dump(struct nlink *nl, enum p4a_cmd cmd, const struct field *fields, s
 
 	for (tries = 0; tries < DUMP_TRIES; tries++) {
 		p.count = 0;
-		err = exchange(nl, msg_build(nl->family, NLM_F_DUMP, cmd, NULL, NULL), pile_add, &p);
+		err = exchange(nl, msg_build(nl->family, NLM_F_DUMP, cmd, NULL, NULL), pile_add,
+			       &p);
 		if (err != -NLE_DUMP_INTR || p.failed)
 			break;
 	}
@@ -243,18 +244,18 @@ int nlink_follow(struct nlink *nl, int (*each)(struct nlmsghdr *nlh, void *arg),
 
 	group = genl_ctrl_resolve_grp(nl->sk, P4A_GENL_NAME, P4A_GENL_MCGRP);
 	if (group < 0)
-		return fail(d, "cannot find the event group: %s", nl_geterror(group));
+		return fault(d, "cannot find the event group: %s", nl_geterror(group));
 	nl_socket_disable_seq_check(nl->sk);
 	err = nl_socket_add_memberships(nl->sk, group, 0);
 	if (err)
-		return fail(d, "cannot follow events: %s", nl_geterror(err));
+		return fault(d, "cannot follow events: %s", nl_geterror(err));
 	nl_socket_modify_cb(nl->sk, NL_CB_VALID, NL_CB_CUSTOM, follow_one, &f);
 	while (!f.end) {
 		err = nl_recvmsgs_default(nl->sk);
 		if (err == -NLE_NOMEM)			/* ENOBUFS: we were too slow */
 			f.end = each(NULL, arg);
 		else if (err < 0)
-			return fail(d, "cannot read events: %s", nl_geterror(err));
+			return fault(d, "cannot read events: %s", nl_geterror(err));
 	}
 	return 0;
 }

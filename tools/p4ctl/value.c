@@ -108,7 +108,8 @@ bool is_name(const char *s, size_t max)
 	size_t len = strlen(s);
 
 	return len && len <= max &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		      "0123456789._-") == len;
 }
 
 bool parse_addr(const char *s, uint32_t *addr)
