@@ -152,6 +152,13 @@ static unsigned int fan_out(const struct node *n)
 	return peers < TRACE_OPS_MAX ? peers : TRACE_OPS_MAX;
 }
 
+static int flush(struct node *n)
+{
+	int rc = peer_flush(n->client);
+
+	return rc ? node_fail(n, rc, "release", peer_client_error(n->client)) : 0;
+}
+
 int cold_phase(struct node *n, unsigned int window)
 {
 	uint64_t began = node_now_us();
@@ -163,16 +170,15 @@ int cold_phase(struct node *n, unsigned int window)
 		if (n->work[i].state != WORK_TODO)
 			continue;
 		rc = settle(n, busy);
+		if (!rc && !busy)
+			rc = flush(n);	/* locks are what others fail for: none is kept for later */
 		if (!rc)
 			rc = start(n, &n->work[i]);
 	}
 	if (!rc)
 		rc = settle(n, 0);
-	if (!rc) {
-		rc = peer_flush(n->client);
-		if (rc)
-			node_fail(n, rc, "release", peer_client_error(n->client));
-	}
+	if (!rc)
+		rc = flush(n);
 	n->last_cold_us = node_now_us() - began;
 	n->last_cold_txns = n->nr_work;
 	n->stats.cold_us += n->last_cold_us;

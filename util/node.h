@@ -80,6 +80,7 @@ struct node {
 	uint32_t *hot_keys;		/* own keys of the hot set */
 	struct p4a_kv *hot_kv;
 	size_t nr_hot;
+	unsigned int window;		/* requests outstanding in a cold round */
 	bool requested;			/* the next grant is asked for */
 	bool filled;			/* own hot keys live in the switch */
 	uint64_t epoch;			/* of the grant */
@@ -110,6 +111,9 @@ enum node_step { NODE_HOT, NODE_COLD, NODE_END };
 
 /* What all nodes do in `round` (1, 2 ...), given the transactions left over all nodes. */
 enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t left);
+
+/* Requests outstanding in the next cold round. */
+unsigned int node_next_window(unsigned int window, uint64_t committed, uint64_t tried);
 
 /* Index of the first transaction that is not of rounds 1 .. round any more. */
 uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round);

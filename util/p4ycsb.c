@@ -16,7 +16,7 @@
 #include "node.h"
 
 #define GREET_MS 60000
-#define HELLO_TRIES 10			/* while allocator or switch are only just starting */
+#define HELLO_US 30000000ull	/* for allocator and switch, which may be only just starting */
 
 struct options {
 	struct node_config node;
@@ -179,15 +179,15 @@ static bool may_come(const struct p4a_ctx *ctx)
 
 static void greet_allocator(struct node *n)
 {
+	uint64_t end = node_now_us() + HELLO_US;
 	const char *why;
-	int tries = 0;
 
 	for (;;) {
 		if (p4a_hello(n->ctx) < 0)
 			arg_fail("%s", p4a_last_error(n->ctx));
 		if (!p4a_is_cold(n->ctx))
 			return;
-		if (!may_come(n->ctx) || ++tries == HELLO_TRIES)
+		if (!may_come(n->ctx) || node_now_us() > end)
 			break;
 		sleep(1);
 	}

@@ -297,6 +297,15 @@ static void start_us__scales_with_the_batch(void **state)
 	assert_int_equal(node_start_us(50000000, 100, 1000), 60000000);
 }
 
+static void next_window__shrinks_when_most_fail(void **state)
+{
+	assert_int_equal(node_next_window(16, 50, 100), 16);
+	assert_int_equal(node_next_window(16, 49, 100), 4);
+	assert_int_equal(node_next_window(4, 0, 100), 1);
+	assert_int_equal(node_next_window(1, 0, 100), 1);
+	assert_int_equal(node_next_window(16, 0, 0), 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +318,7 @@ int main(void)
 		cmocka_unit_test(run__altered_cell_is_found),
 		cmocka_unit_test(next_step__table),
 		cmocka_unit_test(slice_end__covers_the_trace),
+		cmocka_unit_test(next_window__shrinks_when_most_fail),
 		cmocka_unit_test(start_us__scales_with_the_batch),
 	};
 
