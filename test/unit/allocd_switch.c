@@ -462,7 +462,8 @@ static void give__clears_what_another_tenant_left(void **state)
 
 	wait_for(ask(1, 1));
 	wait_for(say(1, P4W_DONE, 1, 0));
-	run_for(30000);
+	for (int i = 0; i < 300 && p4d_engine_tenant_record(p4d_service_engine(service), 1)->cur; i++)
+		run_for(10000);
 	forget_lines();
 	wait_for(ask(2, 1));
 	assert_in_order(told(0), parts);
