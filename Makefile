@@ -88,7 +88,8 @@ INSTALLED = $(addprefix bin/,$(notdir $(PROGRAMS))) \
 	$(addprefix lib/,$(notdir $(LIB_STATIC) $(LIB_SHARED) $(LIB_LINK))) \
 	lib/pkgconfig/$(notdir $(LIB_PC)) \
 	$(addprefix include/,p4wire.h $(notdir $(LIB_HEADERS)) linux/homa.h linux/p4alloc.h) \
-	share/p4alloc/p4db.spec share/bash-completion/completions/p4ctl \
+	share/p4alloc/p4db.spec \
+	$(patsubst completion/%,share/bash-completion/completions/%,$(wildcard completion/*)) \
 	$(patsubst man/%,share/man/%,$(wildcard man/man*/*))
 
 install: programs
@@ -100,8 +101,8 @@ install: programs
 	$(Q)$(call put,644,include/p4wire.h $(LIB_HEADERS),include)
 	$(Q)$(call put,644,include/uapi/linux/homa.h include/uapi/linux/p4alloc.h,include/linux)
 	$(Q)$(call put,644,$(B)/p4db.spec,share/p4alloc)
-	$(Q)$(call put,644,completion/p4ctl.bash,share/bash-completion/completions) && \
-		cd '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' && mv p4ctl.bash p4ctl
+	$(Q)$(if $(wildcard completion/*),\
+		$(call put,644,$(wildcard completion/*),share/bash-completion/completions))
 	$(Q)$(foreach s,$(sort $(dir $(wildcard man/man*/*))),\
 		$(call put,644,$(wildcard $(s)*),share/$(patsubst %/,%,$(s))) &&) :
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 include test/guest/build.mk
 
-TESTS += $(GUEST_TESTS) test/switch-drive
+# the programs and packet programs that tiers run
+TESTS += $(GUEST_TESTS) test/switch-drive p4db-20-4-256.spec p4db-5-3-50.spec
