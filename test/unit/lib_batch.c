@@ -558,6 +558,39 @@ static void hostile__cookies(void **state)
 	fake_close(f);
 }
 
+static uint64_t old_cookie;
+
+static enum fake_verdict keep_cookie(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	if (!old_cookie) {
+		old_cookie = cookie;
+		return FAKE_GOOD;
+	}
+	return FAKE_SILENT;
+}
+
+/* A second answer to a finished transaction must not end the one that has its slot now. */
+static void hostile__repeated_answer(void **state)
+{
+	struct homa_txn_result r = { .count = 1, .serial = 99 };
+	struct fake *f = open_in(P4A_RUNNING);
+	struct p4a_op op = { 699, 0, P4A_READ };
+	struct p4a_completion c;
+	struct p4a_plan plan;
+
+	old_cookie = 0;
+	f->on_txn = keep_cookie;
+	assert_int_equal(p4a_plan(layout, p4a_blocks(f->ctx), &op, 1, &plan), 1);
+	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), 0);
+	fake_answer(f, old_cookie, &r, sizeof(r));
+	f->in_flight++;
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	assert_int_equal(f->ctx->outstanding, 1);
+	fake_close(f);
+}
+
 static void grant__kernel_refuses(void **state)
 {
 	struct fake *f = open_in(P4A_RESERVED);
@@ -987,6 +1020,7 @@ int main(void)
 		cmocka_unit_test(refused__expired),
 		cmocka_unit_test(hostile__answers),
 		cmocka_unit_test(hostile__cookies),
+		cmocka_unit_test(hostile__repeated_answer),
 		cmocka_unit_test(grant__kernel_refuses),
 		cmocka_unit_test(cells__faults),
 		cmocka_unit_test(cells__same_key_twice),

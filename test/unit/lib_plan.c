@@ -65,6 +65,8 @@ static void plan__table(void **state)
 		{ "the same, held", { R(0), R(198) }, 2, 2, 2, 0x2 },
 		{ "colder second", { R(0), R(5) }, 2, 2, 2, 0x2 },
 		{ "colder first", { R(5), R(0) }, 2, 2, 2, 0x1 },
+		{ "colder second, neither in slot 0", { R(5), R(6) }, 2, 2, 2, 0x2 },
+		{ "colder first, neither in slot 0", { R(6), R(5) }, 2, 2, 2, 0x1 },
 		{ "CADD stays", { R(0), C(5, 1) }, 2, 2, -EXDEV, 0 },
 		{ "CADD stays, other goes", { A(5, 1), C(6, 1) }, 2, 2, 2, 0x1 },
 		{ "two CADD", { C(5, 1), C(6, 1) }, 2, 2, -EXDEV, 0 },
@@ -203,9 +205,15 @@ static const char *judge(const struct p4a_plan *p, const struct p4a_op *ops, uns
 		if (ops[i].code == P4A_CADD)
 			return "CADD in the second pass";
 		acquire |= 1u << c->lock;
-		for (j = i + 1; j < n; j++)
-			if (ops[j].key == ops[i].key)
+		for (j = 0; j < n; j++) {
+			const struct p4a_cell *other = &cell[ops[j].key];
+
+			if (j > i && ops[j].key == ops[i].key)
 				return "order of one key";
+			if (ops[j].key < 200 && other->slot < 64 * blocks && other->reg == c->reg &&
+			    other->rank > c->rank && other->slot && ops[j].code != P4A_CADD)
+				return "the hotter key in the second pass";
+		}
 	}
 	if (pass2 & ~pass1)
 		return "second pass without a first";
