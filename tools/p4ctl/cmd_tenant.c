@@ -9,6 +9,29 @@
 #include "output.h"
 #include "table.h"
 
+/*
+ * Nobody is the absence of an attribute, which takes a right from no tenant that has given it. So
+ * "none" is left out where nothing would change, and refused where something would.
+ */
+static int leave_out_nobody(struct nlink *nl, struct tenant *t, struct diag *d)
+{
+	uint32_t uid = t->uid == MSG_NOBODY ? msg_bit(tenant_fields, P4A_A_TENANT_UID) : 0;
+	uint32_t gid = t->gid == MSG_NOBODY ? msg_bit(tenant_fields, P4A_A_TENANT_GID) : 0;
+	struct tenant ask = { .have = msg_bit(tenant_fields, P4A_A_TENANT_ID), .id = t->id }, now;
+	int ret;
+
+	t->have &= ~(uid | gid);
+	if (!uid && !gid)
+		return 0;
+	ret = nlink_get(nl, P4A_CMD_TENANT_GET, tenant_fields, &ask, &now, sizeof(now), d);
+	if (ret)
+		return nlink_errno(nl) == ENOENT ? 0 : ret;
+	if (!(now.have & (uid | gid)))
+		return 0;
+	return fault(d, "%s: the tenant has one, which can be replaced but not taken away; "
+		     "'tenant del' and 'tenant add' it", now.have & uid ? "uid" : "gid");
+}
+
 static int set_tenant(struct run *r, const struct arg *args, uint32_t flags)
 {
 	struct tenant t;
@@ -20,11 +43,15 @@ static int set_tenant(struct run *r, const struct arg *args, uint32_t flags)
 	nl = nlink_open(r->d);
 	if (!nl)
 		return -1;
+	ret = leave_out_nobody(nl, &t, r->d);
+	if (ret)
+		goto out;
 	ret = nlink_set(nl, P4A_CMD_TENANT_SET, tenant_fields, &t, flags, r->d);
 	if (ret && nlink_errno(nl) == EEXIST)
 		fault(r->d, "tenant %u exists already (change it with 'tenant set')", t.id);
 	if (ret && nlink_errno(nl) == ENOENT)
 		fault(r->d, "there is no tenant %u (create it with 'tenant add')", t.id);
+out:
 	nlink_close(nl);
 	return ret;
 }
@@ -140,7 +167,7 @@ static int tenant_show_run(struct run *r, const struct arg *args)
 
 #define WHO_MAY										\
 	"Who may use a tenant: processes with its uid or gid, and root. Without uid, user,\n"	\
-	"gid or group only root may. 'none' takes the right away.\n"
+	"gid or group only root may.\n"
 
 const struct cmd tenant_cmds[] = {
 	{ "add", "create a tenant in this network namespace", .run = add_run, .args = tenant_args,
@@ -150,7 +177,7 @@ const struct cmd tenant_cmds[] = {
 	{ "set", "change what is given of an existing tenant", .run = set_run, .args = tenant_args,
 	  .about = WHO_MAY "\nExamples:\n"
 		   "  p4ctl tenant set 7 weight 50 max-blocks 8\n"
-		   "  p4ctl tenant set 7 uid none           only root from now on\n" },
+		   "  p4ctl tenant set 7 user bob           from now on bob instead\n" },
 	{ "replace", "create the tenant, or change what is given", .run = replace_run,
 	  .args = tenant_args,
 	  .about = "What 'p4ctl show' prints.\n\n" WHO_MAY "\nExamples:\n"
