@@ -359,6 +359,7 @@ static void help_complete__words(void **state)
 				"max-blocks\nmax-rpcs\n--json\n--help\n" },
 		{ 3, { "add", "7", "weight" }, "" },		/* a number, not a word */
 		{ 2, { "write", "r0" }, "--force\n--socket\n--json\n--help\n" },
+		{ 4, { "write", "r0", "1", "--force" }, "--force\n--socket\n--json\n--help\n" },
 	};
 	char *text;
 	size_t i;

@@ -180,6 +180,12 @@ static void extack__text_and_attribute(void **state)
 		assert_string_equal(buf, c[i].want);
 		nlmsg_free(msg);
 	}
+	/* an attribute that lies behind the end of the request is none of it */
+	nlmsg_hdr(request)->nlmsg_len = weight_at;
+	msg = refused(nlmsg_hdr(request), false, "behind", weight_at);
+	msg_extack(nlmsg_hdr(msg), nlmsg_hdr(request), buf, sizeof(buf));
+	assert_string_equal(buf, "behind");
+	nlmsg_free(msg);
 	nlmsg_free(request);
 }
 
@@ -204,7 +210,7 @@ static void extack__truncated(void **state)
 	nlmsg_free(request);
 }
 
-static void extack__quote_longer_than_message(void **state)
+static void extack__quote_of_impossible_length(void **state)
 {
 	struct nl_msg *request = msg_build(FAMILY, 0, P4A_CMD_POLICY_GET, NULL, NULL);
 	struct nl_msg *msg = refused(nlmsg_hdr(request), true, "x", -1);
@@ -214,7 +220,10 @@ static void extack__quote_longer_than_message(void **state)
 	e->msg.nlmsg_len = 0x7fffffff;
 	msg_extack(nlmsg_hdr(msg), NULL, buf, sizeof(buf));
 	assert_string_equal(buf, "");
-	e->msg.nlmsg_len = 0;
+	/* shorter than a header: what would be taken for an attribute is in the header itself */
+	e->msg.nlmsg_len = 8;
+	e->msg.nlmsg_seq = NLMSGERR_ATTR_MSG << 16 | 8;
+	memcpy(&e->msg.nlmsg_pid, "no!", 4);
 	msg_extack(nlmsg_hdr(msg), NULL, buf, sizeof(buf));
 	assert_string_equal(buf, "");
 	nlmsg_free(msg);
@@ -363,7 +372,7 @@ int main(void)
 		cmocka_unit_test(decode__skips_unknown_and_long_names),
 		cmocka_unit_test(extack__text_and_attribute),
 		cmocka_unit_test(extack__truncated),
-		cmocka_unit_test(extack__quote_longer_than_message),
+		cmocka_unit_test(extack__quote_of_impossible_length),
 		cmocka_unit_test(event__lines_and_json),
 		cmocka_unit_test(event__malformed),
 		cmocka_unit_test(allocd__rows),

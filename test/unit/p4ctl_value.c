@@ -253,6 +253,15 @@ static void owners_group__by_grant(void **state)
 	assert_int_equal(o[4].home, 6);
 }
 
+static void owners_group__same_epoch_of_two(void **state)
+{
+	const uint64_t words[] = { OWNER(7, 3), OWNER(8, 3) };
+	struct owner o[ROWS(words)];
+
+	assert_int_equal(owners_group(words, ROWS(words), o), 2);
+	assert_int_equal(o[1].tenant, 8);
+}
+
 static void owners_group__full(void **state)
 {
 	static uint64_t words[P4W_MAX_BLOCKS];
@@ -282,6 +291,7 @@ int main(void)
 		cmocka_unit_test(table__only_heads),
 		cmocka_unit_test(table__many_rows),
 		cmocka_unit_test(owners_group__by_grant),
+		cmocka_unit_test(owners_group__same_epoch_of_two),
 		cmocka_unit_test(owners_group__full),
 	};
 
