@@ -140,6 +140,30 @@ static void flows__disjoint_and_shrinking(void **state)
 	p4d_flows_uninit(&f);
 }
 
+static void flows__freed_ones_are_taken_last(void **state)
+{
+	struct p4d_flows f = { 0 };
+	struct p4d_range r[2];
+
+	assert_int_equal(p4d_flows_init(&f, 32), 0);
+	for (uint32_t first = 0; first < 32; first += 8) {
+		assert_true(p4d_flows_take(&f, 1, 4, r, 2));
+		assert_int_equal(r[0].first, first);
+		assert_int_equal(r[1].first, first + 4);
+		p4d_flows_free(&f, 1);
+	}
+	assert_true(p4d_flows_take(&f, 1, 3, r, 2));	/* from 0 again */
+	assert_int_equal(r[0].first, 0);
+	assert_true(p4d_flows_take(&f, 2, 26, r, 1));
+	assert_int_equal(r[0].first, 6);
+	p4d_flows_free(&f, 1);
+	assert_true(p4d_flows_take(&f, 3, 4, r, 1));
+	p4d_flows_free(&f, 2);
+	assert_true(p4d_flows_take(&f, 2, 28, r, 1));	/* fits only from its first free one on */
+	assert_int_equal(r[0].first, 4);
+	p4d_flows_uninit(&f);
+}
+
 struct seen {
 	uint64_t us[10];
 	uint32_t blocks[10][2];
@@ -208,6 +232,7 @@ int main(void)
 		cmocka_unit_test(plan__never_gives_too_much),
 		cmocka_unit_test(pick__prefers_what_it_likes),
 		cmocka_unit_test(flows__disjoint_and_shrinking),
+		cmocka_unit_test(flows__freed_ones_are_taken_last),
 		cmocka_unit_test(history__rows),
 		cmocka_unit_test(history__forgets_into_its_base),
 	};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* flows.c - see flows.h. First fit over a plain array: at most 65536 entries, once a grant. */
+/* flows.c - see flows.h. Next fit over a plain array: at most 65536 entries, once a grant. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,6 +17,7 @@ int p4d_flows_init(struct p4d_flows *f, uint32_t total)
 	free(f->tenant);
 	f->tenant = tenant;
 	f->total = total;
+	f->next = 0;
 	return 0;
 }
 
@@ -34,14 +35,20 @@ uint32_t p4d_flows_max(const struct p4d_flows *f)
 	return part > NODE_FLOWS_MAX ? NODE_FLOWS_MAX : part ? part : 1;
 }
 
-static bool fits(const struct p4d_flows *f, uint32_t each, struct p4d_range *out, uint32_t nodes)
+/* Ranges for all nodes: from `start` to the end of the array, then below it. */
+static bool fits(const struct p4d_flows *f, uint32_t start, uint32_t each, struct p4d_range *out,
+		 uint32_t nodes)
 {
 	uint32_t run = 0, found = 0;
 
 	for (uint32_t i = 0; i < f->total && found < nodes; i++) {
-		run = f->tenant[i] ? 0 : run + 1;
+		uint32_t flow = (start + i) % f->total;
+
+		if (!flow)
+			run = 0;
+		run = f->tenant[flow] ? 0 : run + 1;
 		if (run == each) {
-			out[found++] = (struct p4d_range){ i + 1 - each, each };
+			out[found++] = (struct p4d_range){ flow + 1 - each, each };
 			run = 0;
 		}
 	}
@@ -65,10 +72,12 @@ bool p4d_flows_take(struct p4d_flows *f, uint32_t tenant, uint32_t want, struct 
 {
 	uint32_t each = want;
 
-	while (each && !fits(f, each, out, nodes))
+	while (each && !fits(f, f->next, each, out, nodes) && !fits(f, 0, each, out, nodes))
 		each /= 2;
-	for (uint32_t i = 0; each && i < nodes; i++)
+	for (uint32_t i = 0; each && i < nodes; i++) {
 		p4d_flows_claim(f, tenant, out[i]);
+		f->next = (out[i].first + each) % f->total;
+	}
 	return each > 0;
 }
 

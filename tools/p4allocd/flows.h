@@ -4,6 +4,9 @@
  *
  * A tenant's ranges are disjoint from everybody's, and stay until the whole tenant lets go: a late
  * packet of a node must never find its flow number under another user.
+ *
+ * Entries that have just come free are taken again last. A node whose lease has ended may still
+ * repeat a transaction whose reply was lost, and only the entry knows that it has committed.
  */
 #ifndef P4D_FLOWS_H
 #define P4D_FLOWS_H
@@ -18,6 +21,7 @@ struct p4d_range {
 
 struct p4d_flows {
 	uint32_t total;
+	uint32_t next;		/* behind the last one taken: the search begins here */
 	uint32_t *tenant;	/* of each flow, 0: free */
 };
 
