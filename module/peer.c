@@ -246,7 +246,7 @@ void homa_peer_was_hasty(struct homa_peer *peer)
 	u32 wait_ms = homa_knob(peer->net, resend_ticks) << patience;
 
 	/* All that was asked for at a time counts once. */
-	if (patience && time_before(jiffies, peer->hasty + msecs_to_jiffies(wait_ms)))
+	if (patience && time_before(jiffies, READ_ONCE(peer->hasty) + msecs_to_jiffies(wait_ms)))
 		return;
 	WRITE_ONCE(peer->patience, min_t(u32, patience + 1, PATIENCE_MAX));
 	WRITE_ONCE(peer->hasty, jiffies);
@@ -256,7 +256,8 @@ void homa_peer_was_right(struct homa_peer *peer)
 {
 	u32 patience = READ_ONCE(peer->patience);
 
-	if (patience)
+	/* Right and wrong in the same burst say that packets are late. */
+	if (patience && time_after(jiffies, READ_ONCE(peer->hasty) + HZ / 4))
 		WRITE_ONCE(peer->patience, patience - 1);
 }
 

@@ -9,6 +9,7 @@
  */
 #include <linux/icmp.h>
 #include <linux/rculist.h>
+#include <linux/sizes.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 
@@ -21,6 +22,8 @@
 #include "tenant.h"
 #include "timer.h"
 #include "txn.h"
+
+#define STALLED_MAX	1024	/* requests of one socket that wait for pool space */
 
 struct rx {
 	struct homa_net *hn;
@@ -68,19 +71,36 @@ static void refuse(struct rx *rx)
 
 /* ------------------------------------------------------------------ DATA */
 
-/* Waits for pool space, shortest message first. */
-static void stall(struct homa_rpc *rpc)
+/* Waits for pool space, shortest message first. False: too many requests do; how many responses may
+ * come, our own programs decide.
+ */
+static bool stall(struct homa_rpc *rpc)
 {
 	struct list_head *at = &rpc->hsk->stalled;
 
 	lockdep_assert_held(&rpc->lock);
-	homa_rpc_get(rpc);
 	spin_lock_bh(&rpc->hsk->lock);
+	if (rpc->hsk->nr_stalled >= STALLED_MAX && !homa_rpc_is_client(rpc)) {
+		spin_unlock_bh(&rpc->hsk->lock);
+		return false;
+	}
+	homa_rpc_get(rpc);
+	rpc->hsk->nr_stalled++;
 	while (at->prev != &rpc->hsk->stalled &&
 	       list_entry(at->prev, struct homa_rpc, in_stalled)->in.length > rpc->in.length)
 		at = at->prev;
 	list_add_tail(&rpc->in_stalled, at);
 	spin_unlock_bh(&rpc->hsk->lock);
+	return true;
+}
+
+static void unlist_stalled(struct homa_rpc *rpc)
+{
+	spin_lock_bh(&rpc->hsk->lock);
+	list_del_init(&rpc->in_stalled);
+	rpc->hsk->nr_stalled--;
+	spin_unlock_bh(&rpc->hsk->lock);
+	homa_rpc_put(rpc);
 }
 
 static bool reserve(struct homa_rpc *rpc)
@@ -103,11 +123,14 @@ static void begin_message(struct rx *rx, struct homa_rpc *rpc)
 		return;
 	}
 	rpc->in.stalled = true;
-	stall(rpc);
-	rx->stalled = true;
-	homa_count(rx->hn, pool_waits);
+	rx->stalled = stall(rpc);
+	if (rx->stalled)
+		homa_count(rx->hn, pool_waits);
+	else
+		homa_rpc_end(rpc);	/* its client will hear that it is unknown, and try again */
 }
 
+/* An RPC leaves the list only when it has its space: whoever gives space back meanwhile finds it. */
 void homa_unstall(struct homa_sock *hsk)
 {
 	struct sk_buff_head queue;
@@ -120,20 +143,21 @@ void homa_unstall(struct homa_sock *hsk)
 		spin_lock_bh(&hsk->lock);
 		rpc = list_first_entry_or_null(&hsk->stalled, struct homa_rpc, in_stalled);
 		if (rpc)
-			list_del_init(&rpc->in_stalled);	/* its reference is ours now */
+			homa_rpc_get(rpc);
 		spin_unlock_bh(&hsk->lock);
 		if (!rpc)
 			return;
 		spin_lock_bh(&rpc->lock);
-		if (rpc->state != HOMA_DEAD && reserve(rpc)) {
+		/* Else another CPU was faster: on with the next. */
+		if (!list_empty(&rpc->in_stalled))
+			more = reserve(rpc);
+		if (more && !list_empty(&rpc->in_stalled)) {
+			unlist_stalled(rpc);
 			rpc->in.stalled = false;
 			homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
 			path = homa_rpc_path(rpc);
 			homa_queue_resend(&queue, &path, 0, P4W_RESEND_ALL);
 			homa_timer_start(rpc);
-		} else if (rpc->state != HOMA_DEAD) {
-			stall(rpc);
-			more = false;
 		}
 		spin_unlock_bh(&rpc->lock);
 		homa_flush(hsk->net, &queue);
@@ -150,6 +174,14 @@ static bool takes_data(struct homa_rpc *rpc)
 	return rpc->state == HOMA_INCOMING;
 }
 
+/* Many tiny packets hold far more memory than their message has bytes, and only bytes are taken
+ * from the pool. A path with an MTU above 300 stays far below this.
+ */
+static bool is_too_costly(const struct homa_msg_in *in)
+{
+	return in->kept > SZ_4K + 16 * in->length;
+}
+
 /* Queues the packet, cut down to its new bytes. */
 static void take_data(struct rx *rx, struct homa_rpc *rpc)
 {
@@ -158,10 +190,15 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	u32 from, to;
 	int new;
 
+	if (is_too_costly(&rpc->in)) {
+		homa_count(rx->hn, drop_no_memory);
+		return;
+	}
 	new = homa_gaps_add(&rpc->in.gaps, pkt->data.offset, pkt->data.offset + pkt->data.len,
 			    &from, &to);
 	if (new < 0) {
 		homa_count(rx->hn, drop_no_memory);
+		homa_timer_progress(rpc);	/* asks for it again */
 		return;
 	}
 	if (!new) {
@@ -173,6 +210,8 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	range->start = from;
 	range->len = to - from;
 	range->skip = sizeof(struct p4w_data) + from - pkt->data.offset;
+	skb_dst_drop(rx->skb);		/* may wait long, and holds a device otherwise */
+	rpc->in.kept += rx->skb->truesize;
 	__skb_queue_tail(&rpc->in.packets, rx->skb);
 	rx->skb = NULL;
 	rpc->in.received += new;
@@ -344,13 +383,20 @@ static void grant_pkt(struct rx *rx)
 	homa_send_granted(rpc);
 }
 
+/* Then what is asked for may have crossed the question; if not, it will be asked for again. */
+static bool sent_recently(const struct homa_rpc *rpc)
+{
+	return time_before(jiffies, rpc->out.sent_at +
+			   msecs_to_jiffies(homa_knob(rpc->net, resend_ticks)));
+}
+
 static void resend_pkt(struct rx *rx)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
 	struct homa_rpc *rpc = rx->rpc;
 	struct homa_msg_out *out = &rpc->out;
 	struct homa_path path;
-	bool send;
+	bool send, again;
 	u32 end;
 
 	homa_count(rx->hn, rx_resend);
@@ -361,15 +407,18 @@ static void resend_pkt(struct rx *rx)
 	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
 	if (send && end > out->granted)		/* so a GRANT was lost */
 		out->granted = end;
+	again = send && pkt->resend.offset < min(end, out->sent) && !sent_recently(rpc);
+	if (again && pkt->resend.all)
+		out->sent_at = jiffies;
 	/* Alive, but there is nothing to send now. */
-	if ((!send && !homa_rpc_is_client(rpc) && rpc->state != HOMA_DEAD) ||
-	    (send && pkt->resend.offset >= out->sent && out->sent >= out->granted))
+	if ((send && !again && out->sent >= out->granted) ||
+	    (!send && !homa_rpc_is_client(rpc) && rpc->state != HOMA_DEAD))
 		homa_queue_simple(&rx->queue, &path, P4W_BUSY);
 	spin_unlock_bh(&rpc->lock);
-	if (!send)
-		return;
-	homa_send_again(rpc, pkt->resend.offset, end, pkt->priority);
-	homa_send_granted(rpc);
+	if (again)
+		homa_send_again(rpc, pkt->resend.offset, end, pkt->priority);
+	if (send)
+		homa_send_granted(rpc);
 }
 
 static void unknown_pkt(struct rx *rx)

@@ -269,9 +269,11 @@ void homa_send_granted(struct homa_rpc *rpc)
 	__skb_queue_head_init(&queue);
 	do {
 		spin_lock_bh(&rpc->lock);
-		if (rpc->state != HOMA_DEAD && out->sent < out->granted)
+		if (rpc->state != HOMA_DEAD && out->sent < out->granted) {
 			out->sent = queue_range(rpc, out->sent, out->granted, out->prio, false,
 						&queue);
+			out->sent_at = jiffies;
+		}
 		more = rpc->state != HOMA_DEAD && out->sent < out->granted;
 		spin_unlock_bh(&rpc->lock);
 		homa_flush(rpc->net, &queue);

@@ -24,6 +24,7 @@ struct homa_msg_out {
 	u32 seg;		/* message bytes in a full packet */
 	u32 sent;		/* all bytes below were sent at least once */
 	u32 granted;		/* may be sent */
+	unsigned long sent_at;	/* jiffies when new bytes, or all again, were last sent */
 	u8 unsched_prio;
 	u8 prio;		/* of granted bytes, from the last GRANT */
 	u32 nr_pages;

@@ -162,6 +162,9 @@ static void patience(struct kunit *test)
 		homa_peer_was_hasty(peer);
 	}
 	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX);
+	homa_peer_was_right(peer);	/* in the same burst */
+	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX);
+	peer->hasty = jiffies - HZ / 2;
 	homa_peer_was_right(peer);
 	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX - 1);
 	peer->hasty = jiffies - 2 * HZ - HZ / 2;

@@ -89,7 +89,7 @@ struct msg {
 	u32 length, nr, offsets[HOMA_MAX_BPAGES];
 };
 
-/* Marks the bytes of a message in units of 64; all must have been unmarked, or marked. */
+/* Marks the bytes of a message in units of 64, which must not have been marked so. */
 static void mark(struct kunit *test, u8 *used, const struct msg *m, u8 to)
 {
 	u32 i, b;
