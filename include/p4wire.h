@@ -173,7 +173,7 @@ struct p4w_instr {
  * is executed only if `home` and every block it names hold exactly this word.
  * `home` is the first physical block of the grant; the tenant's lock word and serial counter live
  * beside its owner word. Flow f remembers (tenant, state, seq): a repeat of a finished transaction
- * is answered from the cache, a repeat of one in progress and anything older is dropped.
+ * is answered from the cache; anything older is dropped, and while one is in progress, everything.
  */
 struct p4w_txn {
 	struct p4w_common	common;		/* reply: ports swapped, sender_id ^ 1 */

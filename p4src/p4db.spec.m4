@@ -91,6 +91,8 @@ define([flow_check], [	regrd meta(entry) flow_state h.txn.flow
 	mov meta(record) 0x1
 if_le(h.txn.seq, meta(entry_seq), [	mov meta(record) 0x0
 set_outcome(DROPPED)])dnl
+if_eq(meta(entry_state), 0x1, [	mov meta(record) 0x0
+set_outcome(DROPPED)])dnl
 if_eq(h.txn.seq, meta(entry_seq), [if_ge(meta(entry_state), 0x80, [set_outcome(REPLAY)])])dnl
 if_ne(meta(entry_tenant), meta(tenant), [set_outcome(STALE)])dnl
 if_eq(meta(tenant), 0x0, [set_outcome(STALE)])dnl

@@ -85,6 +85,10 @@ control Transaction(inout headers_t h, inout metadata_t m) {
 					m.record = 0;
 					m.outcome = TXN_DROPPED;
 				}
+				if (m.entry_state == FLOW_BUSY) {
+					m.record = 0;
+					m.outcome = TXN_DROPPED;
+				}
 				if (h.txn.seq == m.entry_seq && m.entry_state >= FLOW_DONE) {
 					m.outcome = TXN_REPLAY;
 				}

@@ -99,7 +99,7 @@ static int decide(struct model *m, struct p4w_txn *t)
 		return t->status = P4W_TXN_STALE;
 	if (ntohl(t->seq) == seq && (f->state >> P4W_FLOW_STATE_SHIFT & P4W_FLOW_DONE))
 		return replay(f, t);
-	if (ntohl(t->seq) <= seq)
+	if (ntohl(t->seq) <= seq || (f->state >> P4W_FLOW_STATE_SHIFT & 0xff) == P4W_FLOW_BUSY)
 		return MODEL_DROPPED;
 	t->status = commit(m, t);
 	if (t->status != P4W_TXN_STALE)
