@@ -155,7 +155,8 @@ void homa_grant_begin(struct homa_rpc *rpc, u32 length, u32 incoming)
 	g->length = length;
 	g->received = 0;
 	WRITE_ONCE(g->granted, incoming);
-	if (incoming >= length)
+	g->managed = incoming < length;
+	if (!g->managed)
 		return;
 	spin_lock_bh(&grants->lock);
 	list_add_tail(&g->link, &grants->list);
@@ -192,8 +193,10 @@ void homa_grant_end(struct homa_rpc *rpc)
 	bool early;
 
 	lockdep_assert_held(&rpc->lock);
-	if (READ_ONCE(g->granted) >= g->length)
+	/* Not by what is granted: another CPU may have it in hand still, in pass(). */
+	if (!g->managed)
 		return;
+	g->managed = false;
 	spin_lock_bh(&grants->lock);
 	early = !list_empty(&g->link);
 	if (early)

@@ -18,6 +18,7 @@ struct homa_rpc;
  */
 struct homa_grant {
 	struct list_head link;	/* managed: by rank; else empty */
+	bool managed;		/* has been in the list: rpc->lock */
 	u64 birth;		/* ns */
 	u32 length;
 	u32 received;

@@ -169,6 +169,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	hsk->nr_rpcs--;
 	if (!list_empty(&rpc->in_stalled)) {
 		list_del_init(&rpc->in_stalled);
+		hsk->nr_stalled--;
 		refs++;
 	}
 	if (!list_empty(&rpc->done.link)) {
@@ -219,7 +220,8 @@ void homa_rpc_end(struct homa_rpc *rpc)
 	struct bucket *bucket = bucket_of(rpc->net, rpc->id);
 
 	lockdep_assert_held(&rpc->lock);
-	if (rpc->state == HOMA_DEAD)
+	/* NEW: shutdown found it in the list of its socket before homa_rpc_insert() gave it up. */
+	if (rpc->state == HOMA_DEAD || rpc->state == HOMA_NEW)
 		return;
 	/* Before it leaves the table: a late packet finds either the RPC or this. */
 	if (!homa_rpc_is_client(rpc) && rpc->is_handed)

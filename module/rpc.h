@@ -35,6 +35,7 @@ struct homa_msg_in {
 	u32 length;		/* 0: no packet has come */
 	u32 incoming;		/* first packet: bytes that come without grants */
 	u32 received;		/* different bytes that have come */
+	u32 kept;		/* memory of `packets`, in bytes */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
 	struct homa_gaps gaps;
 	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */

@@ -49,13 +49,14 @@ struct homa_sock {
 	struct hlist_node port_link;	/* ports->lock, RCU */
 
 	atomic64_t wmem;		/* bytes of messages held for sending */
-	spinlock_t lock;		/* BH; guards what follows up to nr_rpcs */
+	spinlock_t lock;		/* BH; guards what follows up to nr_stalled */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct list_head ready;		/* struct homa_done, oldest first: shared messages */
 	struct list_head rpcs;		/* all live RPCs; readers may use RCU instead */
 	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
 	u32 nr_rpcs;
+	u32 nr_stalled;
 
 	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */
 	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */

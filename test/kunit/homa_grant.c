@@ -166,6 +166,23 @@ static void short_is_not_managed(struct kunit *test)
 	homa_grants_net_exit(&rig->hn);
 }
 
+/* Another CPU has granted the rest, but has it in its hands, and so in the list, still. */
+static void death_while_granted(struct kunit *test)
+{
+	struct rig *rig = make(test);
+
+	begin(rig->rpc[0], 100000);
+	WRITE_ONCE(rig->rpc[0]->grant.granted, 100000);
+	rig->hn.grants->incoming = 100000;
+	end(rig->rpc[0]);
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->rpc[0]->grant.link));
+	KUNIT_EXPECT_EQ(test, rig->hn.grants->nr, 0);
+	KUNIT_EXPECT_EQ(test, rig->hn.grants->incoming, 0);
+	end(rig->rpc[0]);
+	KUNIT_EXPECT_EQ(test, rig->hn.grants->nr, 0);
+	homa_grants_net_exit(&rig->hn);
+}
+
 static void shortest_first(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -248,6 +265,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(increment),
 	KUNIT_CASE(priority),
 	KUNIT_CASE(short_is_not_managed),
+	KUNIT_CASE(death_while_granted),
 	KUNIT_CASE(shortest_first),
 	KUNIT_CASE(all_get_through),
 	KUNIT_CASE(death_passes_on),

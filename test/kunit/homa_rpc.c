@@ -229,6 +229,21 @@ static void twins(struct kunit *test)
 	homa_rpcs_net_exit(&rig->hn);
 }
 
+/* Shutdown may come upon one that homa_rpc_insert() has just given up. */
+static void never_born(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = homa_rpc_alloc(rig->hsk, &rig->birth);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(rpc));
+	end(rpc);
+	KUNIT_EXPECT_EQ(test, rpc->state, HOMA_NEW);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
+	homa_rpc_put(rpc);
+	homa_rpcs_net_exit(&rig->hn);
+}
+
 static void shutdown(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -271,7 +286,9 @@ static void death_without_buffer(struct kunit *test)
 
 	homa_rpc_get(rpc);
 	list_add(&rpc->in_stalled, &rig->hsk->stalled);
+	rig->hsk->nr_stalled = 1;
 	end(rpc);
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_stalled, 0);
 	KUNIT_EXPECT_EQ(test, finished, 0);	/* no program had it: it may come again */
 	expect_gone(test, rig, rpc, 1001);
 	homa_rpcs_net_exit(&rig->hn);
@@ -325,6 +342,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(states),
 	KUNIT_CASE(finding),
 	KUNIT_CASE(twins),
+	KUNIT_CASE(never_born),
 	KUNIT_CASE(shutdown),
 	KUNIT_CASE(death_in_the_ready_queue),
 	KUNIT_CASE(death_without_buffer),
