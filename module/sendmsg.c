@@ -22,23 +22,24 @@
 /* Room in the send buffer, for a message or a transaction. */
 int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
 {
-	int err;
+	bool charged = false;
 
 	if (homa_sock_charge(hsk, len))
 		return 0;
 	homa_count(hsk->net, wmem_waits);
 	if (nonblock)
 		return -EAGAIN;
-	err = wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
-				       READ_ONCE(hsk->is_shutdown) || homa_sock_charge(hsk, len));
-	if (err)
+	if (wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
+				     READ_ONCE(hsk->is_shutdown) ||
+				     (charged = homa_sock_charge(hsk, len))))
 		return -EINTR;
-	return READ_ONCE(hsk->is_shutdown) ? -ESHUTDOWN : 0;
+	return charged ? 0 : -ESHUTDOWN;
 }
 
 /* The socket's tenant with a reference and one of its RPCs, or NULL if it has joined none. */
 static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenant **out)
 {
+	bool charged = false;
 	struct homa_tenant *t;
 	int err = 0;
 
@@ -52,8 +53,11 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 		return 0;
 	if (nonblock)
 		err = -EAGAIN;
-	else if (wait_event_interruptible(t->wait, homa_tenant_charge(t)))
+	else if (wait_event_interruptible(t->wait, READ_ONCE(hsk->is_shutdown) ||
+						   (charged = homa_tenant_charge(t))))
 		err = -EINTR;
+	else if (!charged)
+		err = -ESHUTDOWN;
 	if (err)
 		homa_tenant_put(t);
 	return err;

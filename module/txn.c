@@ -30,26 +30,22 @@ static int try_start(struct homa_txn_call *call, const struct homa_txn *txn)
 	int err;
 
 	lockdep_assert_held(&t->lock);
+	if (READ_ONCE(call->hsk->is_shutdown))
+		return -ESHUTDOWN;
 	if (!alloc || (txn->epoch && txn->epoch != alloc->spec.epoch))
 		return -ESTALE;
 	err = homa_txn_fill_instrs(&call->packet, txn, &alloc->blocks);
 	if (err)
 		return err;
-	if (!homa_tenant_charge(t))
+	/* A flow first: a charge that is given back wakes those that wait, and so this one too. */
+	if (!alloc->nr_idle || !homa_tenant_charge(t))
 		return -EAGAIN;
-	err = -EAGAIN;
 	flow = homa_flow_take(alloc);
-	if (!flow)
-		goto undo_charge;
 	err = homa_txn_call_attach(call, flow);
-	if (err)
-		goto undo_flow;
-	return 0;
-
-undo_flow:
-	homa_flow_give_back(alloc, flow);
-undo_charge:
-	homa_tenant_uncharge(t);
+	if (err) {
+		homa_flow_give_back(alloc, flow);
+		homa_tenant_uncharge(t);
+	}
 	return err;
 }
 

@@ -246,13 +246,14 @@ enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer)
 {
 	struct homa_tenant *t = container_of(timer, struct homa_tenant, timer);
 	struct due_calls due = { .nr = 0 };
+	ktime_t now = ktime_get();	/* of all scans: none finds again what it has repeated */
 	bool more;
 
 	do {
 		INIT_LIST_HEAD(&due.expired);
 		spin_lock_bh(&t->lock);
 		t->timer_armed = false;
-		more = collect_due(t, ktime_get(), &due);
+		more = collect_due(t, now, &due);
 		spin_unlock_bh(&t->lock);
 		send_repeats(t->hn, &due);
 		expire(t->hn, &due);

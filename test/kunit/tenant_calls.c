@@ -490,6 +490,46 @@ static void shut_the_socket(void)
 	homa_txn_sock_shutdown(&rig.hsk);
 }
 
+/* The flows stay in use, as if they were another socket's. */
+static void shut_the_senders_socket(void)
+{
+	WRITE_ONCE(rig.hsk.is_shutdown, true);
+	homa_tenant_wake(rig.t);
+}
+
+static void wait__sender_shut(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, run_waiting_sender(test, shut_the_senders_socket), -ESHUTDOWN);
+	KUNIT_EXPECT_EQ(test, rig.t->nr_outstanding, FLOWS);
+}
+
+static int nr_wakes;
+
+static int count_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	nr_wakes++;
+	return 0;
+}
+
+/* A sender that finds no flow wakes nobody: it would wake itself, over and over. */
+static void wait__wakes_nobody(struct kunit *test)
+{
+	struct wait_queue_entry entry;
+	int i;
+
+	rig.t->conf.max_rpcs = 100;
+	for (i = 0; i < FLOWS; i++)
+		KUNIT_EXPECT_EQ(test, send_one(i), 0);
+	init_waitqueue_func_entry(&entry, count_wake);
+	add_wait_queue(&rig.t->wait, &entry);
+	nr_wakes = 0;
+	KUNIT_EXPECT_EQ(test, send_one(99), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, nr_wakes, 0);
+	answer(0);
+	KUNIT_EXPECT_GT(test, nr_wakes, 0);
+	remove_wait_queue(&rig.t->wait, &entry);
+}
+
 static void wait__flow(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, run_waiting_sender(test, free_a_flow), 0);
@@ -643,6 +683,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wait__flow),
 	KUNIT_CASE(wait__grant_ends),
 	KUNIT_CASE(wait__socket_shut),
+	KUNIT_CASE(wait__sender_shut),
+	KUNIT_CASE(wait__wakes_nobody),
 	KUNIT_CASE(tenant__set_and_delete),
 	KUNIT_CASE(grant_check__table),
 	{}
