@@ -316,7 +316,7 @@ static int get_grant(const struct genl_info *info, struct homa_grant_spec *spec)
 	return 0;
 }
 
-static int apply_grant(struct homa_net *hn, struct genl_info *info,
+static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_info *info,
 		       const struct homa_grant_spec *spec)
 {
 	struct homa_tenant *t = named_tenant(hn, info);
@@ -325,7 +325,10 @@ static int apply_grant(struct homa_net *hn, struct genl_info *info,
 
 	if (!t)
 		return -ENOENT;
-	if (!homa_tenant_may_use(t)) {
+	/* Who opened the socket must have the capability too: a privileged program may only have
+	 * been made to write to it.
+	 */
+	if (!homa_tenant_is_user(t) && !netlink_capable(skb, CAP_NET_ADMIN)) {
 		NL_SET_ERR_MSG(info->extack,
 			       "TENANT_ID: only TENANT_UID, TENANT_GID or CAP_NET_ADMIN may use it");
 		return -EPERM;
@@ -352,7 +355,7 @@ static int alloc_set(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	mutex_lock(&hn->tenants->lock);
-	err = apply_grant(hn, info, &spec);
+	err = apply_grant(hn, skb, info, &spec);
 	mutex_unlock(&hn->tenants->lock);
 	return err;
 }

@@ -43,16 +43,11 @@ void homa_tenant_put(struct homa_tenant *t)
 		free_tenant(t);
 }
 
-/* Whether the calling process may act for the tenant. The two cheap questions come first, because
- * the third leaves traces in the audit log.
- */
-bool homa_tenant_may_use(const struct homa_tenant *t)
+/* Whether the calling process is one of the tenant's, by uid or group. */
+bool homa_tenant_is_user(const struct homa_tenant *t)
 {
-	if (uid_valid(t->conf.uid) && uid_eq(current_fsuid(), t->conf.uid))
-		return true;
-	if (gid_valid(t->conf.gid) && in_group_p(t->conf.gid))
-		return true;
-	return capable(CAP_NET_ADMIN);
+	return (uid_valid(t->conf.uid) && uid_eq(current_fsuid(), t->conf.uid)) ||
+	       (gid_valid(t->conf.gid) && in_group_p(t->conf.gid));
 }
 
 static int join(struct homa_tenants *tenants, u32 id, struct homa_tenant **out)
@@ -62,7 +57,8 @@ static int join(struct homa_tenants *tenants, u32 id, struct homa_tenant **out)
 	lockdep_assert_held(&tenants->lock);
 	if (!t)
 		return -ENOENT;
-	if (!homa_tenant_may_use(t))
+	/* In this order, because the second question leaves traces in the audit log. */
+	if (!homa_tenant_is_user(t) && !capable(CAP_NET_ADMIN))
 		return -EPERM;
 	refcount_inc(&t->ref);
 	atomic_inc(&t->sockets);

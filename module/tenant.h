@@ -104,7 +104,7 @@ void homa_tenants_net_exit(struct homa_net *hn);
 int homa_tenant_join(struct homa_net *hn, u32 id, struct homa_tenant **out);
 void homa_tenant_leave(struct homa_tenant *t);
 void homa_tenant_put(struct homa_tenant *t);
-bool homa_tenant_may_use(const struct homa_tenant *t);
+bool homa_tenant_is_user(const struct homa_tenant *t);
 bool homa_tenant_charge(struct homa_tenant *t);
 void homa_tenant_uncharge(struct homa_tenant *t);
 void homa_tenant_wake(struct homa_tenant *t);
