@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/stddef.h>
 #include <linux/sysctl.h>
+#include <linux/user_namespace.h>
 
 #include "net.h"
 
@@ -40,7 +41,8 @@ int homa_knobs_net_init(struct homa_net *hn)
 			.procname = knobs[i].name,
 			.data = value_of(hn, &knobs[i]),
 			.maxlen = sizeof(int),
-			.mode = 0644,
+			/* They bound the kernel's memory: not for who merely owns a namespace. */
+			.mode = hn->net->user_ns == &init_user_ns ? 0644 : 0444,
 			.proc_handler = proc_dointvec_minmax,
 			.extra1 = (void *)&knobs[i].range[0],
 			.extra2 = (void *)&knobs[i].range[1],

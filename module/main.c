@@ -87,7 +87,6 @@ static struct pernet_operations net_ops = {
 static const struct net_protocol protocol = {
 	.handler = homa_rcv,
 	.err_handler = homa_icmp,
-	.no_policy = 1,
 };
 
 static struct inet_protosw protosw = {

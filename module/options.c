@@ -308,6 +308,7 @@ static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
 	while ((rpc = next_client(hsk, &id))) {
 		abort_rpc(rpc, args.error);
 		homa_rpc_put(rpc);
+		cond_resched();
 	}
 	return 0;
 }
