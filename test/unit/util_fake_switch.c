@@ -26,6 +26,7 @@ static struct fake_switch what;
 static uint32_t cell[P4A_MAX_REGISTERS][SLOTS];
 static uint64_t epoch, serial;
 static unsigned int batch, executed, submitted, arrived[64][3];
+static unsigned int asked[64], left;	/* nodes that asked for a batch; that ask for no more */
 static bool expired;
 
 void fake_switch_reset(const struct fake_switch *w)
@@ -33,6 +34,8 @@ void fake_switch_reset(const struct fake_switch *w)
 	what = *w;
 	memset(cell, 0, sizeof(cell));
 	memset(arrived, 0, sizeof(arrived));
+	memset(asked, 0, sizeof(asked));
+	left = 0;
 	epoch = serial = batch = executed = submitted = 0;
 	expired = false;
 }
@@ -45,8 +48,21 @@ int p4a_open(struct p4a_ctx **out, const struct p4a_options *o, struct p4a_error
 	return 0;
 }
 
+/* From now on no other node has to wait for this one. */
+static void quit(struct p4a_ctx *c)
+{
+	if (c->state == P4A_LEFT)
+		return;
+	pthread_mutex_lock(&lock);
+	left++;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+	c->state = P4A_LEFT;
+}
+
 void p4a_close(struct p4a_ctx *c)
 {
+	quit(c);
 	free(c);
 }
 
@@ -91,6 +107,10 @@ int p4a_request(struct p4a_ctx *c, const struct p4a_demand *d)
 	c->want = d->want_blocks;
 	c->flows = d->flows;
 	c->batch++;
+	pthread_mutex_lock(&lock);
+	asked[c->batch % 64]++;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
 	return 0;
 }
 
@@ -98,6 +118,9 @@ int p4a_wait_grant(struct p4a_ctx *c)
 {
 	assert(c->state == P4A_RESERVED);
 	pthread_mutex_lock(&lock);
+	/* Who asks for a batch is done with the one before; until all are, nobody loses its cells. */
+	while (asked[c->batch % 64] + left < c->nodes)
+		pthread_cond_wait(&news, &lock);
 	if (batch < c->batch) {			/* the first of the tenant's nodes */
 		batch = c->batch;
 		epoch++;
@@ -237,7 +260,7 @@ int p4a_done(struct p4a_ctx *c)
 
 int p4a_leave(struct p4a_ctx *c)
 {
-	c->state = P4A_LEFT;
+	quit(c);
 	return 0;
 }
 
