@@ -23,15 +23,17 @@
 int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
 {
 	bool charged = false;
+	int err;
 
 	if (homa_sock_charge(hsk, len))
 		return 0;
 	homa_count(hsk->net, wmem_waits);
 	if (nonblock)
 		return -EAGAIN;
-	if (wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
-				     READ_ONCE(hsk->is_shutdown) ||
-				     (charged = homa_sock_charge(hsk, len))))
+	err = wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
+				       READ_ONCE(hsk->is_shutdown) ||
+				       (charged = homa_sock_charge(hsk, len)));
+	if (err)
 		return -EINTR;
 	return charged ? 0 : -ESHUTDOWN;
 }
@@ -41,7 +43,7 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 {
 	bool charged = false;
 	struct homa_tenant *t;
-	int err = 0;
+	int err;
 
 	spin_lock_bh(&hsk->lock);
 	t = hsk->tenant;
@@ -51,16 +53,16 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 	*out = t;
 	if (!t || homa_tenant_charge(t))
 		return 0;
-	if (nonblock)
-		err = -EAGAIN;
-	else if (wait_event_interruptible(t->wait, READ_ONCE(hsk->is_shutdown) ||
-						   (charged = homa_tenant_charge(t))))
-		err = -EINTR;
-	else if (!charged)
-		err = -ESHUTDOWN;
-	if (err)
+	if (nonblock) {
 		homa_tenant_put(t);
-	return err;
+		return -EAGAIN;
+	}
+	err = wait_event_interruptible(t->wait, READ_ONCE(hsk->is_shutdown) ||
+				       (charged = homa_tenant_charge(t)));
+	if (charged)
+		return 0;
+	homa_tenant_put(t);
+	return err ? -EINTR : -ESHUTDOWN;
 }
 
 static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,
