@@ -43,17 +43,27 @@ static int sync_phase(struct node *n, enum p4a_phase phase)
 	return rc;
 }
 
-static int move(struct node *n, int (*how)(struct p4a_ctx *, struct p4a_kv *, size_t))
+/* All are within the blocks that we asked for and got. */
+static int all_of(const struct node *n, int moved)
+{
+	return moved >= 0 && (size_t)moved != n->nr_hot ? -EBADMSG : moved;
+}
+
+/* Not tried again: a write that is late could undo what a hot transaction did after it. */
+static int fill_cells(struct node *n)
+{
+	return all_of(n, p4a_fill(n->ctx, n->hot_kv, n->nr_hot));
+}
+
+static int drain_cells(struct node *n)
 {
 	unsigned int tries = 0;
 	int rc;
 
 	do
-		rc = how(n->ctx, n->hot_kv, n->nr_hot);
+		rc = p4a_drain(n->ctx, n->hot_kv, n->nr_hot);
 	while (again(rc, &tries));
-	if (rc >= 0 && (size_t)rc != n->nr_hot)
-		return -EBADMSG;	/* all are within the blocks that we asked for and got */
-	return rc;
+	return all_of(n, rc);
 }
 
 static int undo_prepared(struct node *n)
@@ -102,7 +112,7 @@ static int fill(struct node *n)
 	free(values);
 	if (rc)
 		return node_fail(n, rc, "fill", "peers keep locks on hot keys");
-	rc = move(n, p4a_fill);
+	rc = fill_cells(n);
 	if (rc < 0)
 		put_back(n, false);	/* nobody runs before all have filled */
 	return rc;
@@ -279,7 +289,7 @@ int hot_finish(struct node *n)
 	report_progress(n, "drain", true);
 	rc = sync_phase(n, P4A_RAN);
 	if (!rc)
-		rc = move(n, p4a_drain);
+		rc = drain_cells(n);
 	n->stats.drain_us += node_now_us() - began;
 	if (rc == -ESTALE)
 		return recover(n);
