@@ -12,7 +12,7 @@
  *     is told by the tenant id that the sender's kernel stamps into DATA, never by the payload.
  *
  * Included by the kernel module, the library, the allocator, the software switch and the tests.
- * The P4 program restates groups 1 and 2; test/unit/wire.c compares the two.
+ * The P4 program restates groups 1 and 2; test/unit/switch_p4.c compares the two.
  */
 #ifndef P4WIRE_H
 #define P4WIRE_H
