@@ -188,6 +188,21 @@ static void request__next_batch_frees_the_one_before(void **state)
 	world_destroy(w);
 }
 
+static void request__that_is_refused_frees_nothing(void **state)
+{
+	struct world *w = small(1);
+	struct p4d_request r = ask_all;
+
+	ask(w, 1, 0, 1, 1, 0);
+	r.batch = 2;
+	r.code = P4W_REQ_DONE;
+	r.want_blocks = P4W_MAX_BLOCKS;		/* the wire allows it, this switch has fewer */
+	assert_int_equal(world_refusal(w, world_send_request(w, 1, &r)), P4W_REFUSED_RANGE);
+	assert_int_equal(world_type(w, say(w, 1, 0, 1, P4W_SYNC, 1, P4W_PHASE_RAN)), P4W_SYNCED);
+	assert_int_equal(tenant(w, 1)->last, 0);
+	world_destroy(w);
+}
+
 static void request__start_is_waited_for(void **state)
 {
 	struct world *w = small(1);
@@ -732,6 +747,7 @@ int main(void)
 		cmocka_unit_test(barrier__opens_when_all_are_there),
 		cmocka_unit_test(barrier__spoilt_by_a_node_that_never_filled),
 		cmocka_unit_test(request__next_batch_frees_the_one_before),
+		cmocka_unit_test(request__that_is_refused_frees_nothing),
 		cmocka_unit_test(request__start_is_waited_for),
 		cmocka_unit_test(request__first_comers_demands_stand),
 		cmocka_unit_test(request__late_repeat_leaves_the_wait_alone),

@@ -357,6 +357,12 @@ static void request(const struct call *c)
 		refuse(c, &why);
 		return;
 	}
+	/* Before anything is freed: a request that is refused changes nothing. */
+	if (c->req->code & P4W_REQ_DONE && !is_current(c, c->req->batch) &&
+	    check_limits(c, &why)) {
+		refuse(c, &why);
+		return;
+	}
 	if (c->req->code & P4W_REQ_DONE && say_done(c, c->req->batch - 1, &why) &&
 	    why.code == P4W_REFUSED_EXPIRED) {
 		refuse(c, &why);
