@@ -2,6 +2,7 @@
 # make            module/p4homa.ko, and programs and libraries under build/
 # make demo       installs packages, boots a rack in a guest, runs two tenants in it; CORRUPT=1
 # make test       installs packages, runs all tests; TIER="unit kunit" only these, see test/run
+# make soak       the long forms of tests, hours; SOAK="inject" only these, see test/soak/run
 # make bench      round trips in virtual time
 # make install    PREFIX=/usr/local DESTDIR= ; `make modules_install` for the module; `uninstall`
 # make clean      V=1 shows commands; KDIR=... the kernel to build the module for
@@ -72,6 +73,10 @@ test: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) all test-programs
 	$(Q)UNIT='$(UNIT)' test/run $(TIER)
 
+soak: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) all test-programs
+	$(Q)test/soak/run $(SOAK)
+
 bench: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
 	$(Q)test/bench/run
@@ -112,5 +117,5 @@ uninstall:
 modules_install: module
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
 
-.PHONY: all programs module clean packages demo test bench test-programs \
+.PHONY: all programs module clean packages demo test soak bench test-programs \
 	install uninstall modules_install
