@@ -13,6 +13,7 @@
 struct homa_net;
 
 #define HOMA_KNOBS(X) \
+	X(max_gso_size, "bytes", 0, 65536, 65536, "of a buffer given to the device; 0: one packet") \
 	X(max_incoming, "bytes", 1500, 1 << 30, 400000, "granted and not yet here, in all") \
 	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
 	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
@@ -20,6 +21,7 @@ struct homa_net;
 	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again") \
 	X(resend_ticks, "ms", 1, 10000, 5, "silence before the first of them") \
 	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
+	X(tso, "flag", 0, 1, 0, "let devices cut buffers as if they were TCP's") \
 	X(txn_resend_us, "us", 100, 10000000, 10000, "silence before a transaction goes again") \
 	X(txn_timeout_us, "us", 1000, 60000000, 2000000, "silence that ends a transaction") \
 	X(unsched_bytes, "bytes", 0, 1000000, 40000, "of a message, sent without a grant") \

@@ -12,6 +12,7 @@
 #include "icmp.h"
 #include "netlink.h"
 #include "net.h"
+#include "offload.h"
 #include "peer.h"
 #include "recv.h"
 #include "rpc.h"
@@ -110,13 +111,18 @@ static int __init load(void)
 	err = proto_register(&homa_prot, 1);
 	if (err)
 		goto undo_netlink;
-	err = inet_add_protocol(&protocol, P4W_IPPROTO);
+	err = homa_offload_init();
 	if (err)
 		goto undo_proto;
+	err = inet_add_protocol(&protocol, P4W_IPPROTO);
+	if (err)
+		goto undo_offload;
 	inet_register_protosw(&protosw);
 	pr_info("p4homa: Homa transport, IP protocol %d\n", P4W_IPPROTO);
 	return 0;
 
+undo_offload:
+	homa_offload_exit();
 undo_proto:
 	proto_unregister(&homa_prot);
 undo_netlink:
@@ -130,6 +136,7 @@ static void __exit unload(void)
 {
 	inet_unregister_protosw(&protosw);
 	inet_del_protocol(&protocol, P4W_IPPROTO);
+	homa_offload_exit();
 	proto_unregister(&homa_prot);
 	homa_netlink_exit();
 	unregister_pernet_subsys(&net_ops);

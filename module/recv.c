@@ -14,6 +14,7 @@
 #include <net/ip.h>
 
 #include "net.h"
+#include "offload.h"
 #include "packet.h"
 #include "peer.h"
 #include "pool.h"
@@ -592,6 +593,13 @@ int homa_rcv(struct sk_buff *skb)
 	enum homa_counter why;
 
 	__skb_queue_head_init(&rx.queue);
+	if (skb_is_gso(skb)) {
+		rx.skb = skb = homa_offload_plain(skb);
+		if (!skb) {
+			homa_count(rx.hn, drop_range);
+			return 0;
+		}
+	}
 	if (!pskb_may_pull(skb, min(skb->len, HOMA_PKT_PULL))) {
 		homa_count(rx.hn, drop_no_memory);
 		goto drop;

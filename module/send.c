@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * send.c - outgoing messages and packets.
+ * send.c - packets.
  *
- * A message is copied from the program into pages once. A packet is a small header of its own and
- * references to those pages, made anew for each transmission: so a packet that still sits in a
- * device queue is never touched again, and the MTU may change between transmissions. Packet
- * boundaries of a message stay where they are all the same as long as the MTU allows: some
- * receivers take only whole packets again.
+ * A packet is a small header of its own and references to the message's memory (msg.c), made anew
+ * for each transmission: so a packet that still sits in a device queue is never touched again, and
+ * the MTU may change between transmissions. Several packets on the wire leave as one buffer of up
+ * to 64 KiB that is cut just before the device, or not at all (offload.c). Packet boundaries of a
+ * message stay where they are all the same as long as the MTU allows: some receivers take only
+ * whole packets again.
  *
  * Packets are made under rpc->lock, put on a queue, and given to IP by homa_flush() with no lock
  * held, because what IP does then may come back to us.
  */
-#include <linux/mm.h>
-#include <linux/slab.h>
+#include <linux/netdevice.h>
 #include <asm/unaligned.h>
 #include <net/ip.h>
 #include <net/route.h>
 
 #include "net.h"
+#include "offload.h"
 #include "packet.h"
 #include "peer.h"
 #include "rpc.h"
 #include "send.h"
 
 #define BATCH		32	/* packets made before the lock is let go */
-#define LINEAR_MAX	192	/* payload up to here is copied rather than referenced */
 #define CONTROL_PRIO	(P4W_PRIORITIES - 1)
 
 u32 homa_seg_start(u32 offset, u32 unsched, u32 seg)
@@ -34,70 +34,26 @@ u32 homa_seg_start(u32 offset, u32 unsched, u32 seg)
 	return base + (offset - base) / seg * seg;
 }
 
-u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 length)
+u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 segs, u32 length)
 {
 	u32 limit = offset < unsched ? unsched : length;
+	u32 start = homa_seg_start(offset, unsched, seg);
 
-	return min3(homa_seg_start(offset, unsched, seg) + seg, limit, length);
-}
-
-void homa_msg_out_free(struct homa_msg_out *out)
-{
-	u32 i;
-
-	for (i = 0; i < out->nr_pages; i++)
-		put_page(out->pages[i]);
-	if (out->pages != out->small)
-		kvfree(out->pages);
-	out->nr_pages = 0;
-	out->pages = NULL;
-}
-
-void homa_msg_out_move(struct homa_msg_out *to, const struct homa_msg_out *from)
-{
-	*to = *from;
-	if (from->pages == from->small)
-		to->pages = to->small;
-}
-
-static int alloc_pages_for(struct homa_msg_out *out, u32 length)
-{
-	u32 nr = DIV_ROUND_UP(length, PAGE_SIZE);
-
-	out->pages = out->small;
-	if (nr > ARRAY_SIZE(out->small))
-		out->pages = kvcalloc(nr, sizeof(*out->pages), GFP_KERNEL);
-	if (!out->pages)
-		return -ENOMEM;
-	out->nr_pages = alloc_pages_bulk_array(GFP_KERNEL, nr, out->pages);
-	for (; out->nr_pages < nr; out->nr_pages++) {
-		out->pages[out->nr_pages] = alloc_page(GFP_KERNEL);
-		if (!out->pages[out->nr_pages])
-			return -ENOMEM;
-	}
-	return 0;
+	/* From within a packet, only to its end: a buffer is cut at equal distances. */
+	if (offset != start)
+		segs = 1;
+	return min3(start + segs * seg, limit, length);
 }
 
 int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length)
 {
-	u32 i, left = length;
-	int err;
+	*out = (struct homa_msg_out){ .length = length };
+	return homa_msg_mem_copy(&out->mem, from, length);
+}
 
-	memset(out, 0, sizeof(*out));
-	err = alloc_pages_for(out, length);
-	for (i = 0; !err && i < out->nr_pages; i++) {
-		u32 n = min_t(u32, left, PAGE_SIZE);
-
-		if (copy_page_from_iter(out->pages[i], 0, n, from) != n)
-			err = -EFAULT;
-		left -= n;
-	}
-	if (err) {
-		homa_msg_out_free(out);
-		return err;
-	}
-	out->length = length;
-	return 0;
+void homa_msg_out_free(struct homa_msg_out *out)
+{
+	homa_msg_mem_free(&out->mem);
 }
 
 static u32 seg_bytes(u32 mtu)
@@ -171,35 +127,12 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 	}
 }
 
-static void add_payload(struct sk_buff *skb, const struct homa_msg_out *out, u32 start, u32 end)
-{
-	bool copy = end - start <= LINEAR_MAX;
-	int nr = 0;
-
-	while (start < end) {
-		struct page *page = out->pages[start >> PAGE_SHIFT];
-		u32 offset = offset_in_page(start);
-		u32 n = min_t(u32, end - start, PAGE_SIZE - offset);
-
-		if (copy) {
-			skb_put_data(skb, page_address(page) + offset, n);
-		} else {
-			get_page(page);
-			skb_fill_page_desc(skb, nr++, page, offset, n);
-			skb->len += n;
-			skb->data_len += n;
-			skb->truesize += n;
-		}
-		start += n;
-	}
-}
-
 /* Makes the packet with bytes [start, end) of the message. */
-static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bool again,
+static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u32 seg, u8 priority, bool again,
 		       struct sk_buff_head *queue)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
-	u32 linear = sizeof(struct p4w_data) + (end - start <= LINEAR_MAX ? end - start : 0);
+	u32 linear = sizeof(struct p4w_data) + homa_msg_mem_linear(&rpc->out.mem, end - start);
 	struct sk_buff *skb = make_packet(&path, linear, priority);
 	struct homa_pkt_ack ack;
 	struct p4w_data *d;
@@ -220,26 +153,34 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 	d->retransmit = again;
 	put_unaligned_be24(rpc->tenant_id, d->tenant);
 	d->offset = htonl(start);
-	add_payload(skb, &rpc->out, start, end);
+	homa_msg_mem_add(&rpc->out.mem, skb, start, end);
+	if (end - start > seg)
+		homa_offload_shape(skb, seg, homa_knob(rpc->net, tso));
 	__skb_queue_tail(queue, skb);
 	homa_count(rpc->net, tx_data);
 	if (again)
 		homa_count(rpc->net, tx_data_again);
 }
 
-/* A packet may not outgrow a path whose MTU has shrunk. */
-static u32 current_seg(const struct homa_rpc *rpc)
+/* How a message may be cut now. A packet may not outgrow a path whose MTU has shrunk. */
+struct cut {
+	u32 seg;
+	u32 segs;		/* packets in a buffer */
+};
+
+static struct cut current_cut(const struct homa_rpc *rpc)
 {
 	__be32 saddr = rpc->saddr;
 	struct dst_entry *dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &saddr);
-	u32 seg = rpc->out.seg;
+	struct cut cut = { .seg = rpc->out.seg, .segs = 1 };
 
 	if (IS_ERR(dst))
-		return seg;
+		return cut;
 	if (seg_bytes(dst_mtu(dst)))
-		seg = min(seg, seg_bytes(dst_mtu(dst)));
+		cut.seg = min(cut.seg, seg_bytes(dst_mtu(dst)));
+	cut.segs = homa_offload_segs(dst->dev, cut.seg, homa_knob(rpc->net, max_gso_size));
 	dst_release(dst);
-	return seg;
+	return cut;
 }
 
 /* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. */
@@ -247,14 +188,16 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 		       struct sk_buff_head *queue)
 {
 	const struct homa_msg_out *out = &rpc->out;
-	u32 seg = current_seg(rpc);
+	struct cut cut = current_cut(rpc);
 	int i;
 
 	for (i = 0; i < BATCH && start < end; i++) {
-		u32 stop = homa_seg_end(start, out->unsched, seg, out->length);
+		u32 stop = homa_seg_end(start, out->unsched, cut.seg, cut.segs, out->length);
 		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
 
-		queue_data(rpc, start, stop, prio, again, queue);
+		/* No further than the packet in which `end` is. */
+		stop = min(stop, homa_seg_end(end - 1, out->unsched, cut.seg, 1, out->length));
+		queue_data(rpc, start, stop, cut.seg, prio, again, queue);
 		start = stop;
 	}
 	return start;

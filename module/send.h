@@ -10,6 +10,8 @@
 #include <linux/uio.h>
 #include <p4wire.h>
 
+#include "msg.h"
+
 struct homa_net;
 struct homa_peer;
 struct homa_pkt;
@@ -17,25 +19,22 @@ struct homa_pkt_ack;
 struct homa_rpc;
 struct sock;
 
-/* The message that goes, in pages of its own until the RPC is freed. rpc->lock. */
+/* The message that goes. rpc->lock. */
 struct homa_msg_out {
 	u32 length;		/* 0: nothing to send yet */
 	u32 unsched;		/* bytes that go unasked: also a packet boundary */
-	u32 seg;		/* message bytes in a full packet */
+	u32 seg;		/* message bytes in a full packet on the wire */
 	u32 sent;		/* all bytes below were sent at least once */
 	u32 granted;		/* may be sent */
 	unsigned long sent_at;	/* jiffies when new bytes, or all again, were last sent */
 	u8 unsched_prio;
 	u8 prio;		/* of granted bytes, from the last GRANT */
-	u32 nr_pages;
-	struct page *small[2];	/* what `pages` points to for short messages */
-	struct page **pages;
+	struct homa_msg_mem mem;
 };
 
 /* Copies a message of `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. */
 int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length);
 void homa_msg_out_free(struct homa_msg_out *out);
-void homa_msg_out_move(struct homa_msg_out *to, const struct homa_msg_out *from);
 /* Fixes what can be sent how; -EINVAL: the MTU is too small. */
 int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
 		      u32 unsched_bytes);
@@ -71,8 +70,9 @@ void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path,
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 		    const struct homa_pkt_ack *acks, u32 nr);
 
-/* Where the packet around byte `offset` begins and ends. */
+/* Where the packet around byte `offset` begins. */
 u32 homa_seg_start(u32 offset, u32 unsched, u32 seg);
-u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 length);
+/* Where it ends if up to `segs` packets are sent in one buffer. */
+u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 segs, u32 length);
 
 #endif /* P4HOMA_SEND_H */

@@ -78,7 +78,7 @@ static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u6
 	spin_lock_bh(&rpc->lock);
 	err = homa_rpc_insert(rpc, HOMA_OUTGOING);
 	if (!err) {
-		homa_msg_out_move(&rpc->out, out);
+		rpc->out = *out;
 		homa_timer_start(rpc);
 	}
 	spin_unlock_bh(&rpc->lock);
@@ -182,7 +182,7 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
 
 	spin_lock_bh(&rpc->lock);
 	if (rpc->state == HOMA_IN_SERVICE) {
-		homa_msg_out_move(&rpc->out, out);
+		rpc->out = *out;
 		homa_rpc_move(rpc, HOMA_OUTGOING);
 		homa_timer_start(rpc);
 	} else {

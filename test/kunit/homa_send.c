@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Packet boundaries: each byte is in exactly one packet, whichever byte one starts from, and the
- * unasked part ends at a boundary. And the copy of a message.
+ * unasked part ends at a boundary; buffers of several packets end at the same boundaries.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -20,6 +20,33 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
 }
 
 void homa_peer_put(struct homa_peer *peer)
+{
+}
+
+int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
+{
+	return -ENOMEM;
+}
+
+void homa_msg_mem_free(struct homa_msg_mem *mem)
+{
+}
+
+u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes)
+{
+	return bytes;
+}
+
+void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end)
+{
+}
+
+u32 homa_offload_segs(const struct net_device *dev, u32 seg, u32 max_gso_size)
+{
+	return 1;
+}
+
+void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso)
 {
 }
 
@@ -56,7 +83,7 @@ static void boundaries(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		u32 start = homa_seg_start(t[i].offset, t[i].unsched, 1424);
-		u32 end = homa_seg_end(t[i].offset, t[i].unsched, 1424, t[i].length);
+		u32 end = homa_seg_end(t[i].offset, t[i].unsched, 1424, 1, t[i].length);
 
 		KUNIT_EXPECT_EQ_MSG(test, start, t[i].start, "row %d", i);
 		KUNIT_EXPECT_EQ_MSG(test, end, t[i].end, "row %d", i);
@@ -70,13 +97,14 @@ static void packets_tile_the_message(struct kunit *test)
 	for (unsched = 0; unsched <= length; unsched += 777) {
 		for (seg = 100; seg < 3000; seg += 331) {
 			for (at = 0; at < length;) {
-				u32 end = homa_seg_end(at, unsched, seg, length);
+				u32 end = homa_seg_end(at, unsched, seg, 1, length);
 
 				KUNIT_ASSERT_GT(test, end, at);
 				KUNIT_ASSERT_LE(test, end - at, seg);
 				for (b = at; b < end; b += 7) {
 					KUNIT_ASSERT_EQ(test, homa_seg_start(b, unsched, seg), at);
-					KUNIT_ASSERT_EQ(test, homa_seg_end(b, unsched, seg, length),
+					KUNIT_ASSERT_EQ(test,
+							homa_seg_end(b, unsched, seg, 1, length),
 							end);
 				}
 				at = end;
@@ -84,6 +112,28 @@ static void packets_tile_the_message(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, at, length);
 		}
 	}
+}
+
+static void buffers_end_where_packets_end(struct kunit *test)
+{
+	static const struct {
+		u32 offset, segs, end;
+	} t[] = {
+		{ 0, 1, 1424 },
+		{ 0, 2, 2848 },
+		{ 0, 28, 39872 },
+		{ 0, 44, 40000 },		/* the unasked part ends */
+		{ 40000, 20, 40000 + 20 * 1424 },
+		{ 40000, 100, 100000 },		/* the message does */
+		{ 1000, 44, 1424 },		/* up to the next boundary first */
+		{ 41000, 44, 41424 },
+		{ 39872, 44, 40000 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		KUNIT_EXPECT_EQ_MSG(test, homa_seg_end(t[i].offset, 40000, 1424, t[i].segs, 100000),
+				    t[i].end, "row %d", i);
 }
 
 static void mtu(struct kunit *test)
@@ -97,47 +147,11 @@ static void mtu(struct kunit *test)
 	KUNIT_EXPECT_LE(test, seg_bytes(65536) + PAGE_SIZE - 1, MAX_SKB_FRAGS * PAGE_SIZE);
 }
 
-static void copies(struct kunit *test)
-{
-	static const u32 lengths[] = { 1, 4095, 4096, 4097, 8192, 8193, 1000000 };
-	struct homa_msg_out out, moved;
-	struct iov_iter from;
-	struct kvec vec;
-	u8 *data;
-	u32 i, b;
-
-	data = kvmalloc(1000000, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, data);
-	for (b = 0; b < 1000000; b++)
-		data[b] = b * 7 + (b >> 9);
-	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
-		vec = (struct kvec){ data, lengths[i] };
-		iov_iter_kvec(&from, WRITE, &vec, 1, lengths[i]);
-		KUNIT_ASSERT_EQ(test, homa_msg_out_copy(&out, &from, lengths[i]), 0);
-		homa_msg_out_move(&moved, &out);
-		memset(&out, 0x5a, sizeof(out));
-		KUNIT_EXPECT_EQ(test, moved.nr_pages, DIV_ROUND_UP(lengths[i], PAGE_SIZE));
-		for (b = 0; b < lengths[i]; b += PAGE_SIZE) {
-			u32 n = min_t(u32, PAGE_SIZE, lengths[i] - b);
-			const void *copy = page_address(moved.pages[b / PAGE_SIZE]);
-
-			KUNIT_EXPECT_EQ(test, memcmp(copy, data + b, n), 0);
-		}
-		homa_msg_out_free(&moved);
-	}
-	/* Shorter than promised: as if user memory had gone. */
-	vec = (struct kvec){ data, 5000 };
-	iov_iter_kvec(&from, WRITE, &vec, 1, 5000);
-	KUNIT_EXPECT_EQ(test, homa_msg_out_copy(&out, &from, 9000), -EFAULT);
-	KUNIT_EXPECT_EQ(test, out.nr_pages, 0);
-	kvfree(data);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(boundaries),
 	KUNIT_CASE(packets_tile_the_message),
+	KUNIT_CASE(buffers_end_where_packets_end),
 	KUNIT_CASE(mtu),
-	KUNIT_CASE(copies),
 	{}
 };
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * msg.h - the bytes of an outgoing message.
+ */
+#ifndef P4HOMA_MSG_H
+#define P4HOMA_MSG_H
+
+#include <linux/types.h>
+#include <linux/uio.h>
+
+struct page;
+struct sk_buff;
+
+/* Up to here a message is in one piece of kmalloc, and packets hold copies of it: what fits into
+ * one packet of 1500 bytes costs less to copy than to refer to.
+ */
+#define HOMA_MSG_FLAT_MAX	1424
+
+/* Kept until the RPC is freed; never written to once it is complete, since packets refer to it. */
+struct homa_msg_mem {
+	u8 shift;			/* of the size of a chunk, if there are any */
+	u16 nr_chunks;			/* 0: flat, or nothing */
+	union {
+		void *flat;		/* up to HOMA_MSG_FLAT_MAX bytes */
+		struct page *chunk;	/* nr_chunks is 1 */
+		struct page **chunks;
+	};
+};
+
+/* Copies `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. May sleep. */
+int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 length);
+/* Any context. May be called again. */
+void homa_msg_mem_free(struct homa_msg_mem *mem);
+
+/* Bytes of the skb's head that homa_msg_mem_add() needs for `bytes` of the message. */
+u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes);
+/* Appends bytes [start, end) to the skb, at most 64 KiB, as copies or as references. */
+void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end);
+
+#endif /* P4HOMA_MSG_H */
