@@ -3,7 +3,7 @@
 # make demo       installs packages, boots a rack in a guest, runs two tenants in it; CORRUPT=1
 # make test       installs packages, runs all tests; TIER="unit kunit" only these, see test/run
 # make soak       the long forms of tests, hours; SOAK="inject" only these, see test/soak/run
-# make bench      round trips in virtual time
+# make bench      the transport against TCP and UDP in virtual time; ROWS="rpc100 lo" only these
 # make install    PREFIX=/usr/local DESTDIR= ; `make modules_install` for the module; `uninstall`
 # make clean      V=1 shows commands; KDIR=... the kernel to build the module for
 # Each folder's build.mk adds its targets to the lists below.
@@ -79,7 +79,7 @@ soak: packages
 
 bench: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
-	$(Q)test/bench/run
+	$(Q)test/bench/run $(ROWS)
 
 test-programs: $(addprefix $(B)/,$(UNIT) $(TESTS))
 

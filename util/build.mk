@@ -13,6 +13,9 @@ $(eval $(call program,bin/p4oracle,$(addprefix util/,p4oracle.c oracle.c history
 $(eval $(call program,bin/p4ycsb,util/p4ycsb.c util/link.c util/args.c $(util_node_srcs),$\
 	$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-lpthread))
 
+PROGRAMS += bin/p4bench
+$(eval $(call program,bin/p4bench,$(addprefix util/bench/,p4bench.c homa.c tcp.c udp.c) util/args.c,,,-lpthread))
+
 $(eval $(call program,bin/p4report,$(addprefix util/,p4report.c jsonline.c args.c),json-c))
 $(eval $(call program,bin/p4corrupt,$(addprefix util/,p4corrupt.c jsonline.c args.c),json-c))
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tcp.c - RPCs over TCP: a connection for each RPC that is outstanding, so none waits behind another.
+ *
+ * Two ways, and for each measurement the one that suits TCP better: blocking sockets with a thread for
+ * each connection, or (--epoll, always if a thread has several outstanding) one thread for all of
+ * them. Short messages take one send and one recv a side, long ones as few as TCP's buffers allow.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define EVENTS	64
+
+/* One message at a time goes either way. */
+struct connection {
+	int fd;
+	struct bench_header *buf;	/* of both directions */
+	uint32_t have;			/* bytes of the incoming message */
+	uint32_t sent, to_send;		/* of the outgoing one */
+	uint64_t started, number;	/* client */
+	bool awaits_room;
+};
+
+static void no_delay(int fd)
+{
+	int on = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)))
+		bench_die("TCP_NODELAY");
+}
+
+static struct connection *make_connection(int fd)
+{
+	struct connection *c = bench_alloc(sizeof(*c));
+
+	no_delay(fd);
+	c->fd = fd;
+	c->buf = bench_alloc(BENCH_MAX_LEN);
+	return c;
+}
+
+static void free_connection(struct connection *c)
+{
+	close(c->fd);
+	free(c->buf);
+	free(c);
+}
+
+static struct connection *connect_to(const struct bench_options *opt)
+{
+	int fd = socket(opt->family, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&opt->peer, opt->peer_len))
+		bench_die("connect");
+	return make_connection(fd);
+}
+
+static bool is_complete(const struct connection *c)
+{
+	return c->have >= sizeof(*c->buf) && c->have >= c->buf->len;
+}
+
+/* What a message that has been read asks for becomes the outgoing one. */
+static void turn_around(struct connection *c)
+{
+	if (c->have != c->buf->len || c->buf->reply < sizeof(*c->buf) ||
+	    c->buf->reply > BENCH_MAX_LEN)
+		bench_die("a message that is not p4bench's");
+	c->buf->len = c->buf->reply;
+	c->to_send = c->buf->reply;
+	c->sent = 0;
+	c->have = 0;
+}
+
+/* ---------------------------------------------------------------- blocking */
+
+static bool receive(struct connection *c)
+{
+	ssize_t got;
+
+	for (c->have = 0; !is_complete(c); c->have += got) {
+		bool knows = c->have >= sizeof(*c->buf);
+		uint32_t want = (knows ? c->buf->len : BENCH_MAX_LEN) - c->have;
+
+		got = recv(c->fd, (char *)c->buf + c->have, want, knows ? MSG_WAITALL : 0);
+		if (got <= 0)
+			return false;
+	}
+	return true;
+}
+
+static bool send_message(struct connection *c, uint32_t len)
+{
+	return send(c->fd, c->buf, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static void *serve_connection(void *arg)
+{
+	struct connection *c = arg;
+
+	while (receive(c)) {
+		turn_around(c);
+		if (!send_message(c, c->to_send))
+			break;
+	}
+	free_connection(c);
+	return NULL;
+}
+
+static void run_blocking(struct worker *w)
+{
+	struct connection *c = connect_to(w->opt);
+
+	while (!bench_stopped()) {
+		c->started = bench_now();
+		bench_put_header(c->buf, w, ++c->number);
+		if (!send_message(c, w->len))
+			bench_die("send");
+		if (!receive(c))
+			bench_die("recv");
+		bench_check_reply(c->buf, c->have, w, c->number);
+		bench_done(w, c->started);
+	}
+	free_connection(c);
+}
+
+/* ---------------------------------------------------------------- epoll */
+
+static void watch(int epfd, int op, struct connection *c, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = c };
+
+	if (epoll_ctl(epfd, op, c->fd, &event))
+		bench_die("epoll_ctl");
+}
+
+/* As much as fits; the rest when there is room again. */
+static void push(int epfd, struct connection *c)
+{
+	ssize_t n = send(c->fd, (char *)c->buf + c->sent, c->to_send - c->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN)
+		bench_die("send");
+	c->sent += n > 0 ? n : 0;
+	if (c->awaits_room != (c->sent < c->to_send)) {
+		c->awaits_room = !c->awaits_room;
+		watch(epfd, EPOLL_CTL_MOD, c, c->awaits_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	}
+}
+
+/* Whether a message is complete now; false with *closed if there will be none. */
+static bool pull(struct connection *c, bool *closed)
+{
+	ssize_t n = recv(c->fd, (char *)c->buf + c->have, BENCH_MAX_LEN - c->have, MSG_DONTWAIT);
+
+	*closed = !n || (n < 0 && errno != EAGAIN);
+	c->have += n > 0 ? n : 0;
+	return is_complete(c);
+}
+
+static int wait_events(int epfd, struct epoll_event *events)
+{
+	int n;
+
+	do {
+		n = epoll_wait(epfd, events, EVENTS, -1);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		bench_die("epoll_wait");
+	return n;
+}
+
+static void serve_event(int epfd, struct connection *c, uint32_t events)
+{
+	bool closed = false;
+
+	if (events & EPOLLOUT) {
+		push(epfd, c);
+	} else if (pull(c, &closed)) {
+		turn_around(c);
+		push(epfd, c);
+	} else if (closed) {
+		free_connection(c);	/* close() ends its being watched */
+	}
+}
+
+static void serve_epoll(int listener)
+{
+	struct connection door = { .fd = listener };
+	struct epoll_event events[EVENTS];
+	int epfd = epoll_create1(0), n, i;
+
+	watch(epfd, EPOLL_CTL_ADD, &door, EPOLLIN);
+	for (;;) {
+		n = wait_events(epfd, events);
+		for (i = 0; i < n; i++) {
+			if (events[i].data.ptr != &door) {
+				serve_event(epfd, events[i].data.ptr, events[i].events);
+				continue;
+			}
+			int fd = accept(listener, NULL, NULL);
+
+			if (fd >= 0)
+				watch(epfd, EPOLL_CTL_ADD, make_connection(fd), EPOLLIN);
+		}
+	}
+}
+
+static void start_request(int epfd, struct worker *w, struct connection *c)
+{
+	c->started = bench_now();
+	bench_put_header(c->buf, w, ++c->number);
+	c->to_send = w->len;
+	c->sent = 0;
+	c->have = 0;
+	push(epfd, c);
+}
+
+/* Whether this connection has nothing left to do. */
+static bool client_event(int epfd, struct worker *w, struct connection *c, uint32_t events)
+{
+	bool closed = false;
+
+	if (events & EPOLLOUT) {
+		push(epfd, c);
+	} else if (pull(c, &closed)) {
+		bench_check_reply(c->buf, c->have, w, c->number);
+		bench_done(w, c->started);
+		if (bench_stopped())
+			return true;
+		start_request(epfd, w, c);
+	} else if (closed) {
+		bench_die("recv");
+	}
+	return false;
+}
+
+static void run_epoll(struct worker *w)
+{
+	struct connection **c = bench_alloc(w->outstanding * sizeof(*c));
+	struct epoll_event events[EVENTS];
+	int epfd = epoll_create1(0), n, i;
+	uint32_t busy;
+
+	for (busy = 0; busy < w->outstanding; busy++) {
+		c[busy] = connect_to(w->opt);
+		watch(epfd, EPOLL_CTL_ADD, c[busy], EPOLLIN);
+	}
+	for (i = 0; i < (int)w->outstanding; i++)
+		start_request(epfd, w, c[i]);
+	while (busy) {
+		n = wait_events(epfd, events);
+		for (i = 0; i < n; i++)
+			busy -= client_event(epfd, w, events[i].data.ptr, events[i].events);
+	}
+	for (i = 0; i < (int)w->outstanding; i++)
+		free_connection(c[i]);
+	free(c);
+	close(epfd);
+}
+
+/* ---------------------------------------------------------------- entry */
+
+static void serve(const struct bench_options *opt)
+{
+	int listener = bench_bound_socket(opt, SOCK_STREAM, 0), fd;
+	pthread_t thread;
+
+	if (listen(listener, BENCH_MAX_OUTSTANDING))
+		bench_die("listen");
+	if (opt->epoll)
+		serve_epoll(listener);
+	for (;;) {
+		fd = accept(listener, NULL, NULL);
+		if (fd < 0)
+			continue;
+		if (pthread_create(&thread, NULL, serve_connection, make_connection(fd)))
+			bench_die("pthread_create");
+		pthread_detach(thread);
+	}
+}
+
+static void run(struct worker *w)
+{
+	if (w->opt->epoll || w->outstanding > 1)
+		run_epoll(w);
+	else
+		run_blocking(w);
+}
+
+const struct transport bench_tcp = { "tcp", serve, run };
