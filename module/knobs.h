@@ -28,6 +28,15 @@ struct homa_net;
 	X(window, "bytes", 0, 1 << 30, 0, "granted ahead to a message; 0: dynamic") \
 	X(wmem_max, "bytes", 1000000, 0x7fffffff, 100000000, "held for what a socket sends")
 
+/* Of cutoffs.c: a line has how many numbers there are after its name. */
+#define HOMA_KNOBS_PRIORITY(X) \
+	X(cutoff_version, 1, "number", 0, 65535, 1, "of unsched_cutoffs (read only)") \
+	X(max_sched_prio, 1, "level", 0, 7, 3, "highest for granted bytes (read only)") \
+	X(num_priorities, 1, "levels", 1, 8, 8, "levels that peers may use to send to us") \
+	X(priority_map, 8, "class", 0, 7, 0, "IP class of each level; default: its own number") \
+	X(unsched_cutoffs, 8, "bytes", 0, 0x7fffffff, 0, \
+	  "longest message sent unasked at each level; all 0: computed")
+
 #define X(name, unit, min, max, def, help) int name;
 struct homa_knobs { HOMA_KNOBS(X) };
 #undef X

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <net/protocol.h>
 
+#include "cutoffs.h"
 #include "grant.h"
 #include "icmp.h"
 #include "netlink.h"
@@ -48,8 +49,13 @@ static int __net_init net_init(struct net *net)
 	err = homa_knobs_net_init(hn);
 	if (err)
 		goto undo_tenants;
+	err = homa_cutoffs_net_init(hn);
+	if (err)
+		goto undo_knobs;
 	return 0;
 
+undo_knobs:
+	homa_knobs_net_exit(hn);
 undo_tenants:
 	homa_tenants_net_exit(hn);
 undo_grants:
@@ -69,6 +75,7 @@ static void __net_exit net_exit(struct net *net)
 {
 	struct homa_net *hn = homa_net(net);
 
+	homa_cutoffs_net_exit(hn);
 	homa_knobs_net_exit(hn);
 	homa_tenants_net_exit(hn);
 	homa_grants_net_exit(hn);

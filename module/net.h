@@ -18,6 +18,7 @@
 
 struct ctl_table;
 struct ctl_table_header;
+struct homa_cutoffs;
 struct homa_grants;
 struct homa_peers;
 struct homa_ports;
@@ -34,6 +35,7 @@ struct homa_net {
 	struct homa_ports *ports;	/* sock.c */
 	struct homa_peers *peers;	/* peer.c */
 	struct homa_rpcs *rpcs;		/* rpc.c */
+	struct homa_cutoffs *cutoffs;	/* cutoffs.c */
 	struct homa_grants *grants;	/* grant.c */
 	struct homa_tenants *tenants;	/* tenant.c */
 };

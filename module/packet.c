@@ -67,6 +67,7 @@ static bool check_data(const struct p4w_data *d, u32 len, struct homa_pkt *pkt)
 	pkt->data.len = len;
 	pkt->data.incoming = min(be32_to_cpu(d->incoming), msg_len);
 	pkt->data.tenant = get_unaligned_be24(d->tenant);
+	pkt->data.cutoff_version = be16_to_cpu(d->cutoff_version);
 	pkt->data.again = d->retransmit;
 	pkt->data.ack = read_ack(&d->ack);
 	return true;
@@ -99,8 +100,11 @@ static bool check_cutoffs(const struct p4w_cutoffs *c, struct homa_pkt *pkt)
 {
 	int i;
 
-	for (i = 0; i < P4W_PRIORITIES; i++)
+	for (i = 0; i < P4W_PRIORITIES; i++) {
 		pkt->cutoffs.cutoff[i] = be32_to_cpu(c->cutoffs[i]);
+		if (pkt->cutoffs.cutoff[i] > INT_MAX)
+			return false;
+	}
 	pkt->cutoffs.version = be16_to_cpu(c->version);
 	return true;
 }

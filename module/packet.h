@@ -31,6 +31,7 @@ struct homa_pkt {
 			u32 len;	/* 1 .. msg_len - offset */
 			u32 incoming;	/* 0 .. msg_len */
 			u32 tenant;
+			u16 cutoff_version;	/* of ours that the sender has */
 			bool again;	/* sent because we asked for it */
 			struct homa_pkt_ack ack;	/* id 0: none */
 		} data;
@@ -44,7 +45,7 @@ struct homa_pkt {
 			bool all;	/* everything sent so far */
 		} resend;
 		struct {
-			u32 cutoff[P4W_PRIORITIES];
+			u32 cutoff[P4W_PRIORITIES];	/* 0 .. INT_MAX */
 			u16 version;
 		} cutoffs;
 		struct {

@@ -33,6 +33,7 @@ struct homa_peer {
 	struct homa_pkt_ack acks[P4W_ACKS_MAX];	/* owed */
 	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
 	u16 cutoff_version;
+	unsigned long told_cutoffs;	/* jiffies when it was sent ours, racy */
 	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
 	u32 patience;			/* see homa_peer_patience(); racy like the next */
 	unsigned long hasty;		/* jiffies when we last saw that we had asked too early */

@@ -13,6 +13,7 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 
+#include "cutoffs.h"
 #include "net.h"
 #include "offload.h"
 #include "packet.h"
@@ -25,6 +26,7 @@
 #include "txn.h"
 
 #define STALLED_MAX	1024	/* requests of one socket that wait for pool space */
+#define CUTOFFS_MS	4	/* between two CUTOFFS to a peer */
 
 struct rx {
 	struct homa_net *hn;
@@ -119,6 +121,7 @@ static void begin_message(struct rx *rx, struct homa_rpc *rpc)
 	rpc->in.length = pkt->data.msg_len;
 	rpc->in.incoming = pkt->data.incoming;
 	rpc->peer_tenant = pkt->data.tenant;
+	homa_cutoffs_saw(rx->hn, rpc->in.length);
 	if (reserve(rpc)) {
 		homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
 		return;
@@ -226,10 +229,24 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 		homa_timer_progress(rpc);
 }
 
+/* The sender has other cutoffs than ours. */
+static void tell_cutoffs(struct rx *rx, struct homa_rpc *rpc)
+{
+	unsigned long told = READ_ONCE(rpc->peer->told_cutoffs);
+	const struct homa_path path = homa_rpc_path(rpc);
+
+	if (told && time_before(jiffies, told + msecs_to_jiffies(CUTOFFS_MS)))
+		return;
+	WRITE_ONCE(rpc->peer->told_cutoffs, jiffies | 1);
+	homa_queue_cutoffs(&rx->queue, &path);
+}
+
 static void data_for(struct rx *rx, struct homa_rpc *rpc)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
 
+	if (unlikely(pkt->data.cutoff_version != READ_ONCE(rx->hn->cutoffs->cutoff_version)))
+		tell_cutoffs(rx, rpc);
 	spin_lock_bh(&rpc->lock);
 	if (!takes_data(rpc)) {
 		homa_timer_alive(rpc);

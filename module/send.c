@@ -17,6 +17,7 @@
 #include <net/ip.h>
 #include <net/route.h>
 
+#include "cutoffs.h"
 #include "net.h"
 #include "offload.h"
 #include "packet.h"
@@ -25,7 +26,6 @@
 #include "send.h"
 
 #define BATCH		32	/* packets made before the lock is let go */
-#define CONTROL_PRIO	(P4W_PRIORITIES - 1)
 
 u32 homa_seg_start(u32 offset, u32 unsched, u32 seg)
 {
@@ -72,7 +72,8 @@ int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u3
 		return -EINVAL;
 	out->unsched = min(out->length, unsched_bytes);
 	out->granted = out->unsched;
-	out->unsched_prio = homa_unsched_priority(peer->cutoff, out->length);
+	out->unsched_prio = min(homa_unsched_priority(peer->cutoff, out->length),
+				homa_control_priority(peer->net));
 	return 0;
 }
 
@@ -104,7 +105,7 @@ static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 
 	memset(iph, 0, sizeof(*iph));
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
-	iph->tos = priority << 5;
+	iph->tos = homa_ip_class(path->net, priority);
 	iph->ttl = ip4_dst_hoplimit(dst);
 	iph->protocol = P4W_IPPROTO;
 	iph->saddr = saddr;
@@ -260,7 +261,7 @@ struct homa_path homa_rpc_path(const struct homa_rpc *rpc)
 static void *queue_control(struct sk_buff_head *queue, const struct homa_path *path, u8 type,
 			   u32 len)
 {
-	struct sk_buff *skb = make_packet(path, len, CONTROL_PRIO);
+	struct sk_buff *skb = make_packet(path, len, homa_control_priority(path->net));
 	void *body;
 
 	if (IS_ERR(skb))
@@ -314,8 +315,23 @@ void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path,
 		return;
 	r->offset = htonl(offset);
 	r->length = htonl(length);
-	r->priority = CONTROL_PRIO;
+	r->priority = homa_control_priority(path->net);
 	homa_count(path->net, tx_resend);
+}
+
+void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path)
+{
+	struct p4w_cutoffs *c = queue_control(queue, path, P4W_CUTOFFS, sizeof(*c));
+	int i;
+
+	if (!c)
+		return;
+	/* The version first: with newer cutoffs than it says, it is asked for once more. */
+	c->version = htons(READ_ONCE(path->net->cutoffs->cutoff_version));
+	smp_rmb();	/* pairs with adopt() */
+	for (i = 0; i < P4W_PRIORITIES; i++)
+		c->cutoffs[i] = htonl(READ_ONCE(path->net->cutoffs->unsched_cutoffs[i]));
+	homa_count(path->net, tx_cutoffs);
 }
 
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,

@@ -67,6 +67,7 @@ void homa_queue_grant(struct sk_buff_head *queue, const struct homa_path *path, 
 		      u8 priority);
 void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
 		       u32 length);
+void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path);
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 		    const struct homa_pkt_ack *acks, u32 nr);
 

@@ -303,6 +303,9 @@ static void knob_parse__table(void **state)
 		{ "../../kernel/x=5", -1, NULL,
 		  "'../../kernel/x=5' is not of the form NAME=VALUE" },
 		{ "..=5", -1, NULL, "'..=5' is not of the form NAME=VALUE" },
+		{ "priority_map=0 1 2\t3 4  5 6 7", 0, "priority_map", "0 1 2\t3 4  5 6 7" },
+		{ "priority_map=0 1 8", -1, NULL,
+		  "priority_map: '8' is out of range; accepted: 0..7 class" },
 		{ "of_a_newer_module=5", 0, "of_a_newer_module", "5" },	/* the kernel will say */
 	};
 	char name[64], value[64];

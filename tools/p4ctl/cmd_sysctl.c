@@ -15,7 +15,6 @@
 
 #define KNOB_DIR	"/proc/sys/net/homa"
 #define NAME_LEN	64
-#define KNOB_VALUE_LEN	64
 #define KNOBS_MAX	128
 
 struct setting {
@@ -59,6 +58,7 @@ static int open_knob(const char *name, int flags, struct diag *d)
 static int read_knob(struct setting *k, struct diag *d)
 {
 	int fd = open_knob(k->name, O_RDONLY, d);
+	char *tab;
 	ssize_t n;
 
 	if (fd < 0)
@@ -69,6 +69,8 @@ static int read_knob(struct setting *k, struct diag *d)
 		return fault(d, "net.homa.%s: %s", k->name, strerror(errno));
 	k->value[n] = '\0';
 	k->value[strcspn(k->value, "\n")] = '\0';
+	for (tab = k->value; (tab = strchr(tab, '\t')); )
+		*tab = ' ';
 	return 0;
 }
 
@@ -223,7 +225,12 @@ static int sysctl_show_run(struct run *r, const struct arg *args)
 
 static int replay_knob(const struct setting *k, void *arg)
 {
-	fprintf(arg, "p4ctl sysctl set %s=%s\n", k->name, k->value);
+	char path[sizeof(KNOB_DIR) + NAME_LEN + 1];
+
+	snprintf(path, sizeof(path), KNOB_DIR "/%s", k->name);
+	if (!access(path, W_OK))
+		fprintf(arg, strchr(k->value, ' ') ? "p4ctl sysctl set '%s=%s'\n" :
+			"p4ctl sysctl set %s=%s\n", k->name, k->value);
 	return 0;
 }
 

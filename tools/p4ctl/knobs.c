@@ -10,8 +10,11 @@
 #include "value.h"
 
 const struct knob knobs[] = {
-#define X(name, unit, min, max, def, help) { #name, unit, min, max, def, help },
+#define X(name, unit, min, max, def, help) { #name, 1, unit, min, max, def, help },
 	HOMA_KNOBS(X)
+#undef X
+#define X(name, count, unit, min, max, def, help) { #name, count, unit, min, max, def, help },
+	HOMA_KNOBS_PRIORITY(X)
 #undef X
 	{ 0 },
 };
@@ -26,7 +29,7 @@ const struct knob *knob_find(const char *name)
 	return NULL;
 }
 
-static int check_range(const struct knob *k, const char *value, struct diag *d)
+static int check_number(const struct knob *k, const char *value, struct diag *d)
 {
 	uint64_t v;
 
@@ -37,6 +40,21 @@ static int check_range(const struct knob *k, const char *value, struct diag *d)
 		return fault_usage(d, "%s: '%s' is out of range; accepted: %" PRId64 "..%" PRId64
 				   " %s", k->name, value, k->min, k->max, k->unit);
 	return 0;
+}
+
+/* Each number of the value. How many there must be, the kernel knows. */
+static int check_range(const struct knob *k, const char *value, struct diag *d)
+{
+	char copy[KNOB_VALUE_LEN], *rest = copy, *word;
+	int ret = 0;
+
+	if (k->count == 1)
+		return check_number(k, value, d);
+	snprintf(copy, sizeof(copy), "%s", value);
+	while (!ret && (word = strsep(&rest, " \t")))
+		if (*word)
+			ret = check_number(k, word, d);
+	return ret;
 }
 
 int knob_parse(const char *word, char *name, size_t name_len, char *value, size_t value_len,

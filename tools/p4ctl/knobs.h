@@ -10,8 +10,12 @@
 
 #include "diag.h"
 
+#define KNOB_VALUE_LEN	128
+
 struct knob {
-	const char *name, *unit;
+	const char *name;
+	int count;	/* of numbers in its value */
+	const char *unit;
 	int64_t min, max, def;
 	const char *help;
 };
