@@ -257,6 +257,15 @@ static void append(struct sk_buff *held, struct sk_buff *skb, u32 bytes)
 		NAPI_GRO_CB(skb)->free = NAPI_GRO_FREE;
 	} else {
 		skb_orphan(skb);
+		if (skip > skb_headlen(skb)) {	/* virtio-net: headers are in the first fragment */
+			u32 more = skip - skb_headlen(skb);
+
+			skb_frag_off_add(&from->frags[0], more);
+			skb_frag_size_sub(&from->frags[0], more);
+			skb->data_len -= more;
+			skb->len -= more;
+			skip -= more;
+		}
 		__skb_pull(skb, skip);
 		if (to->frag_list)
 			NAPI_GRO_CB(held)->last->next = skb;
