@@ -32,7 +32,7 @@ int homa_knobs_net_init(struct homa_net *hn)
 	struct ctl_table *table;
 	int i;
 
-	table = kcalloc(ARRAY_SIZE(knobs) + 1, sizeof(*table), GFP_KERNEL);
+	table = kcalloc(ARRAY_SIZE(knobs) + HOMA_SYSCTL_END, sizeof(*table), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
@@ -48,7 +48,8 @@ int homa_knobs_net_init(struct homa_net *hn)
 			.extra2 = (void *)&knobs[i].range[1],
 		};
 	}
-	hn->knob_header = register_net_sysctl(hn->net, "net/homa", table);
+	hn->knob_header = register_net_sysctl_sz(hn->net, "net/homa", table,
+						 ARRAY_SIZE(knobs));
 	if (!hn->knob_header) {
 		kfree(table);
 		return -ENOMEM;

@@ -383,7 +383,7 @@ static int alloc_get(struct sk_buff *skb, struct genl_info *info)
 /* A dump is of everything: an attribute would look as if it selected something. */
 static int start_dump(struct netlink_callback *cb)
 {
-	struct nlattr **attrs = genl_dumpit_info(cb)->attrs;
+	struct nlattr **attrs = genl_info_dump(cb)->attrs;
 	int type;
 
 	for (type = P4A_A_UNSPEC + 1; attrs && type <= P4A_A_MAX; type++) {

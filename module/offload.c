@@ -23,7 +23,7 @@
 #include <net/gro.h>
 #include <net/ip6_checksum.h>
 #include <net/protocol.h>
-#include <asm/unaligned.h>
+#include <linux/unaligned.h>
 #include <p4wire.h>
 
 #include "offload.h"

@@ -2,10 +2,12 @@
 /*
  * options.c - bind, setsockopt, getsockopt and ioctl, in the context of the calling program.
  */
+#include <linux/compat.h>
 #include <linux/cpumask.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <net/inet_common.h>
 
 #include "options.h"
 #include "peer.h"
@@ -313,12 +315,13 @@ static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
 	return 0;
 }
 
-int homa_ioctl(struct sock *sk, int cmd, unsigned long arg)
+int homa_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 {
-	struct homa_sock *hsk = homa_sk(sk);
+	struct homa_sock *hsk = homa_sk(sock->sk);
+	int err;
 
 	/* Numbers of all branches of HomaModule; they do not overlap. */
-	switch ((u32)cmd) {
+	switch (cmd) {
 	case HOMAIOCINFO:
 	case 0xC0886801:
 		return ioctl_info(hsk, (void __user *)arg);
@@ -327,5 +330,15 @@ int homa_ioctl(struct sock *sk, int cmd, unsigned long arg)
 	case 0xC02089E3:
 		return ioctl_abort(hsk, (const void __user *)arg);
 	}
-	return -EINVAL;
+	/* What every internet socket can be asked; it ends at sk_prot->ioctl, which is not there. */
+	err = inet_ioctl(sock, cmd, arg);
+	return err == -ENOIOCTLCMD ? -EINVAL : err;
 }
+
+#ifdef CONFIG_COMPAT
+/* The structures are the same for 32-bit programs, pointers in them are 64 bits wide. */
+int homa_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	return homa_ioctl(sock, cmd, (unsigned long)compat_ptr(arg));
+}
+#endif

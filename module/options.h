@@ -10,12 +10,14 @@
 
 struct sock;
 struct sockaddr;
+struct socket;
 
 int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len);
 int homa_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen);
 int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		    int __user *optlen);
-int homa_ioctl(struct sock *sk, int cmd, unsigned long arg);
+int homa_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
+int homa_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
 
 #endif /* P4HOMA_OPTIONS_H */

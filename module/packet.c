@@ -7,8 +7,8 @@
  */
 #include <linux/string.h>
 #include <linux/types.h>
+#include <linux/unaligned.h>
 #include <asm/byteorder.h>
-#include <asm/unaligned.h>
 
 #include "packet.h"
 

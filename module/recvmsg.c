@@ -91,10 +91,9 @@ static int copy_bytes(const struct homa_rpc *rpc, const struct sk_buff *skb, u64
 		u32 n = min_t(u32, range->len - done, HOMA_BPAGE_SIZE - in_page);
 		u64 to = region + rpc->in.bpage_offsets[pos >> HOMA_BPAGE_SHIFT] + in_page;
 		struct iov_iter iter;
-		struct iovec iov;
 		int err;
 
-		err = import_single_range(READ, u64_to_user_ptr(to), n, &iov, &iter);
+		err = import_ubuf(ITER_DEST, u64_to_user_ptr(to), n, &iter);
 		if (!err)
 			err = skb_copy_datagram_iter(skb, range->skip + done, &iter, n);
 		if (err)

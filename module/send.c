@@ -13,7 +13,7 @@
  * held, because what IP does then may come back to us.
  */
 #include <linux/netdevice.h>
-#include <asm/unaligned.h>
+#include <linux/unaligned.h>
 #include <net/ip.h>
 #include <net/route.h>
 

@@ -77,7 +77,7 @@ int homa_sock_set_port(struct homa_sock *hsk, u16 port)
 static int set_free_port(struct homa_sock *hsk)
 {
 	u32 range = 0x10000 - HOMA_MIN_DEFAULT_PORT;
-	u32 start = prandom_u32_max(range);
+	u32 start = get_random_u32_below(range);
 	struct homa_net *hn = hsk->net;
 	int err = -EADDRNOTAVAIL;
 	u32 i;
@@ -263,7 +263,6 @@ struct proto homa_prot = {
 	.close		= close,
 	.connect	= ip4_datagram_connect,
 	.disconnect	= udp_disconnect,
-	.ioctl		= homa_ioctl,
 	.init		= init,
 	.setsockopt	= homa_setsockopt,
 	.getsockopt	= homa_getsockopt,
@@ -285,7 +284,10 @@ const struct proto_ops homa_proto_ops = {
 	.accept		= sock_no_accept,
 	.getname	= inet_getname,
 	.poll		= poll_op,
-	.ioctl		= inet_ioctl,
+	.ioctl		= homa_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl	= homa_compat_ioctl,
+#endif
 	.listen		= sock_no_listen,
 	.shutdown	= shutdown_op,
 	.setsockopt	= sock_common_setsockopt,
@@ -293,7 +295,6 @@ const struct proto_ops homa_proto_ops = {
 	.sendmsg	= inet_sendmsg,
 	.recvmsg	= inet_recvmsg,
 	.mmap		= sock_no_mmap,
-	.sendpage	= sock_no_sendpage,
 };
 
 int homa_ports_net_init(struct homa_net *hn)

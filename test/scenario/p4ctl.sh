@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k um -t 240
+# guest: -k backports -t 240
 # files: build/bin/p4ctl build/test/guest/rpc /etc/passwd /etc/group
 # p4ctl against the kernel: what it sets is what it shows, what it shows can be run again, errors
 # say what is accepted and change nothing.

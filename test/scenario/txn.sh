@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k x86 -t 300
+# guest: -k backports -t 240
 # files: build/test/guest/txn-once build/test/guest/txn-races build/test/guest/fake-switch
 # The kernel's side of switch transactions: once each, whatever a switch that answers by the book
 # has to do with a network that does not. h2 is the switch.

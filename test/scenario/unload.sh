@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k x86 -t 300
+# guest: -k backports -t 240
 # files: build/test/guest/rpc
 # The module is loaded and unloaded with RPCs in every state, and namespaces die with RPCs in them.
 . /lib/scenario.sh
