@@ -217,8 +217,8 @@ void homa_cutoffs_look(struct homa_cutoffs *c)
 /* ------------------------------------------------------------------ knobs */
 
 /* Reads, or checks what is written in a copy of the value; 0 and *copy are what was asked for. */
-static int proc_copy(struct ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos,
-		     int copy[P4W_PRIORITIES])
+static int proc_copy(ctl_const struct ctl_table *table, int write, void *buffer, size_t *lenp,
+		     loff_t *ppos, int copy[P4W_PRIORITIES])
 {
 	struct ctl_table shadow = *table;
 
@@ -227,8 +227,8 @@ static int proc_copy(struct ctl_table *table, int write, void *buffer, size_t *l
 	return proc_dointvec_minmax(&shadow, write, buffer, lenp, ppos);
 }
 
-static int proc_num_priorities(struct ctl_table *table, int write, void *buffer, size_t *lenp,
-			       loff_t *ppos)
+static int proc_num_priorities(ctl_const struct ctl_table *table, int write, void *buffer,
+			       size_t *lenp, loff_t *ppos)
 {
 	struct homa_cutoffs *c = container_of(table->data, struct homa_cutoffs, num_priorities);
 	int num[P4W_PRIORITIES], cutoff[P4W_PRIORITIES], max_sched, err;
@@ -249,8 +249,8 @@ static int proc_num_priorities(struct ctl_table *table, int write, void *buffer,
 	return err;
 }
 
-static int proc_unsched_cutoffs(struct ctl_table *table, int write, void *buffer, size_t *lenp,
-				loff_t *ppos)
+static int proc_unsched_cutoffs(ctl_const struct ctl_table *table, int write, void *buffer,
+				size_t *lenp, loff_t *ppos)
 {
 	struct homa_cutoffs *c = container_of(table->data, struct homa_cutoffs, unsched_cutoffs[0]);
 	int cutoff[P4W_PRIORITIES], max_sched, err;
@@ -270,8 +270,8 @@ static int proc_unsched_cutoffs(struct ctl_table *table, int write, void *buffer
 	return err;
 }
 
-static int proc_priority_map(struct ctl_table *table, int write, void *buffer, size_t *lenp,
-			     loff_t *ppos)
+static int proc_priority_map(ctl_const struct ctl_table *table, int write, void *buffer,
+			     size_t *lenp, loff_t *ppos)
 {
 	struct homa_cutoffs *c = container_of(table->data, struct homa_cutoffs, priority_map[0]);
 	int map[P4W_PRIORITIES], err, i;
@@ -306,7 +306,7 @@ static int register_knobs(struct homa_cutoffs *c)
 	bool writable = c->net->net->user_ns == &init_user_ns;
 	int i;
 
-	c->table = kcalloc(ARRAY_SIZE(knobs) + 1, sizeof(*c->table), GFP_KERNEL);
+	c->table = kcalloc(ARRAY_SIZE(knobs) + HOMA_SYSCTL_END, sizeof(*c->table), GFP_KERNEL);
 	if (!c->table)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(knobs); i++)
@@ -319,7 +319,8 @@ static int register_knobs(struct homa_cutoffs *c)
 			.extra1 = (void *)&knobs[i].range[0],
 			.extra2 = (void *)&knobs[i].range[1],
 		};
-	c->header = register_net_sysctl(c->net->net, "net/homa", c->table);
+	c->header = register_net_sysctl_sz(c->net->net, "net/homa", c->table,
+					   ARRAY_SIZE(knobs));
 	if (c->header)
 		return 0;
 	kfree(c->table);

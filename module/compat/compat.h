@@ -31,6 +31,13 @@ static inline int import_ubuf(int direction, void __user *to, size_t len, struct
 #define HOMA_SYSCTL_END	0
 #endif
 
+/* Handlers of sysctls could change the table. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define ctl_const
+#else
+#define ctl_const		const
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define genl_info_dump(cb)	genl_dumpit_info(cb)	/* both have attrs */
 #endif
