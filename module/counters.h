@@ -52,6 +52,7 @@ struct seq_file;
 	X(pool_waits,		"messages that found the receive buffer full") \
 	X(wmem_waits,		"sendmsg calls that found the send buffer full") \
 	X(peers_made,		"peers met") \
+	X(peers_died,		"peers whose RPCs failed because they were silent") \
 	X(peers_evicted,	"idle peers forgotten to make room") \
 	X(drop_short,		"packets too short for their type") \
 	X(drop_type,		"packets of an unknown type") \

@@ -18,8 +18,9 @@ struct homa_net;
 	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
 	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
 	X(request_ack_ticks, "ms", 1, 10000, 2, "wait for an ack before asking for it") \
-	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again") \
-	X(resend_ticks, "ms", 1, 10000, 5, "silence before the first of them") \
+	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again, until then") \
+	X(resend_min_us, "us", 50, 1000000, 500, "shortest silence before the first of them") \
+	X(resend_ticks, "ms", 1, 10000, 5, "the longest, and until the peer's times are known") \
 	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
 	X(tso, "flag", 0, 1, 0, "let devices cut buffers as if they were TCP's") \
 	X(txn_resend_us, "us", 100, 10000000, 10000, "silence before a transaction goes again") \

@@ -11,6 +11,7 @@
 #include "cutoffs.h"
 #include "grant.h"
 #include "icmp.h"
+#include "live.h"
 #include "netlink.h"
 #include "net.h"
 #include "offload.h"
@@ -19,6 +20,7 @@
 #include "rpc.h"
 #include "sock.h"
 #include "tenant.h"
+#include "waits.h"
 
 unsigned int homa_net_id;
 
@@ -43,9 +45,15 @@ static int __net_init net_init(struct net *net)
 	err = homa_grants_net_init(hn);
 	if (err)
 		goto undo_rpcs;
-	err = homa_tenants_net_init(hn);
+	err = homa_waits_net_init(hn);
 	if (err)
 		goto undo_grants;
+	err = homa_live_net_init(hn);
+	if (err)
+		goto undo_waits;
+	err = homa_tenants_net_init(hn);
+	if (err)
+		goto undo_live;
 	err = homa_knobs_net_init(hn);
 	if (err)
 		goto undo_tenants;
@@ -58,6 +66,10 @@ undo_knobs:
 	homa_knobs_net_exit(hn);
 undo_tenants:
 	homa_tenants_net_exit(hn);
+undo_live:
+	homa_live_net_exit(hn);
+undo_waits:
+	homa_waits_net_exit(hn);
 undo_grants:
 	homa_grants_net_exit(hn);
 undo_rpcs:
@@ -78,6 +90,8 @@ static void __net_exit net_exit(struct net *net)
 	homa_cutoffs_net_exit(hn);
 	homa_knobs_net_exit(hn);
 	homa_tenants_net_exit(hn);
+	homa_live_net_exit(hn);
+	homa_waits_net_exit(hn);
 	homa_grants_net_exit(hn);
 	homa_rpcs_net_exit(hn);
 	homa_peers_net_exit(hn);

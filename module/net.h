@@ -19,11 +19,13 @@
 struct ctl_table;
 struct ctl_table_header;
 struct homa_cutoffs;
+struct homa_dead;
 struct homa_grants;
 struct homa_peers;
 struct homa_ports;
 struct homa_rpcs;
 struct homa_tenants;
+struct homa_waits;
 
 struct homa_net {
 	struct net *net;
@@ -37,6 +39,8 @@ struct homa_net {
 	struct homa_rpcs *rpcs;		/* rpc.c */
 	struct homa_cutoffs *cutoffs;	/* cutoffs.c */
 	struct homa_grants *grants;	/* grant.c */
+	struct homa_waits __percpu *waits;	/* waits.c */
+	struct homa_dead *dead;		/* live.c */
 	struct homa_tenants *tenants;	/* tenant.c */
 };
 

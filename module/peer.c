@@ -18,8 +18,6 @@
 #include "seen.h"
 
 #define PEER_BITS	10
-#define PATIENCE_MAX	6	/* doublings */
-#define PATIENCE_SECONDS 1	/* to forget one of them */
 
 struct homa_peers {
 	spinlock_t lock;		/* BH; guards changes of the table */
@@ -230,35 +228,6 @@ void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt)
 	peer->cutoff[0] = INT_MAX;
 	peer->cutoff_version = pkt->cutoffs.version;
 	spin_unlock_bh(&peer->lock);
-}
-
-u32 homa_peer_patience(const struct homa_peer *peer)
-{
-	u32 patience = READ_ONCE(peer->patience);
-	unsigned long forget = (jiffies - READ_ONCE(peer->hasty)) / (PATIENCE_SECONDS * HZ);
-
-	return forget < patience ? patience - forget : 0;
-}
-
-void homa_peer_was_hasty(struct homa_peer *peer)
-{
-	u32 patience = homa_peer_patience(peer);
-	u32 wait_ms = homa_knob(peer->net, resend_ticks) << patience;
-
-	/* All that was asked for at a time counts once. */
-	if (patience && time_before(jiffies, READ_ONCE(peer->hasty) + msecs_to_jiffies(wait_ms)))
-		return;
-	WRITE_ONCE(peer->patience, min_t(u32, patience + 1, PATIENCE_MAX));
-	WRITE_ONCE(peer->hasty, jiffies);
-}
-
-void homa_peer_was_right(struct homa_peer *peer)
-{
-	u32 patience = READ_ONCE(peer->patience);
-
-	/* Right and wrong in the same burst say that packets are late. */
-	if (patience && time_after(jiffies, READ_ONCE(peer->hasty) + HZ / 4))
-		WRITE_ONCE(peer->patience, patience - 1);
 }
 
 static u64 now_ms(void)

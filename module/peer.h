@@ -12,7 +12,9 @@
 #include <net/dst.h>
 #include <p4wire.h>
 
+#include "live.h"
 #include "packet.h"
+#include "rtt.h"
 
 struct homa_net;
 struct homa_seen;
@@ -26,6 +28,9 @@ struct homa_peer {
 	unsigned long used;		/* jiffies of the last lookup, racy */
 	struct rcu_head rcu;
 
+	struct homa_rtt rtt;		/* no lock */
+	struct homa_live live;		/* no lock */
+
 	spinlock_t lock;		/* BH, a leaf; guards what follows */
 	struct dst_entry __rcu *dst;	/* way there for sockets without options of their own */
 	__be32 saddr;			/* our address on that way; read without the lock */
@@ -35,8 +40,6 @@ struct homa_peer {
 	u16 cutoff_version;
 	unsigned long told_cutoffs;	/* jiffies when it was sent ours, racy */
 	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
-	u32 patience;			/* see homa_peer_patience(); racy like the next */
-	unsigned long hasty;		/* jiffies when we last saw that we had asked too early */
 };
 
 int homa_peers_net_init(struct homa_net *hn);
@@ -59,15 +62,6 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max);
 
 void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
-
-/*
- * Bytes came twice because we asked for them while they were on the way: from now on we wait longer
- * before we ask that peer; less long when what we asked for had been lost. The answer of
- * homa_peer_patience() is how often to double the wait.
- */
-void homa_peer_was_hasty(struct homa_peer *peer);
-void homa_peer_was_right(struct homa_peer *peer);
-u32 homa_peer_patience(const struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
 void homa_peer_add_finished(struct homa_peer *peer, u64 id);

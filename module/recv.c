@@ -8,6 +8,7 @@
  * socket's memory; an RPC in hand is a reference.
  */
 #include <linux/icmp.h>
+#include <linux/ktime.h>
 #include <linux/rculist.h>
 #include <linux/sizes.h>
 #include <net/icmp.h>
@@ -186,6 +187,24 @@ static bool is_too_costly(const struct homa_msg_in *in)
 	return in->kept > SZ_4K + 16 * in->length;
 }
 
+static void asked_too_early(struct homa_rpc *rpc)
+{
+	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
+
+	homa_rtt_was_hasty(&rpc->peer->rtt, &conf, jiffies);
+}
+
+/* The first byte of a response: how long it took, if the request went in one packet, once. */
+static void measure_answer(struct homa_rpc *rpc)
+{
+	struct homa_rtt *rtt = &rpc->peer->rtt;
+
+	if (!homa_rtt_wants_answer(rtt, jiffies) || rpc->out.length > rpc->out.seg ||
+	    rpc->out.again_at)
+		return;
+	homa_rtt_add_answer(rtt, ktime_get_ns() - rpc->out.sent_at, jiffies);
+}
+
 /* Queues the packet, cut down to its new bytes. */
 static void take_data(struct rx *rx, struct homa_rpc *rpc)
 {
@@ -208,7 +227,7 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	if (!new) {
 		homa_count(rx->hn, rx_data_again);
 		if (pkt->data.again)
-			homa_peer_was_hasty(rpc->peer);
+			asked_too_early(rpc);
 		return;
 	}
 	range->start = from;
@@ -221,7 +240,7 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	rpc->in.received += new;
 	homa_count(rx->hn, rx_data);
 	if (pkt->data.again)
-		homa_peer_was_right(rpc->peer);
+		homa_rtt_was_right(&rpc->peer->rtt, jiffies);
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
 	if (rpc->in.received == rpc->in.length)
 		homa_rpc_complete(rpc, 0);
@@ -252,11 +271,14 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 		homa_timer_alive(rpc);
 		homa_count(rx->hn, rx_data_again);
 		if (pkt->data.again)
-			homa_peer_was_hasty(rpc->peer);
+			asked_too_early(rpc);
 		goto unlock;
 	}
-	if (!rpc->in.length)
+	if (!rpc->in.length) {
+		if (homa_rpc_is_client(rpc) && !pkt->data.again)
+			measure_answer(rpc);
 		begin_message(rx, rpc);
+	}
 	if (rpc->in.length != pkt->data.msg_len || rpc->peer_tenant != pkt->data.tenant) {
 		homa_count(rx->hn, drop_mismatch);
 		goto unlock;
@@ -348,7 +370,9 @@ static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
 	rpc = hsk ? homa_rpc_find(hsk, ack->id, rx->pkt.saddr) : NULL;
 	if (!rpc)
 		return;
+	homa_live_heard(&rpc->peer->live);
 	spin_lock_bh(&rpc->lock);
+	homa_timer_alive(rpc);
 	homa_peer_add_finished(rpc->peer, rpc->id);
 	homa_rpc_end(rpc);
 	spin_unlock_bh(&rpc->lock);
@@ -375,11 +399,21 @@ static bool is_sending(const struct homa_rpc *rpc)
 	return rpc->state == HOMA_OUTGOING && !(homa_rpc_is_client(rpc) && rpc->is_complete);
 }
 
+static bool may_repeat(struct homa_rpc *rpc, u32 start, u32 end)
+{
+	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
+
+	end = min(end, rpc->out.sent);
+	return start < end && homa_msg_out_may_repeat(&rpc->out, end - start, ktime_get_ns(),
+						      homa_rtt_recent(&rpc->peer->rtt, &conf));
+}
+
 static void grant_pkt(struct rx *rx)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
 	struct homa_rpc *rpc = rx->rpc;
 	struct homa_msg_out *out = &rpc->out;
+	bool again;
 	u32 offset;
 
 	homa_count(rx->hn, rx_grant);
@@ -395,17 +429,11 @@ static void grant_pkt(struct rx *rx)
 		out->prio = pkt->priority;
 	}
 	homa_timer_progress(rpc);
+	again = pkt->grant.resend && may_repeat(rpc, 0, U32_MAX);
 	spin_unlock_bh(&rpc->lock);
-	if (pkt->grant.resend)
+	if (again)
 		homa_send_again(rpc, 0, U32_MAX, pkt->priority);
 	homa_send_granted(rpc);
-}
-
-/* Then what is asked for may have crossed the question; if not, it will be asked for again. */
-static bool sent_recently(const struct homa_rpc *rpc)
-{
-	return time_before(jiffies, rpc->out.sent_at +
-			   msecs_to_jiffies(homa_knob(rpc->net, resend_ticks)));
 }
 
 static void resend_pkt(struct rx *rx)
@@ -425,11 +453,10 @@ static void resend_pkt(struct rx *rx)
 	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
 	if (send && end > out->granted)		/* so a GRANT was lost */
 		out->granted = end;
-	again = send && pkt->resend.offset < min(end, out->sent) && !sent_recently(rpc);
-	if (again && pkt->resend.all)
-		out->sent_at = jiffies;
+	/* What may have crossed the question is not sent; if lost, it will be asked for again. */
+	again = send && may_repeat(rpc, pkt->resend.offset, end);
 	/* Alive, but there is nothing to send now. */
-	if ((send && !again && out->sent >= out->granted) ||
+	if ((send && pkt->resend.offset >= out->sent && out->sent >= out->granted) ||
 	    (!send && !homa_rpc_is_client(rpc) && rpc->state != HOMA_DEAD))
 		homa_queue_simple(&rx->queue, &path, P4W_BUSY);
 	spin_unlock_bh(&rpc->lock);
@@ -449,7 +476,8 @@ static void unknown_pkt(struct rx *rx)
 	spin_lock_bh(&rpc->lock);
 	priority = rpc->out.unsched_prio;
 	if (homa_rpc_is_client(rpc)) {
-		again = is_sending(rpc);
+		homa_timer_lost(rpc);
+		again = is_sending(rpc) && may_repeat(rpc, 0, U32_MAX);
 	} else if (rpc->state != HOMA_DEAD) {
 		homa_peer_add_finished(rpc->peer, rpc->id);
 		homa_rpc_end(rpc);
@@ -483,9 +511,10 @@ static void need_ack_pkt(struct rx *rx)
 		homa_timer_alive(rpc);
 		done = rpc->is_complete || rpc->state == HOMA_DEAD;
 		path = homa_rpc_path(rpc);
-		/* Our own timer knows when to ask for what is missing. */
-		if (!done)
+		if (!done) {
 			homa_queue_simple(&rx->queue, &path, P4W_BUSY);
+			homa_timer_all_sent(rpc, &rx->queue);
+		}
 		spin_unlock_bh(&rpc->lock);
 	}
 	if (done)
@@ -583,6 +612,8 @@ static void dispatch(struct rx *rx)
 		return;
 	}
 	rx->rpc = homa_rpc_find(rx->hsk, pkt->id, pkt->saddr);
+	if (rx->rpc)
+		homa_live_heard(&rx->rpc->peer->live);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)
 		homa_count(rx->hn, drop_unknown_rpc);
 	else if (handlers[pkt->type].needs_rpc && !rx->rpc)

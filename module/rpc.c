@@ -93,7 +93,6 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	spin_lock_init(&rpc->lock);
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);
-	homa_timer_init(rpc);
 	return rpc;
 }
 
@@ -295,6 +294,24 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 		homa_rpc_end(rpc);
 		spin_unlock_bh(&rpc->lock);
 		homa_rpc_put(rpc);
+	}
+}
+
+void homa_rpcs_visit(struct homa_net *hn, void (*visit)(struct homa_rpc *rpc))
+{
+	struct homa_rpc *rpc;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hn->rpcs->bucket); i++) {
+		rcu_read_lock();
+		hlist_for_each_entry_rcu(rpc, &hn->rpcs->bucket[i].head, by_id) {
+			if (!refcount_inc_not_zero(&rpc->refs))
+				continue;
+			visit(rpc);
+			homa_rpc_put(rpc);
+		}
+		rcu_read_unlock();
+		cond_resched();
 	}
 }
 

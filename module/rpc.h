@@ -10,13 +10,14 @@
 #include <linux/refcount.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
-#include <linux/timer.h>
 #include <linux/types.h>
 
 #include "gaps.h"
 #include "grant.h"
 #include "send.h"
 #include "sock.h"
+#include "timer.h"
+#include "waits.h"
 
 struct homa_peer;
 struct homa_tenant;
@@ -63,7 +64,7 @@ struct homa_rpc {
 	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
 	u32 tenant_id;		/* stamped into DATA that we send */
 
-	refcount_t refs;	/* tables, timer, ready queue, pool wait list, users */
+	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct rcu_head rcu;
 	struct hlist_node by_id;	/* bucket lock, RCU */
 	struct list_head in_sock;	/* hsk->lock, RCU */
@@ -80,10 +81,8 @@ struct homa_rpc {
 	struct homa_msg_out out;
 	struct homa_msg_in in;
 
-	struct timer_list timer;	/* armed: holds a reference; see timer.c */
-	unsigned long heard;	/* jiffies of the last sign of life of the peer */
-	unsigned long asked;	/* jiffies of our last RESEND or NEED_ACK */
-	u32 nr_asked;		/* of them since the last progress */
+	struct homa_silence silence;	/* timer.c */
+	struct homa_wait wait;		/* waits.c */
 
 	struct homa_grant grant;	/* grants->lock, see grant.c */
 };
@@ -142,5 +141,8 @@ void homa_rpc_finish_client(struct homa_rpc *rpc);
 
 /* All RPCs of a socket that is shut down. */
 void homa_rpc_end_all(struct homa_sock *hsk);
+
+/* Calls it for each RPC, with a reference, under RCU. May sleep in between. */
+void homa_rpcs_visit(struct homa_net *hn, void (*visit)(struct homa_rpc *rpc));
 
 #endif /* P4HOMA_RPC_H */

@@ -77,6 +77,20 @@ int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u3
 	return 0;
 }
 
+bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 recent)
+{
+	if (now - out->sent_at < recent)
+		return false;
+	if (!out->again_at || now - out->again_at >= recent) {
+		out->again_at = now;
+		out->again_bytes = 0;
+	}
+	if (bytes > out->sent - out->again_bytes)
+		return false;
+	out->again_bytes += bytes;
+	return true;
+}
+
 /* An empty packet with room for everything, routed, with its IP header written. */
 static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 priority)
 {
@@ -214,9 +228,11 @@ void homa_send_granted(struct homa_rpc *rpc)
 	do {
 		spin_lock_bh(&rpc->lock);
 		if (rpc->state != HOMA_DEAD && out->sent < out->granted) {
+			/* Of the first bytes, who starts the timer notes it. */
+			if (out->sent)
+				out->sent_at = ktime_get_ns();
 			out->sent = queue_range(rpc, out->sent, out->granted, out->prio, false,
 						&queue);
-			out->sent_at = jiffies;
 		}
 		more = rpc->state != HOMA_DEAD && out->sent < out->granted;
 		spin_unlock_bh(&rpc->lock);

@@ -26,7 +26,9 @@ struct homa_msg_out {
 	u32 seg;		/* message bytes in a full packet on the wire */
 	u32 sent;		/* all bytes below were sent at least once */
 	u32 granted;		/* may be sent */
-	unsigned long sent_at;	/* jiffies when new bytes, or all again, were last sent */
+	u64 sent_at;		/* ns: new bytes were last sent */
+	u64 again_at;		/* ns: and old ones, from when on again_bytes were */
+	u32 again_bytes;
 	u8 unsched_prio;
 	u8 prio;		/* of granted bytes, from the last GRANT */
 	struct homa_msg_mem mem;
@@ -70,6 +72,11 @@ void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path,
 void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path);
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 		    const struct homa_pkt_ack *acks, u32 nr);
+
+/* Whether `bytes` of what was sent may be sent again: not what may still be on its way, and not the
+ * whole message more than once in `recent` ns, whoever asks. Notes it.
+ */
+bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 recent);
 
 /* Where the packet around byte `offset` begins. */
 u32 homa_seg_start(u32 offset, u32 unsched, u32 seg);

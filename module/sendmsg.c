@@ -80,6 +80,7 @@ static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u6
 	if (!err) {
 		rpc->out = *out;
 		homa_timer_start(rpc);
+		rpc->out.sent_at = rpc->silence.since;
 	}
 	spin_unlock_bh(&rpc->lock);
 	if (!err)
@@ -185,6 +186,7 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
 		rpc->out = *out;
 		homa_rpc_move(rpc, HOMA_OUTGOING);
 		homa_timer_start(rpc);
+		rpc->out.sent_at = rpc->silence.since;
 	} else {
 		err = -EINVAL;
 	}

@@ -2,73 +2,84 @@
 /*
  * timer.c - silence: when to ask again, when to ask for an ack, when to give up.
  *
- * Each RPC has one timer, armed for the next deadline while we wait for its peer, and only then:
- *   client, until the response is here:        RESEND after resend_ticks of silence, give up
- *   server, until the request is here:         after timeout_ticks
+ * An RPC has a deadline (waits.c) while it waits for its peer, and only then:
+ *   client, until the response is here:        RESEND; gives up
+ *   server, until the request is here:         likewise
  *     (neither while it is we who hold the sender back, by grants or for want of buffer)
  *   server, while the response is not acked:   NEED_ACK after request_ack_ticks (while it is not
  *                                              granted, after a quarter of timeout_ticks); the
- *                                              client lives if it answers at all; or give up
- * The pauses between questions double up to 16 times the first, so that a request that is served
- * for seconds costs little; anything that we waited for starts them anew. They are longer for a
- * peer whose packets came late, but came. A packet does not touch the timer, it only notes the
- * time; the handler finds out how much of the wait is left.
+ *                                              client lives if it answers at all; or gives up
+ * How long the first silence may last, rtt.c knows. Then the pauses double: up to a tenth of
+ * timeout_ticks while nobody answers, up to a second if the answers say that the peer lives and
+ * works. Of the latter, only those of a second are owed: before, it is enough that any RPC of this
+ * peer has heard of it. What we waited for starts all this anew.
  *
- * Everything here runs under rpc->lock. An armed timer holds a reference to the RPC.
+ * Bytes that later ones have overtaken are asked for on their own, after a much shorter time: their
+ * sender is not silent.
+ *
+ * A question that is not answered for timeout_ticks ends its RPC; if nobody else has heard of the
+ * peer either, all the peer's RPCs (live.c).
+ *
+ * A packet does not touch the deadline if it is later than it must be: it only notes the time, and
+ * at the deadline one sees how much of the wait is left. All of this is under rpc->lock.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 
+#include "live.h"
 #include "net.h"
 #include "peer.h"
 #include "rpc.h"
+#include "rtt.h"
 #include "send.h"
 #include "timer.h"
 
-#define MAX_DOUBLINGS	4
 #define MIN_QUESTIONS	10	/* before an RPC is given up, however long the pauses */
 
-static u32 pause_ms(const struct homa_timer_view *v, const struct homa_timer_conf *c)
-{
-	u32 doublings = min_t(u32, v->nr_asked, MAX_DOUBLINGS);
-	u32 most = max(c->timeout_ticks / MIN_QUESTIONS, 1u);
+/* ---------------------------------------------------------------- decisions */
 
-	switch (v->wait) {
-	case HOMA_WAIT_GRANT:
-		return c->timeout_ticks / 4;
-	case HOMA_WAIT_ACK:
-		return min(c->request_ack_ticks << doublings, most);
-	default:
-		if (!v->nr_asked)
-			return min(c->resend_ticks << v->patience, most);
-		return min(c->resend_interval << (v->patience + doublings - 1), most);
-	}
+static u64 doubled(u64 ns, u32 times, u64 most)
+{
+	return times < 32 ? min(ns << times, most) : most;
 }
 
-enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v,
-				     const struct homa_timer_conf *c, u32 *delay_ms)
+static u64 pause(const struct homa_timer_view *v)
 {
-	u32 pause = pause_ms(v, c);
-	u32 passed = v->silent_ms;
+	if (v->nr_mute)
+		return doubled(v->again_ns, v->nr_mute - 1, v->most_ns);
+	if (v->nr_calm)
+		return doubled(v->first_ns, v->nr_calm,
+			       max_t(u64, v->first_ns, HOMA_TIMER_CALM_NS));
+	return v->first_ns;
+}
+
+enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay_ns)
+{
+	u64 wait = pause(v);
 
 	if (v->wait == HOMA_WAIT_NOTHING)
 		return HOMA_TIMER_OFF;
-	if (v->silent_ms >= c->timeout_ticks)
-		return HOMA_TIMER_GIVE_UP;
-	/* A BUSY ends the silence, but does not shorten the pause between questions. */
-	if (v->nr_asked)
-		passed = v->asked_ms;
-	if (passed < pause) {
-		*delay_ms = min(pause - passed, c->timeout_ticks - v->silent_ms);
+	if (v->nr_mute && v->mute_ns >= v->timeout_ns)
+		/* Less what jiffies and nanoseconds may differ by. */
+		return v->peer_ns + 2 * TICK_NSEC >= v->timeout_ns ? HOMA_TIMER_DEAD :
+								     HOMA_TIMER_GIVE_UP;
+	if (v->silent_ns < wait) {
+		*delay_ns = wait - v->silent_ns;
+		if (v->nr_mute)
+			*delay_ns = min(*delay_ns, v->timeout_ns - v->mute_ns);
 		return HOMA_TIMER_WAIT;
 	}
-	return v->wait == HOMA_WAIT_DATA ? HOMA_TIMER_ASK : HOMA_TIMER_NEED_ACK;
+	if (!v->nr_mute && v->nr_calm && wait < HOMA_TIMER_CALM_NS && v->peer_ns < wait)
+		return HOMA_TIMER_PASS;
+	return v->wait == HOMA_WAIT_ANSWER || v->wait == HOMA_WAIT_DATA ? HOMA_TIMER_ASK :
+									  HOMA_TIMER_NEED_ACK;
 }
+
+/* ---------------------------------------------------------------- what an RPC waits for */
 
 /* Is there something that the sender may send and that has not come? */
 static bool peer_owes_data(const struct homa_rpc *rpc)
 {
-	if (!rpc->in.length)
-		return true;
 	if (rpc->in.stalled)
 		return false;
 	return rpc->in.gaps.nr || rpc->in.gaps.recv_end < READ_ONCE(rpc->grant.granted);
@@ -82,106 +93,226 @@ static enum homa_timer_wait waits_for(const struct homa_rpc *rpc)
 			return rpc->out.sent < rpc->out.length ? HOMA_WAIT_GRANT : HOMA_WAIT_ACK;
 		fallthrough;
 	case HOMA_INCOMING:
-		if (!rpc->is_complete && peer_owes_data(rpc))
-			return HOMA_WAIT_DATA;
-		return HOMA_WAIT_NOTHING;
+		if (rpc->is_complete)
+			return HOMA_WAIT_NOTHING;
+		if (!rpc->in.length)
+			return HOMA_WAIT_ANSWER;
+		return peer_owes_data(rpc) ? HOMA_WAIT_DATA : HOMA_WAIT_NOTHING;
 	default:
 		return HOMA_WAIT_NOTHING;
 	}
 }
 
-static enum homa_timer_do decide(const struct homa_rpc *rpc, u32 *delay_ms)
+bool homa_timer_waits(const struct homa_rpc *rpc)
 {
-	const struct homa_timer_view view = {
+	return waits_for(rpc) != HOMA_WAIT_NOTHING;
+}
+
+static u64 knob_ns(u32 ms)
+{
+	return (u64)ms * NSEC_PER_MSEC;
+}
+
+static u64 timeout_ns(const struct homa_rpc *rpc)
+{
+	return knob_ns(homa_knob(rpc->net, timeout_ticks));
+}
+
+struct homa_rtt_conf homa_timer_rtt_conf(const struct homa_rpc *rpc)
+{
+	return (struct homa_rtt_conf){
+		.floor_ns = (u64)homa_knob(rpc->net, resend_min_us) * NSEC_PER_USEC,
+		.initial_ns = knob_ns(homa_knob(rpc->net, resend_ticks)),
+		.most_ns = timeout_ns(rpc) / MIN_QUESTIONS,
+	};
+}
+
+static u64 first_pause(const struct homa_rpc *rpc, enum homa_timer_wait wait)
+{
+	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
+	const struct homa_rtt *rtt = &rpc->peer->rtt;
+
+	switch (wait) {
+	case HOMA_WAIT_ANSWER:
+		return homa_rtt_wait_answer(rtt, &conf, jiffies);
+	case HOMA_WAIT_DATA:
+		return homa_rtt_wait_data(rtt, &conf, jiffies);
+	case HOMA_WAIT_ACK:
+		return max(knob_ns(homa_knob(rpc->net, request_ack_ticks)),
+			   conf.floor_ns + 2 * homa_rtt_least(rtt));
+	default:
+		return timeout_ns(rpc) / 4;
+	}
+}
+
+static enum homa_timer_do decide(const struct homa_rpc *rpc, u64 now, u64 *delay_ns)
+{
+	const struct homa_silence *s = &rpc->silence;
+	struct homa_timer_view view = {
 		.wait = waits_for(rpc),
-		.silent_ms = jiffies_to_msecs(jiffies - rpc->heard),
-		.asked_ms = jiffies_to_msecs(jiffies - rpc->asked),
-		.nr_asked = rpc->nr_asked,
-		.patience = homa_peer_patience(rpc->peer),
-	};
-	const struct homa_timer_conf conf = {
-		.resend_ticks = homa_knob(rpc->net, resend_ticks),
-		.resend_interval = homa_knob(rpc->net, resend_interval),
-		.request_ack_ticks = homa_knob(rpc->net, request_ack_ticks),
-		.timeout_ticks = homa_knob(rpc->net, timeout_ticks),
+		.timeout_ns = timeout_ns(rpc),
+		.silent_ns = now - s->since,
+		.mute_ns = now - s->mute_since,
+		.peer_ns = homa_live_silent_ns(&rpc->peer->live),
+		.nr_mute = s->nr_mute,
+		.nr_calm = s->nr_calm,
 	};
 
-	return homa_timer_decide(&view, &conf, delay_ms);
+	view.most_ns = view.timeout_ns / MIN_QUESTIONS;
+	view.first_ns = first_pause(rpc, view.wait);
+	view.again_ns = view.first_ns;
+	/* Nothing is known of the peer but what the knobs say. */
+	if (view.wait <= HOMA_WAIT_DATA && !homa_rtt_least(&rpc->peer->rtt))
+		view.again_ns = knob_ns(homa_knob(rpc->net, resend_interval));
+	return homa_timer_decide(&view, delay_ns);
 }
 
-/* The only place that arms a timer. */
-static void arm(struct homa_rpc *rpc, u32 delay_ms)
-{
-	lockdep_assert_held(&rpc->lock);
-	if (rpc->state == HOMA_DEAD)
-		return;
-	if (!mod_timer(&rpc->timer, jiffies + msecs_to_jiffies(delay_ms)))
-		homa_rpc_get(rpc);
-}
+/* ---------------------------------------------------------------- what happens */
 
 void homa_timer_start(struct homa_rpc *rpc)
 {
-	u32 delay_ms;
+	u64 now = ktime_get_ns();
+	enum homa_timer_wait wait = waits_for(rpc);
 
-	rpc->heard = jiffies;
-	rpc->nr_asked = 0;
-	if (decide(rpc, &delay_ms) == HOMA_TIMER_WAIT)
-		arm(rpc, delay_ms);
+	lockdep_assert_held(&rpc->lock);
+	rpc->silence = (struct homa_silence){ .since = now };
+	if (wait != HOMA_WAIT_NOTHING)
+		homa_wait_until(rpc, now, first_pause(rpc, wait));
 }
 
 void homa_timer_stop(struct homa_rpc *rpc)
 {
-	lockdep_assert_held(&rpc->lock);
-	if (timer_delete(&rpc->timer))
-		homa_rpc_put(rpc);
+	homa_wait_cancel(rpc);
 }
 
 void homa_timer_alive(struct homa_rpc *rpc)
 {
-	rpc->heard = jiffies;
+	struct homa_silence *s = &rpc->silence;
+
+	if (!s->nr_mute)
+		return;
+	/* Only the answer to a single question is known to be one to it. */
+	if (s->nr_mute == 1)
+		homa_rtt_add_bound(&rpc->peer->rtt, ktime_get_ns() - s->since, jiffies);
+	s->nr_mute = 0;
+	if (s->nr_calm < U8_MAX)
+		s->nr_calm++;
+}
+
+/* It goes again, and may get lost again: the pauses go on to double, but there is no time-out. */
+void homa_timer_lost(struct homa_rpc *rpc)
+{
+	struct homa_silence *s = &rpc->silence;
+	u64 now = ktime_get_ns();
+
+	s->since = now;
+	s->mute_since = now;
+	s->nr_mute = max_t(u8, s->nr_mute, 1);
+	s->nr_calm = 0;
+}
+
+/* Not later than in `wait`. */
+static void hasten(struct homa_rpc *rpc, u64 now, u64 wait)
+{
+	if (!homa_wait_is_on(&rpc->wait) || rpc->wait.due > now + wait)
+		homa_wait_until(rpc, now, wait);
+}
+
+static void look_at_gaps(struct homa_rpc *rpc, u64 now)
+{
+	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
+	struct homa_silence *s = &rpc->silence;
+	u64 wait;
+
+	if (!rpc->in.gaps.nr)
+		s->gap_due = 0;
+	if (!rpc->in.gaps.nr || s->gap_due)
+		return;
+	wait = homa_rtt_wait_gap(&rpc->peer->rtt, &conf, jiffies);
+	s->gap_due = now + wait;
+	hasten(rpc, now, wait);
 }
 
 void homa_timer_progress(struct homa_rpc *rpc)
 {
-	if (!timer_pending(&rpc->timer)) {
-		homa_timer_start(rpc);
+	enum homa_timer_wait wait = waits_for(rpc);
+	struct homa_silence *s = &rpc->silence;
+	u64 now = ktime_get_ns();
+
+	s->since = now;
+	s->nr_mute = 0;
+	s->nr_calm = 0;
+	if (wait == HOMA_WAIT_NOTHING)
 		return;
-	}
-	rpc->heard = jiffies;
-	rpc->nr_asked = 0;
+	/* A deadline after long pauses, or for a slow answer, is too late from now on. */
+	hasten(rpc, now, first_pause(rpc, wait));
+	look_at_gaps(rpc, now);
+}
+
+static u64 data_pause(const struct homa_rpc *rpc)
+{
+	return first_pause(rpc, HOMA_WAIT_DATA);
+}
+
+static void ask_gaps(struct homa_rpc *rpc, u64 now, struct sk_buff_head *queue)
+{
+	const struct homa_path path = homa_rpc_path(rpc);
+	const struct homa_gap *gap;
+
+	list_for_each_entry(gap, &rpc->in.gaps.list, link)
+		homa_queue_resend(queue, &path, gap->start, gap->end - gap->start);
+	rpc->silence.gap_due = rpc->in.gaps.nr ? now + data_pause(rpc) : 0;
 }
 
 /* A RESEND for each missing piece that the peer may send. */
-static void ask_missing(struct homa_rpc *rpc, const struct homa_path *path,
-			struct sk_buff_head *queue)
+static void ask_missing(struct homa_rpc *rpc, u64 now, struct sk_buff_head *queue)
 {
+	const struct homa_path path = homa_rpc_path(rpc);
 	u32 granted = READ_ONCE(rpc->grant.granted);
-	const struct homa_gap *gap;
 
 	if (!rpc->in.length) {
-		homa_queue_resend(queue, path, 0, P4W_RESEND_ALL);
+		homa_queue_resend(queue, &path, 0, P4W_RESEND_ALL);
 		return;
 	}
-	list_for_each_entry(gap, &rpc->in.gaps.list, link)
-		homa_queue_resend(queue, path, gap->start, gap->end - gap->start);
+	ask_gaps(rpc, now, queue);
 	if (rpc->in.gaps.recv_end < granted)
-		homa_queue_resend(queue, path, rpc->in.gaps.recv_end,
+		homa_queue_resend(queue, &path, rpc->in.gaps.recv_end,
 				  granted - rpc->in.gaps.recv_end);
 }
 
-static void ask(struct homa_rpc *rpc, enum homa_timer_do what, struct sk_buff_head *queue)
+static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, struct sk_buff_head *queue)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
+	struct homa_silence *s = &rpc->silence;
 
 	if (what == HOMA_TIMER_ASK)
-		ask_missing(rpc, &path, queue);
+		ask_missing(rpc, now, queue);
 	else
 		homa_queue_simple(queue, &path, P4W_NEED_ACK);
-	rpc->asked = jiffies;
-	rpc->nr_asked++;
+	/* A time-out is counted from when we last heard of the RPC, but for pauses that we made. */
+	if (!s->nr_mute)
+		s->mute_since = s->nr_calm ? now : s->since;
+	if (s->nr_mute < U8_MAX)
+		s->nr_mute++;
+	s->since = now;
 }
 
-static void give_up(struct homa_rpc *rpc)
+void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue)
+{
+	enum homa_timer_wait wait = waits_for(rpc);
+	u64 now = ktime_get_ns();
+
+	if (wait != HOMA_WAIT_ANSWER && wait != HOMA_WAIT_DATA)
+		return;
+	/* That word may have overtaken the bytes. */
+	if (now - rpc->silence.since < data_pause(rpc))
+		return;
+	rpc->silence.nr_calm = 0;
+	ask(rpc, HOMA_TIMER_ASK, now, queue);
+	hasten(rpc, now, data_pause(rpc));
+}
+
+void homa_timer_give_up(struct homa_rpc *rpc)
 {
 	homa_count(rpc->net, rpc_timeouts);
 	if (homa_rpc_is_client(rpc)) {
@@ -192,31 +323,50 @@ static void give_up(struct homa_rpc *rpc)
 	}
 }
 
-static void expired(struct timer_list *timer)
+/* Says what comes next. */
+static enum homa_timer_do carry_out(struct homa_rpc *rpc, enum homa_timer_do what, u64 now,
+				    u64 *delay_ns, struct sk_buff_head *queue)
 {
-	struct homa_rpc *rpc = from_timer(rpc, timer, timer);
+	struct homa_silence *s = &rpc->silence;
+
+	switch (what) {
+	case HOMA_TIMER_ASK:
+	case HOMA_TIMER_NEED_ACK:
+		ask(rpc, what, now, queue);
+		return decide(rpc, now, delay_ns);
+	case HOMA_TIMER_PASS:
+		s->since = now;
+		s->nr_calm++;
+		return decide(rpc, now, delay_ns);
+	case HOMA_TIMER_DEAD:
+		homa_live_died(rpc->peer, now);
+		fallthrough;
+	case HOMA_TIMER_GIVE_UP:
+		homa_timer_give_up(rpc);
+		return HOMA_TIMER_OFF;
+	default:
+		return what;
+	}
+}
+
+void homa_timer_due(struct homa_rpc *rpc)
+{
+	struct homa_silence *s = &rpc->silence;
 	struct homa_net *hn = rpc->net;
 	struct sk_buff_head queue;
-	enum homa_timer_do what;
-	u32 delay_ms;
+	u64 delay_ns, now;
 
 	__skb_queue_head_init(&queue);
 	spin_lock_bh(&rpc->lock);
-	what = decide(rpc, &delay_ms);
-	if (what == HOMA_TIMER_GIVE_UP)
-		give_up(rpc);
-	if (what == HOMA_TIMER_ASK || what == HOMA_TIMER_NEED_ACK) {
-		ask(rpc, what, &queue);
-		what = decide(rpc, &delay_ms);
+	now = ktime_get_ns();
+	if (carry_out(rpc, decide(rpc, now, &delay_ns), now, &delay_ns, &queue) ==
+	    HOMA_TIMER_WAIT) {
+		if (s->gap_due && s->gap_due <= now)
+			ask_gaps(rpc, now, &queue);
+		if (s->gap_due)
+			delay_ns = min(delay_ns, s->gap_due - now);
+		homa_wait_until(rpc, now, delay_ns);
 	}
-	if (what == HOMA_TIMER_WAIT)
-		arm(rpc, delay_ms);
 	spin_unlock_bh(&rpc->lock);
 	homa_flush(hn, &queue);
-	homa_rpc_put(rpc);
-}
-
-void homa_timer_init(struct homa_rpc *rpc)
-{
-	timer_setup(&rpc->timer, expired, 0);
 }

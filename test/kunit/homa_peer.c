@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Peers: the table and its limit, acks that are owed, priorities, patience.
+ * Peers: the table and its limit, acks that are owed, priorities, finished requests.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -146,37 +146,6 @@ static void finished_requests(struct kunit *test)
 	finish(hn);
 }
 
-static void patience(struct kunit *test)
-{
-	struct homa_net *hn = make(test);
-	struct homa_peer *peer = homa_peer_get(hn, htonl(1));
-	int i;
-
-	KUNIT_ASSERT_NOT_NULL(test, peer);
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
-	homa_peer_was_hasty(peer);
-	homa_peer_was_hasty(peer);	/* the same burst */
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 1);
-	for (i = 0; i < 10; i++) {
-		peer->hasty = jiffies - HZ / 2;
-		homa_peer_was_hasty(peer);
-	}
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX);
-	homa_peer_was_right(peer);	/* in the same burst */
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX);
-	peer->hasty = jiffies - HZ / 2;
-	homa_peer_was_right(peer);
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX - 1);
-	peer->hasty = jiffies - 2 * HZ - HZ / 2;
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), PATIENCE_MAX - 3);
-	peer->hasty = jiffies - 100 * HZ;
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
-	homa_peer_was_right(peer);
-	KUNIT_EXPECT_EQ(test, homa_peer_patience(peer), 0);
-	homa_peer_put(peer);
-	finish(hn);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
@@ -184,7 +153,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(priorities),
 	KUNIT_CASE(cutoffs),
 	KUNIT_CASE(finished_requests),
-	KUNIT_CASE(patience),
 	{}
 };
 

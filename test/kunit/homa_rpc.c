@@ -57,10 +57,6 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 	return flush_acks;
 }
 
-void homa_timer_init(struct homa_rpc *rpc)
-{
-}
-
 void homa_timer_stop(struct homa_rpc *rpc)
 {
 }

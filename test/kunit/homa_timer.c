@@ -7,16 +7,22 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include "../../module/gaps.c"
+#include "../../module/rtt.c"
 #include "../../module/timer.c"
+#include "../../module/waits.c"
 
 unsigned int homa_net_id;
-static int resends, need_acks, puts, ended, error;
+static int resends, need_acks, ended, error, deaths;
 static u32 asked_from, asked_len;
 
 void homa_rpc_put(struct homa_rpc *rpc)
 {
-	puts++;
 	refcount_dec(&rpc->refs);
+}
+
+void homa_live_died(struct homa_peer *peer, u64 now_ns)
+{
+	deaths++;
 }
 
 void homa_rpc_complete(struct homa_rpc *rpc, int err)
@@ -53,51 +59,65 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 }
 
-u32 homa_peer_patience(const struct homa_peer *peer)
-{
-	return 0;
-}
+#define US	1000ull
+#define MS	1000000ull
 
+/* What an RPC sees: the first pause is 5 ms, the second 7, a time-out a second. */
 static void table(struct kunit *test)
 {
-	static const struct homa_timer_conf c = {
-		.resend_ticks = 5, .resend_interval = 7, .request_ack_ticks = 2,
-		.timeout_ticks = 1000,
-	};
 	static const struct {
-		struct homa_timer_view v;
+		enum homa_timer_wait wait;
+		u64 silent, mute, peer;
+		u32 nr_mute, nr_calm;
 		enum homa_timer_do want;
-		u32 delay;
+		u64 delay;
 	} t[] = {
-		{ { HOMA_WAIT_NOTHING, 5000, 0, 0, 0 }, HOMA_TIMER_OFF },
-		{ { HOMA_WAIT_DATA, 0, 0, 0, 0 }, HOMA_TIMER_WAIT, 5 },
-		{ { HOMA_WAIT_DATA, 4, 0, 0, 0 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_DATA, 5, 0, 0, 0 }, HOMA_TIMER_ASK },
-		{ { HOMA_WAIT_DATA, 5, 0, 0, 3 }, HOMA_TIMER_WAIT, 35 },	/* late peer */
-		{ { HOMA_WAIT_DATA, 20, 1, 1, 0 }, HOMA_TIMER_WAIT, 6 },
-		{ { HOMA_WAIT_DATA, 20, 7, 1, 0 }, HOMA_TIMER_ASK },
-		{ { HOMA_WAIT_DATA, 0, 13, 2, 0 }, HOMA_TIMER_WAIT, 1 },	/* BUSY came */
-		{ { HOMA_WAIT_DATA, 0, 14, 2, 0 }, HOMA_TIMER_ASK },
-		{ { HOMA_WAIT_DATA, 0, 55, 9, 0 }, HOMA_TIMER_WAIT, 1 },	/* 7 * 8 */
-		{ { HOMA_WAIT_DATA, 0, 99, 9, 6 }, HOMA_TIMER_WAIT, 1 },	/* timeout / 10 */
-		{ { HOMA_WAIT_DATA, 999, 6, 1, 0 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_DATA, 1000, 1, 1, 0 }, HOMA_TIMER_GIVE_UP },
-		{ { HOMA_WAIT_ACK, 1, 0, 0, 6 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_ACK, 2, 0, 0, 6 }, HOMA_TIMER_NEED_ACK },
-		{ { HOMA_WAIT_ACK, 20, 3, 1, 0 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_ACK, 20, 4, 1, 0 }, HOMA_TIMER_NEED_ACK },
-		{ { HOMA_WAIT_ACK, 20, 31, 99, 0 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_ACK, 1000, 31, 99, 0 }, HOMA_TIMER_GIVE_UP },
-		{ { HOMA_WAIT_GRANT, 249, 0, 0, 0 }, HOMA_TIMER_WAIT, 1 },
-		{ { HOMA_WAIT_GRANT, 250, 0, 0, 0 }, HOMA_TIMER_NEED_ACK },
+		{ HOMA_WAIT_NOTHING, 5000 * MS, 0, 0, 0, 0, HOMA_TIMER_OFF },
+		{ HOMA_WAIT_DATA, 0, 0, 0, 0, 0, HOMA_TIMER_WAIT, 5 * MS },
+		{ HOMA_WAIT_DATA, 4 * MS, 0, 0, 0, 0, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_ASK },
+		{ HOMA_WAIT_ANSWER, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_ASK },
+		/* nobody answers: 7, 14, 28 ... 100, 100 ms */
+		{ HOMA_WAIT_DATA, MS, 6 * MS, 6 * MS, 1, 0, HOMA_TIMER_WAIT, 6 * MS },
+		{ HOMA_WAIT_DATA, 7 * MS, 12 * MS, 0, 1, 0, HOMA_TIMER_ASK },
+		{ HOMA_WAIT_DATA, 13 * MS, 26 * MS, 0, 2, 0, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 14 * MS, 26 * MS, 0, 2, 0, HOMA_TIMER_ASK },
+		{ HOMA_WAIT_DATA, 99 * MS, 600 * MS, 0, 9, 0, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 99 * MS, 600 * MS, 0, 255, 0, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 10 * MS, 990 * MS, 0, 9, 0, HOMA_TIMER_WAIT, 10 * MS },
+		/* nor has anybody else heard of the peer, but for what jiffies hide */
+		{ HOMA_WAIT_DATA, 10 * MS, 1000 * MS, 900 * MS, 9, 0, HOMA_TIMER_GIVE_UP },
+		{ HOMA_WAIT_DATA, 10 * MS, 1000 * MS, 1000 * MS, 9, 0, HOMA_TIMER_DEAD },
+		{ HOMA_WAIT_DATA, 10 * MS, 1000 * MS, 1000 * MS - 2 * TICK_NSEC, 9, 0,
+		  HOMA_TIMER_DEAD },
+		{ HOMA_WAIT_ACK, 10 * MS, 1000 * MS, 5000 * MS, 9, 0, HOMA_TIMER_DEAD },
+		/* the peer says that it lives: 10, 20, 40 ... 1000, 1000 ms */
+		{ HOMA_WAIT_DATA, 9 * MS, 0, 50 * MS, 0, 1, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 10 * MS, 0, 50 * MS, 0, 1, HOMA_TIMER_ASK },
+		{ HOMA_WAIT_DATA, 10 * MS, 0, 9 * MS, 0, 1, HOMA_TIMER_PASS },
+		{ HOMA_WAIT_DATA, 640 * MS, 0, 9 * MS, 0, 7, HOMA_TIMER_PASS },
+		{ HOMA_WAIT_DATA, 999 * MS, 0, 9 * MS, 0, 8, HOMA_TIMER_WAIT, MS },
+		{ HOMA_WAIT_DATA, 1000 * MS, 0, 9 * MS, 0, 8, HOMA_TIMER_ASK },	/* owed */
+		{ HOMA_WAIT_DATA, 1000 * MS, 0, 9 * MS, 0, 255, HOMA_TIMER_ASK },
+		/* and then is silent: short pauses again, and the time-out from there */
+		{ HOMA_WAIT_DATA, 7 * MS, 7 * MS, 1000 * MS, 1, 9, HOMA_TIMER_ASK },
+		{ HOMA_WAIT_ACK, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_NEED_ACK },
+		{ HOMA_WAIT_ACK, 1 * MS, 0, 0, 1, 0, HOMA_TIMER_WAIT, 6 * MS },
+		{ HOMA_WAIT_GRANT, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_NEED_ACK },
 	};
-	u32 delay;
+	u64 delay;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct homa_timer_view v = {
+			.wait = t[i].wait, .first_ns = 5 * MS, .again_ns = 7 * MS,
+			.most_ns = 100 * MS, .timeout_ns = 1000 * MS, .silent_ns = t[i].silent,
+			.mute_ns = t[i].mute, .peer_ns = t[i].peer, .nr_mute = t[i].nr_mute,
+			.nr_calm = t[i].nr_calm,
+		};
+
 		delay = 0;
-		KUNIT_EXPECT_EQ_MSG(test, homa_timer_decide(&t[i].v, &c, &delay), t[i].want,
-				    "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, homa_timer_decide(&v, &delay), t[i].want, "row %d", i);
 		KUNIT_EXPECT_EQ_MSG(test, delay, t[i].delay, "row %d", i);
 	}
 }
@@ -110,20 +130,23 @@ static struct homa_rpc *make(struct kunit *test, u64 id, enum homa_state state)
 	KUNIT_ASSERT_NOT_NULL(test, hn);
 	KUNIT_ASSERT_NOT_NULL(test, rpc);
 	hn->knobs = (struct homa_knobs){ .resend_ticks = 5, .resend_interval = 5,
-					 .request_ack_ticks = 2, .timeout_ticks = 300 };
+					 .resend_min_us = 500, .request_ack_ticks = 2,
+					 .timeout_ticks = 300 };
 	hn->counters = alloc_percpu(struct homa_counters);
 	KUNIT_ASSERT_NOT_NULL(test, hn->counters);
+	KUNIT_ASSERT_EQ(test, homa_waits_net_init(hn), 0);
 	rpc->net = hn;
+	rpc->peer = kunit_kzalloc(test, sizeof(*rpc->peer), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rpc->peer);
 	rpc->id = id;
 	rpc->state = state;
 	refcount_set(&rpc->refs, 100);
 	spin_lock_init(&rpc->lock);
 	homa_gaps_init(&rpc->in.gaps);
-	homa_timer_init(rpc);
 	resends = 0;
 	need_acks = 0;
-	puts = 0;
 	ended = 0;
+	deaths = 0;
 	error = 0;
 	return rpc;
 }
@@ -135,13 +158,13 @@ static void start(struct homa_rpc *rpc)
 	spin_unlock_bh(&rpc->lock);
 }
 
-/* Every reference that a timer took came back. */
+/* No reference stays behind. */
 static void finish(struct kunit *test, struct homa_rpc *rpc)
 {
 	spin_lock_bh(&rpc->lock);
 	homa_timer_stop(rpc);
 	spin_unlock_bh(&rpc->lock);
-	del_timer_sync(&rpc->timer);
+	homa_waits_net_exit(rpc->net);
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 100);
 	free_percpu(rpc->net->counters);
 }
@@ -157,8 +180,9 @@ static void silent_server(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, asked_from, 0);
 	KUNIT_EXPECT_EQ(test, asked_len, P4W_RESEND_ALL);
 	KUNIT_EXPECT_EQ(test, error, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, deaths, 1);
 	KUNIT_EXPECT_EQ(test, ended, 0);	/* a reader has to have the error first */
-	KUNIT_EXPECT_FALSE(test, timer_pending(&rpc->timer));
+	KUNIT_EXPECT_FALSE(test, homa_wait_is_on(&rpc->wait));
 	finish(test, rpc);
 }
 
@@ -183,14 +207,16 @@ static void busy_server_is_not_given_up(struct kunit *test)
 	int i;
 
 	start(rpc);
-	for (i = 0; i < 12; i++) {
-		msleep(50);
+	for (i = 0; i < 60; i++) {
+		msleep(10);
 		spin_lock_bh(&rpc->lock);
 		homa_timer_alive(rpc);
 		spin_unlock_bh(&rpc->lock);
+		homa_live_heard(&rpc->peer->live);
 	}
 	KUNIT_EXPECT_EQ(test, error, 0);
-	KUNIT_EXPECT_GE(test, resends, 5);
+	KUNIT_EXPECT_GE(test, resends, 1);
+	KUNIT_EXPECT_LE(test, resends, 12);	/* the pauses have grown */
 	finish(test, rpc);
 }
 
@@ -203,14 +229,14 @@ static void off_while_we_hold_the_sender(struct kunit *test)
 	rpc->grant.granted = 100;
 	KUNIT_ASSERT_EQ(test, homa_gaps_add(&rpc->in.gaps, 0, 100, &from, &to), 100);
 	start(rpc);
-	KUNIT_EXPECT_FALSE(test, timer_pending(&rpc->timer));	/* all that was granted is here */
+	KUNIT_EXPECT_FALSE(test, homa_wait_is_on(&rpc->wait));	/* all that was granted is here */
 	rpc->grant.granted = 500;
 	rpc->in.stalled = true;
 	start(rpc);
-	KUNIT_EXPECT_FALSE(test, timer_pending(&rpc->timer));	/* no buffer */
+	KUNIT_EXPECT_FALSE(test, homa_wait_is_on(&rpc->wait));	/* no buffer */
 	rpc->in.stalled = false;
 	start(rpc);
-	KUNIT_EXPECT_TRUE(test, timer_pending(&rpc->timer));
+	KUNIT_EXPECT_TRUE(test, homa_wait_is_on(&rpc->wait));
 	msleep(100);
 	KUNIT_EXPECT_GE(test, resends, 1);
 	KUNIT_EXPECT_EQ(test, asked_from, 100);
@@ -218,23 +244,76 @@ static void off_while_we_hold_the_sender(struct kunit *test)
 	finish(test, rpc);
 }
 
+static void progress(struct homa_rpc *rpc)
+{
+	spin_lock_bh(&rpc->lock);
+	homa_timer_progress(rpc);
+	spin_unlock_bh(&rpc->lock);
+}
+
+/* The sender goes on, but what it has overtaken is asked for, each hole on its own. */
 static void asks_for_each_gap(struct kunit *test)
 {
 	struct homa_rpc *rpc = make(test, 3, HOMA_INCOMING);
 	u32 from, to;
 
 	rpc->in.length = 1000;
-	rpc->grant.granted = 300;
+	rpc->grant.granted = 1000;
+	rpc->net->knobs.resend_ticks = 10000;
+	rpc->net->knobs.resend_interval = 10000;
+	rpc->net->knobs.timeout_ticks = 600000;
+	start(rpc);
 	homa_gaps_add(&rpc->in.gaps, 100, 200, &from, &to);
 	homa_gaps_add(&rpc->in.gaps, 250, 300, &from, &to);
-	rpc->net->knobs.resend_interval = 10000;
-	rpc->net->knobs.timeout_ticks = 100000;
-	start(rpc);
+	progress(rpc);
+	KUNIT_EXPECT_EQ(test, resends, 0);
 	msleep(100);
 	KUNIT_EXPECT_EQ(test, resends, 2);	/* 0-100 and 200-250 */
 	KUNIT_EXPECT_EQ(test, asked_from, 200);
 	KUNIT_EXPECT_EQ(test, asked_len, 50);
+	KUNIT_EXPECT_EQ(test, rpc->silence.nr_mute, 0);
 	homa_gaps_free(&rpc->in.gaps);
+	finish(test, rpc);
+}
+
+/* Many that wait for different times: each is asked about at its time, none is forgotten. */
+static void many(struct kunit *test)
+{
+	enum { N = 500 };
+	struct homa_rpc *rpc = make(test, 2, HOMA_OUTGOING);
+	struct homa_rpc *rpcs = kunit_kcalloc(test, N, sizeof(*rpcs), GFP_KERNEL);
+	int i, on = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, rpcs);
+	rpc->net->knobs.timeout_ticks = 600000;
+	for (i = 0; i < N; i++) {
+		rpcs[i] = *rpc;
+		refcount_set(&rpcs[i].refs, 100);
+		spin_lock_init(&rpcs[i].lock);
+		homa_gaps_init(&rpcs[i].in.gaps);
+		spin_lock_bh(&rpcs[i].lock);
+		homa_wait_until(&rpcs[i], ktime_get_ns(), (i * 7919 % 20000) * US);
+		spin_unlock_bh(&rpcs[i].lock);
+		rpcs[i].silence.since = ktime_get_ns();
+	}
+	for (i = 0; i < N; i += 3) {
+		spin_lock_bh(&rpcs[i].lock);
+		homa_timer_stop(&rpcs[i]);
+		rpcs[i].silence.nr_mute = 0;	/* its time may have come before */
+		spin_unlock_bh(&rpcs[i].lock);
+	}
+	msleep(200);
+	for (i = 0; i < N; i++) {
+		bool stopped = i % 3 == 0;
+
+		KUNIT_EXPECT_EQ(test, rpcs[i].silence.nr_mute > 0, !stopped);
+		on += homa_wait_is_on(&rpcs[i].wait);
+		spin_lock_bh(&rpcs[i].lock);
+		homa_timer_stop(&rpcs[i]);
+		spin_unlock_bh(&rpcs[i].lock);
+		KUNIT_EXPECT_EQ(test, refcount_read(&rpcs[i].refs), 100);
+	}
+	KUNIT_EXPECT_EQ(test, on, N - DIV_ROUND_UP(N, 3));
 	finish(test, rpc);
 }
 
@@ -245,6 +324,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(busy_server_is_not_given_up),
 	KUNIT_CASE(off_while_we_hold_the_sender),
 	KUNIT_CASE(asks_for_each_gap),
+	KUNIT_CASE(many),
 	{}
 };
 

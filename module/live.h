@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * live.h - whether a peer lives.
+ */
+#ifndef P4HOMA_LIVE_H
+#define P4HOMA_LIVE_H
+
+#include <linux/compiler.h>
+#include <linux/jiffies.h>
+#include <linux/types.h>
+
+struct homa_net;
+struct homa_peer;
+
+struct homa_live {
+	unsigned long heard;	/* jiffies of the last packet for one of our RPCs, racy */
+	u64 died_ns;		/* RPCs that waited then have failed; 0: never */
+};
+
+static inline void homa_live_heard(struct homa_live *live)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(live->heard) != now)
+		WRITE_ONCE(live->heard, now);
+}
+
+static inline u64 homa_live_silent_ns(const struct homa_live *live)
+{
+	return jiffies_to_nsecs(jiffies - READ_ONCE(live->heard));
+}
+
+/* The peer is dead. All its RPCs that wait for it fail, soon and together. Any context. */
+void homa_live_died(struct homa_peer *peer, u64 now_ns);
+
+int homa_live_net_init(struct homa_net *hn);
+void homa_live_net_exit(struct homa_net *hn);
+
+#endif /* P4HOMA_LIVE_H */

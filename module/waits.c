@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * waits.c - which RPCs wait until when: deadlines, on each CPU of a network namespace.
+ *
+ * Nearly all RPCs are over long before their deadline, so a wait must cost nearly nothing when it
+ * comes to nothing. It begins in a list, in the order of arrival: one addition at the tail, one
+ * deletion. Only what is still there after the shortest silence that counts (resend_min_us) goes to
+ * a tree that is sorted by deadlines. One hrtimer a CPU is armed for the head of the list and the
+ * first of the tree, whichever is earlier. It is not touched when a wait ends: it fires at most
+ * once in resend_min_us for nothing, and then rests until the next wait begins.
+ *
+ * An RPC waits on the CPU where its wait began. waits->lock comes after rpc->lock. A wait holds no
+ * reference: an RPC ends its wait before it leaves the tables, whose reference it then still has,
+ * so whoever finds it here, under waits->lock, may take one.
+ */
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+
+#include "net.h"
+#include "rpc.h"
+#include "timer.h"
+#include "waits.h"
+
+#define BATCH	32	/* RPCs that are served before others may use the CPU */
+
+struct homa_waits {
+	spinlock_t lock;		/* BH, a leaf */
+	u64 next;			/* ns: the timer fires; U64_MAX: it rests */
+	struct list_head young;
+	struct rb_root_cached tree;
+	struct homa_net *net;
+	struct hrtimer timer;
+};
+
+static u64 youth(const struct homa_net *hn)
+{
+	return (u64)homa_knob(hn, resend_min_us) * NSEC_PER_USEC;
+}
+
+static bool is_earlier(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct homa_wait, node)->due < rb_entry(b, struct homa_wait, node)->due;
+}
+
+static void unlink(struct homa_waits *waits, struct homa_wait *wait)
+{
+	lockdep_assert_held(&waits->lock);
+	if (wait->is_young)
+		list_del(&wait->link);
+	else
+		rb_erase_cached(&wait->node, &waits->tree);
+	WRITE_ONCE(wait->waits, NULL);
+}
+
+static void add_to_tree(struct homa_waits *waits, struct homa_wait *wait)
+{
+	wait->is_young = false;
+	rb_add_cached(&wait->node, &waits->tree, is_earlier);
+}
+
+/* The only place that arms the timer; on its own CPU. */
+static void arm(struct homa_waits *waits, u64 at)
+{
+	lockdep_assert_held(&waits->lock);
+	if (at >= waits->next)
+		return;
+	waits->next = at;
+	hrtimer_start(&waits->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_PINNED_SOFT);
+}
+
+void homa_wait_cancel(struct homa_rpc *rpc)
+{
+	struct homa_waits *waits = READ_ONCE(rpc->wait.waits);
+
+	lockdep_assert_held(&rpc->lock);
+	if (!waits)
+		return;
+	spin_lock(&waits->lock);
+	if (rpc->wait.waits)	/* else its time has just come */
+		unlink(waits, &rpc->wait);
+	spin_unlock(&waits->lock);
+}
+
+void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
+{
+	struct homa_wait *wait = &rpc->wait;
+	struct homa_waits *waits;
+	u64 young = youth(rpc->net);
+
+	homa_wait_cancel(rpc);
+	waits = this_cpu_ptr(rpc->net->waits);
+	spin_lock(&waits->lock);
+	wait->since = now;
+	wait->due = now + delay;
+	WRITE_ONCE(wait->waits, waits);
+	if (delay < young) {
+		add_to_tree(waits, wait);
+		arm(waits, wait->due);
+	} else {
+		wait->is_young = true;
+		list_add_tail(&wait->link, &waits->young);
+		arm(waits, now + young);
+	}
+	spin_unlock(&waits->lock);
+}
+
+static struct homa_wait *eldest(struct homa_waits *waits)
+{
+	return list_first_entry_or_null(&waits->young, struct homa_wait, link);
+}
+
+static struct homa_wait *first(struct homa_waits *waits)
+{
+	return rb_entry_safe(rb_first_cached(&waits->tree), struct homa_wait, node);
+}
+
+/* Into the tree with those that are not young any more. Returns when the next will be old. */
+static u64 grow_up(struct homa_waits *waits, u64 now)
+{
+	u64 young = youth(waits->net);
+	struct homa_wait *wait;
+
+	while ((wait = eldest(waits))) {
+		if (wait->since + young > now)
+			return wait->since + young;
+		list_del(&wait->link);
+		add_to_tree(waits, wait);
+	}
+	return U64_MAX;
+}
+
+/* Takes those whose time has come, with a reference each. */
+static int take_due(struct homa_waits *waits, u64 now, struct homa_rpc *due[BATCH])
+{
+	u64 next = grow_up(waits, now);
+	struct homa_wait *wait;
+	int nr = 0;
+
+	while ((wait = first(waits)) && wait->due <= now && nr < BATCH) {
+		unlink(waits, wait);
+		due[nr] = container_of(wait, struct homa_rpc, wait);
+		homa_rpc_get(due[nr]);
+		nr++;
+	}
+	waits->next = U64_MAX;
+	if (wait)
+		next = min(next, wait->due);
+	if (next != U64_MAX)
+		arm(waits, next);
+	return nr;
+}
+
+/* Softirq. */
+static enum hrtimer_restart fire(struct hrtimer *timer)
+{
+	struct homa_waits *waits = container_of(timer, struct homa_waits, timer);
+	struct homa_rpc *due[BATCH];
+	int i, nr;
+
+	spin_lock_bh(&waits->lock);
+	nr = take_due(waits, ktime_get_ns(), due);
+	spin_unlock_bh(&waits->lock);
+	for (i = 0; i < nr; i++) {
+		homa_timer_due(due[i]);
+		homa_rpc_put(due[i]);
+	}
+	return HRTIMER_NORESTART;
+}
+
+int homa_waits_net_init(struct homa_net *hn)
+{
+	int cpu;
+
+	hn->waits = alloc_percpu(struct homa_waits);
+	if (!hn->waits)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		struct homa_waits *waits = per_cpu_ptr(hn->waits, cpu);
+
+		spin_lock_init(&waits->lock);
+		waits->next = U64_MAX;
+		INIT_LIST_HEAD(&waits->young);
+		waits->tree = RB_ROOT_CACHED;
+		waits->net = hn;
+		hrtimer_init(&waits->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_SOFT);
+		waits->timer.function = fire;
+	}
+	return 0;
+}
+
+/* No RPC is left in the namespace. */
+void homa_waits_net_exit(struct homa_net *hn)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		hrtimer_cancel(&per_cpu_ptr(hn->waits, cpu)->timer);
+	free_percpu(hn->waits);
+}
