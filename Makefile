@@ -4,6 +4,7 @@
 # make test       installs packages, runs all tests; TIER="unit kunit" only these, see test/run
 # make soak       the long forms of tests, hours; SOAK="inject" only these, see test/soak/run
 # make bench      the transport against TCP and UDP in virtual time; ROWS="rpc100 lo" only these
+# make bench-rack hosts around a switch, in virtual time, hours; RACK="--workload w3", see util/rack/run
 # make install    PREFIX=/usr/local DESTDIR= ; `make modules_install` for the module; `uninstall`
 # make clean      V=1 shows commands; KDIR=... the kernel to build the module for
 # Each folder's build.mk adds its targets to the lists below.
@@ -37,7 +38,7 @@ $(B)/obj/$(1)/%.o: %.c
 -include $(patsubst %.c,$(B)/obj/$(1)/%.d,$(2))
 endef
 
-include $(wildcard lib/build.mk p4src/build.mk tools/*/build.mk util/build.mk test/build.mk)
+include $(wildcard lib/build.mk p4src/build.mk tools/*/build.mk util/build.mk util/*/build.mk test/build.mk)
 
 all: programs module
 
@@ -81,6 +82,10 @@ bench: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
 	$(Q)test/bench/run $(ROWS)
 
+bench-rack: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
+	$(Q)util/rack/run $(RACK)
+
 test-programs: $(addprefix $(B)/,$(UNIT) $(TESTS))
 
 # ---------------------------------------------------------------- installation
@@ -117,5 +122,5 @@ uninstall:
 modules_install: module
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
 
-.PHONY: all programs module clean packages demo test soak bench test-programs \
+.PHONY: all programs module clean packages demo test soak bench bench-rack test-programs \
 	install uninstall modules_install
