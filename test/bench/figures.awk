@@ -1,34 +1,46 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0-or-later
-# figures.awk - from what the guest measured to figures with limits, a table, and a CSV
+# figures.awk - from what guests have measured to figures with limits, a table, and a CSV
 #
-# usage: mawk -W interactive -f figures.awk -v csv=FILE LIMITS -
-# reads `raw ...` lines of guest.sh; mawk would else wait for a full buffer
+# usage: mawk -W interactive -f figures.awk -v dir=DIR LIMITS -
+# (mawk would else wait for a full buffer.) Reads as they come, and passes on other lines:
+#   raw ROW TRANSPORT DONE P50 P99 RATE GBIT
+#   value ROW FIGURE TRANSPORT NUMBER
 BEGIN {
 	unit["p50"] = unit["p99"] = "ns"; unit["rate"] = "/s"; unit["gbit"] = "Gbit/s"
-	print "row,transport,done,p50_ns,p99_ns,rate,gbit" > csv
+	unit["memory"] = "B"; unit["instructions"] = "instructions"; unit["contended"] = "/RPC"
+	csv = dir "/figures.csv"; ratios = dir "/ratios.csv"
+	print "row,figure,transport,value,unit" > csv
+	printf "" > ratios
 }
 
-# a line of limits
 FILENAME != "-" {
 	if (/^[^#]/) {
 		n = ++limits
 		row[n] = $1; figure[n] = $2; against[n] = $3; op[n] = $4; limit[n] = $5
+		if ($1 == "rate") basics = n	# what comes after it is on no link
 		$1 = $2 = $3 = $4 = $5 = ""; sub(/^ +/, ""); what[n] = $0
 	}
 	next
 }
 
 /^raw / {
-	name = $2; sub(/^veth-/, "", name)
-	printf "%s,%s,%d,%d,%d,%s,%s\n", name, $3, $4, $5, $6, $7, $8 > csv
-	value[name, $3, "p50"] = $5; value[name, $3, "p99"] = $6
-	value[name, $3, "rate"] = $7; value[name, $3, "gbit"] = $8
+	name = plain($2)
+	note(name, "p50", $3, $5); note(name, "p99", $3, $6)
+	note(name, "rate", $3, $7); note(name, "gbit", $3, $8)
 	show(name, $3)
 	next
 }
+/^value / { name = plain($2); note(name, $3, $4, $5); show(name, $4); next }
 /^(failed|not ok)/ { bad = 1 }
 { print; fflush() }
+
+function plain(name) { sub(/^veth-/, "", name); return name }
+
+function note(name, f, transport, v) {
+	value[name, transport, f] = v
+	printf "%s,%s,%s,%s,%s\n", name, f, transport, v, unit[f] > csv
+}
 
 # The limits of a row: those of its own, else those of its name without the link.
 function limits_of(name, i, n) {
@@ -40,44 +52,72 @@ function limits_of(name, i, n) {
 	return n
 }
 
-function show(name, transport, i, n, seen) {
+# Where a line of the table belongs: by link, then as in limits.
+function place(name, i) { return (name ~ /^lo-/ ? 1000 : name ~ /^virtio-/ ? 2000 : i > basics ? 3000 : 0) + i }
+
+# What has just come, and what can now be compared.
+function show(name, transport, i, n, f, seen, other) {
 	n = limits_of(name)
-	for (i = 1; i <= n; i++)
-		if (!((f = figure[list[i]]) in seen)) {
-			seen[f]
-			printf "bench: %s-%s%s %s %s\n", name, transport, label(f), value[name, transport, f], unit[f]
-		}
-	for (i = 1; i <= n; i++)
-		if (against[list[i]] == transport && (name, "homa", figure[list[i]]) in value)
+	for (i = 1; i <= n; i++) {
+		f = figure[list[i]]
+		if (f in seen || !((name, transport, f) in value)) continue
+		seen[f]
+		printf "bench: %s-%s%s %s %s%s\n", name, transport, label(f), value[name, transport, f], unit[f],
+			against[list[i]] == "-" ? judge(name, list[i], value[name, transport, f]) : ""
+	}
+	for (i = 1; i <= n; i++) {
+		other = against[list[i]]; f = figure[list[i]]
+		if ((transport == other || transport == "homa") && (name, other, f) in value && (name, "homa", f) in value)
 			compare(name, list[i])
-		else if (transport == "homa" && (name, against[list[i]], figure[list[i]]) in value)
-			compare(name, list[i])
+	}
 	fflush()
 }
 
-# p50 is what a round trip is; other figures say their name.
-function label(f) { return f == "p50" ? "" : "-" f }
+# What a row shows first needs no name.
+function label(f) { return f == "p99" || f == "gbit" ? "-" f : "" }
 
-function compare(name, i, f, a, b, r, verdict, l) {
-	f = figure[i]; l = label(f)
-	a = value[name, "homa", f]; b = value[name, against[i], f]
-	if (!b) { bad = 1; return }
-	r = a / b
-	verdict = (op[i] == "<=" ? r <= limit[i] : r >= limit[i]) ? "ok" : "short"
-	printf "bench: %s-homa%s/%s-%s%s %.3f ratio must %s %s %s\n", name, l, name, against[i], l, r, op[i], limit[i], verdict
-	table[++rows] = sprintf("%-14s %-48s %12s %12s %-4s %7.3f  %s %-5s %s", name, what[i],
-		number(a, f), number(b, f), against[i], r, op[i], limit[i], verdict == "ok" ? "ok" : "SHORT")
+function meets(i, v) { return op[i] == "<=" ? v + 0 <= limit[i] : v + 0 >= limit[i] }
+
+function judge(name, i, v, verdict, other) {
+	verdict = meets(i, v) ? "ok" : "short"
 	count[verdict]++
+	other = against[i]
+	table[++rows] = place(name, i)
+	line[rows] = sprintf("%-14s %-52s %12s %12s %-5s %8s  %s %-5s %s", name, what[i],
+		number(value[name, "homa", figure[i]], figure[i]),
+		other == "-" ? "" : number(value[name, other, figure[i]], figure[i]), other,
+		other == "-" ? "" : sprintf("%.3f", v), op[i], limit[i], verdict == "ok" ? "ok" : "SHORT")
+	return " must " op[i] " " limit[i] " " verdict
+}
+
+function compare(name, i, f, a, b, l, r) {
+	f = figure[i]; l = label(f)
+	a = value[name, "homa", f] + 0; b = value[name, against[i], f] + 0
+	if (!b && !a) r = 1
+	else if (!b) r = 999
+	else r = a / b
+	r = sprintf("%.3f", r)
+	print name l "/" against[i] "," r "," op[i] "," limit[i] "," (meets(i, r) ? "ok" : "short") > ratios
+	printf "bench: %s-homa%s/%s-%s%s %s ratio%s\n", name, l, name, against[i], l, r, judge(name, i, r)
 }
 
 function number(v, f) {
-	return f ~ /^p/ ? sprintf("%.1f us", v / 1000) : f == "rate" ? sprintf("%.1f k/s", v / 1000) : \
-		sprintf("%.2f Gb/s", v)
+	if (f ~ /^p/) return sprintf("%.1f us", v / 1000)
+	if (f == "rate") return sprintf("%.1f k/s", v / 1000)
+	if (f == "gbit") return sprintf("%.2f Gbit/s", v)
+	if (f == "contended") return sprintf("%.4f", v)
+	return v (f == "memory" ? " B" : "")
 }
 
 END {
-	printf "\n%-14s %-48s %12s %12s %-4s %7s  %s\n", "row", "work", "homa", "against", "", "ratio", "must"
-	for (i = 1; i <= rows; i++) print table[i]
+	if (!rows && !bad) { print "bench: nothing was measured"; exit 1 }
+	printf "\n%-14s %-52s %12s %12s %-5s %8s  %s\n", "row", "work", "homa", "against", "", "ratio", "must"
+	for (n = 1; n <= rows; n++) {
+		for (i = best = 1; i <= rows; i++)
+			if (table[i] < table[best]) best = i
+		print line[best]
+		table[best] = 1e9
+	}
 	printf "\nbench: %d figures ok, %d short\n", count["ok"], count["short"]
-	exit bad || !rows
+	exit bad
 }

@@ -17,10 +17,11 @@
 
 #define BENCH_MAX_LEN		1000000u	/* bytes of a message */
 #define BENCH_MAX_OUTSTANDING	4096u
+#define BENCH_HELD		0u		/* instead of a reply's length: there will be none */
 
 struct bench_header {
 	uint32_t len;		/* of this message, header included */
-	uint32_t reply;		/* of the response */
+	uint32_t reply;		/* of the response, or BENCH_HELD (Homa) */
 	uint64_t number;	/* comes back in the response */
 };
 
@@ -34,8 +35,10 @@ struct bench_options {
 	uint32_t outstanding, threads;
 	uint32_t count, warmup;
 	uint32_t senders, sender_len;
+	uint32_t peers;
 	uint32_t timeout;
 	bool epoll, json;
+	const char *samples;
 };
 
 struct worker {
@@ -55,6 +58,9 @@ struct transport {
 };
 
 extern const struct transport bench_homa, bench_tcp, bench_udp;
+
+/* Sends --count requests that are not answered, waits for SIGTERM; how many have failed until then. */
+uint32_t bench_hold(const struct bench_options *opt);
 
 bool bench_stopped(void);
 void bench_done(struct worker *w, uint64_t started);	/* one RPC of it is over */

@@ -6,6 +6,9 @@
  * which go back to the kernel with the next recvmsg.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,6 +99,8 @@ static void answer(struct homa *h, struct message *m)
 	uint32_t left, part, i;
 
 	left = header->reply;
+	if (m->len == header->len && left == BENCH_HELD)
+		return;
 	if (m->len != header->len || left < sizeof(*header) || left > BENCH_MAX_LEN)
 		bench_die("a message that is not p4bench's");
 	header->len = left;
@@ -184,6 +189,76 @@ static void run(struct worker *w)
 	free(started);
 	free(number);
 	free(buf);
+}
+
+/* ---------------------------------------------------------------- many idle RPCs */
+
+static void next_address(struct sockaddr_storage *a)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)a;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
+	uint32_t *last = a->ss_family == AF_INET ? &v4->sin_addr.s_addr : &v6->sin6_addr.s6_addr32[3];
+
+	*last = htonl(ntohl(*last) + 1);
+}
+
+/* Completions that have come although nobody answers: RPCs that have failed. */
+static uint32_t count_failed(struct homa *h, uint32_t max)
+{
+	struct homa_recvmsg_args args;
+	struct sockaddr_storage peer;
+	uint32_t failed = 0;
+
+	for (; failed < max; failed++) {
+		struct msghdr msg = {
+			.msg_name = &peer, .msg_namelen = sizeof(peer),
+			.msg_control = &args, .msg_controllen = sizeof(args),
+		};
+
+		args = (struct homa_recvmsg_args){ 0 };
+		if (recvmsg(h->fd, &msg, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+			break;
+	}
+	return failed;
+}
+
+uint32_t bench_hold(const struct bench_options *opt)
+{
+	struct worker w = { .opt = opt, .len = opt->len, .reply = BENCH_HELD };
+	int fd = socket(opt->family, SOCK_DGRAM, IPPROTO_HOMA);
+	struct sockaddr_storage peer = opt->peer;
+	struct homa_sendmsg_args args;
+	void *buf = bench_alloc(w.len);
+	struct iovec iov = { buf, w.len };
+	uint32_t i, failed;
+	struct homa h;
+	sigset_t end;
+	int sig;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGINT);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	if (fd < 0)
+		bench_die("socket");
+	open_homa(&h, fd);
+	for (i = 0; i < opt->count; i++) {
+		args = (struct homa_sendmsg_args){ 0 };
+		bench_put_header(buf, &w, i);
+		send_iov(&h, &peer, opt->peer_len, &iov, 1, &args);
+		if ((i + 1) % opt->peers)
+			next_address(&peer);
+		else
+			peer = opt->peer;
+	}
+	printf("p4bench: homa: holds %u RPCs with %u peers\n", opt->count, opt->peers);
+	fflush(stdout);
+	sigwait(&end, &sig);
+	failed = count_failed(&h, opt->count);
+	printf("p4bench: homa: %u of them have failed\n", failed);
+	close_homa(&h);
+	free(buf);
+	return failed;
 }
 
 const struct transport bench_homa = { "homa", serve, run };

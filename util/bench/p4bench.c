@@ -25,7 +25,8 @@ static const char usage[] =
 	"usage: p4bench server [--transport homa|tcp|udp] [--port N] [--threads N] [--epoll] [-6]\n"
 	"       p4bench client --to ADDRESS:PORT [--transport homa|tcp|udp] [--len N] [--reply N]\n"
 	"               [--outstanding N] [--threads N] [--count N] [--warmup N]\n"
-	"               [--beside SENDERS:LEN] [--epoll] [--timeout SECONDS] [-j]\n"
+	"               [--beside SENDERS:LEN] [--epoll] [--timeout SECONDS] [--samples FILE] [-j]\n"
+	"       p4bench hold --to ADDRESS:PORT [--count N] [--peers N] [--len N]\n"
 	"  --transport T      homa (default), tcp or udp\n"
 	"  --port N           of the server, 4000\n"
 	"  --len N            bytes of a request, 16 .. 1000000, 100\n"
@@ -38,14 +39,18 @@ static const char usage[] =
 	"  --beside S:LEN     S further threads that send LEN bytes all the time, for 16 bytes back\n"
 	"  --epoll            TCP: non-blocking, one thread for all connections\n"
 	"  --timeout N        gives up after that, 60\n"
+	"  --samples FILE     each round trip that was measured, ns, a line each\n"
+	"  --peers N          hold: at addresses from that of --to on, 1\n"
 	"  -6                 server: IPv6; a client takes what --to is: 10.0.0.2:4000, [fd00::2]:4000\n"
 	"  -j, --json         one JSON object instead of one line of text\n"
 	"Prints the round trips' p50 and p99, RPCs a second, and Gbit/s of requests and responses\n"
-	"together, senders included. Exit: 0, 1 on a failure, 2 usage, 77 no such protocol here.\n";
+	"together, senders included. hold (Homa) leaves --count requests unanswered until SIGTERM, and\n"
+	"fails if one of them has failed by then.\n"
+	"Exit: 0, 1 on a failure, 2 usage, 77 no such protocol here.\n";
 
 static struct bench_options opt = {
 	.transport = &bench_homa, .family = AF_INET, .port = 4000, .len = 100, .outstanding = 1,
-	.threads = 1, .count = 1000, .warmup = 100, .timeout = 60,
+	.threads = 1, .count = 1000, .warmup = 100, .timeout = 60, .peers = 1,
 };
 
 static const struct transport *const transports[] = { &bench_homa, &bench_tcp, &bench_udp };
@@ -192,6 +197,19 @@ struct result {
 	double rate, gbit;
 };
 
+static void write_samples(const uint64_t *rtt, uint64_t nr)
+{
+	FILE *f = fopen(opt.samples, "w");
+	uint64_t i;
+
+	if (!f)
+		bench_die("%s", opt.samples);
+	for (i = 0; i < nr; i++)
+		fprintf(f, "%llu\n", (unsigned long long)rtt[i]);
+	if (fclose(f))
+		bench_die("%s", opt.samples);
+}
+
 static struct result sum_up(const struct worker *workers, uint32_t nr)
 {
 	uint64_t *all = bench_alloc((uint64_t)opt.threads * opt.count * sizeof(*all)), bytes = 0;
@@ -207,6 +225,8 @@ static struct result sum_up(const struct worker *workers, uint32_t nr)
 		memcpy(all + r.done, w->rtt, w->done * sizeof(*all));
 		r.done += w->done;
 	}
+	if (opt.samples)
+		write_samples(all, r.done);
 	qsort(all, r.done, sizeof(*all), by_value);
 	r.p50 = all[r.done / 2];
 	r.p99 = all[r.done * 99 / 100];
@@ -257,7 +277,7 @@ static void client(void)
 /* ---------------------------------------------------------------- command line */
 
 enum { JSON = 'j', V6 = '6', HELP = 'h', TRANSPORT = 256, PORT, TO, LEN, REPLY, OUTSTANDING, THREADS,
-       COUNT, WARMUP, BESIDE, EPOLL, TIMEOUT };
+       COUNT, WARMUP, BESIDE, EPOLL, TIMEOUT, SAMPLES, PEERS };
 
 static const struct option long_options[] = {
 	{ "transport", required_argument, NULL, TRANSPORT }, { "port", required_argument, NULL, PORT },
@@ -266,6 +286,7 @@ static const struct option long_options[] = {
 	{ "outstanding", required_argument, NULL, OUTSTANDING },
 	{ "count", required_argument, NULL, COUNT }, { "warmup", required_argument, NULL, WARMUP },
 	{ "beside", required_argument, NULL, BESIDE }, { "epoll", no_argument, NULL, EPOLL },
+	{ "samples", required_argument, NULL, SAMPLES }, { "peers", required_argument, NULL, PEERS },
 	{ "timeout", required_argument, NULL, TIMEOUT }, { "json", no_argument, NULL, JSON },
 	{ "help", no_argument, NULL, HELP }, { 0 }
 };
@@ -359,6 +380,12 @@ static void take_option(int c)
 	case TIMEOUT:
 		opt.timeout = arg_number("--timeout", optarg, 1, 1000000);
 		break;
+	case SAMPLES:
+		opt.samples = optarg;
+		break;
+	case PEERS:
+		opt.peers = arg_number("--peers", optarg, 1, 1000000);
+		break;
 	case V6:
 		opt.family = AF_INET6;
 		break;
@@ -382,12 +409,16 @@ int main(int argc, char **argv)
 	opt.reply = opt.reply ? opt.reply : opt.len;
 	if (!strcmp(role, "server")) {
 		opt.transport->serve(&opt);
-	} else if (!strcmp(role, "client")) {
-		if (!opt.peer_len)
-			arg_fail("client needs --to ADDRESS:PORT");
-		client();
-	} else {
-		take_option('?');
+		return 1;
 	}
+	if (strcmp(role, "client") && strcmp(role, "hold"))
+		take_option('?');
+	if (!opt.peer_len)
+		arg_fail("%s needs --to ADDRESS:PORT", role);
+	if (!strcmp(role, "hold") && opt.transport != &bench_homa)
+		arg_fail("hold is for Homa only");
+	if (!strcmp(role, "hold"))
+		return !!bench_hold(&opt);
+	client();
 	return 0;
 }

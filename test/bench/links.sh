@@ -1,39 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guest.sh - measures rows of the table, in a guest; its arguments name them, as in test/bench/rows
-#
-# Prints `raw ROW TRANSPORT DONE P50 P99 RATE GBIT` as each is done (ns, 1/s, Gbit/s), and
-# `failed ROW TRANSPORT` for what could not be measured.
-. /lib/scenario.sh
-
-wanted=" $* "
-wants() { case $wanted in *" $1 "*) return 0 ;; esac; return 1; }
-wants_any() { case $wanted in *" $1"*) return 0 ;; esac; return 1; }
-
-raw() {		# raw ROW TRANSPORT: what p4bench -j has left in /tmp/result
-	sed -n 's/.*"done":\([0-9]*\),"p50_ns":\([0-9]*\),"p99_ns":\([0-9]*\),"rate":\([0-9.]*\),"gbit":\([0-9.]*\).*/'"raw $1 $2"' \1 \2 \3 \4 \5/p' \
-		/tmp/result
-}
-
-# measure ROW TRANSPORT SERVER_OPTIONS CLIENT_OPTIONS: a new server for each, so that none inherits
-# anything. A server is ready when it answers; the client that is measured warms up by itself.
-measure() {
-	row=$1 transport=$2
-	start_on "$server_host" server p4bench server --transport $transport --port $port $3
-	server=$pid
-	if await 20 on $client_host p4bench client --to $address:$port --transport $transport \
-			--count 1 --warmup 1 --timeout 5 &&
-	   on $client_host p4bench client --to $address:$port --transport $transport --timeout 120 -j \
-			$4 > /tmp/result 2>&1; then
-		raw $row $transport
-	else
-		echo "failed $row $transport"
-		sed 's/^/  /' /tmp/result /tmp/server.log
-	fi
-	kill -9 $server
-	wait $server 2> /dev/null || true
-	port=$((port + 1))
-}
+# links.sh ROW... - the rows of the table that run between two hosts on each kind of link
+. /lib/bench.sh
 
 round_trip() {	# round_trip ROW LEN COUNT TRANSPORT...
 	row=$1 len=$2 count=$3
@@ -112,29 +80,10 @@ on_virtio() {
 	all_rows virtio
 }
 
-# The switch never naps here: it polls, as it would on a core of its own.
-through_switch() {
-	nap=0
-	rack
-	client_host=h1 server_host=h2 address=10.0.0.2
-	measure switch udp "" "--len 100 --count 1000"
-	if on h1 txn-rtt --switch 10.0.0.254 --control /run/p4switch.sock --tenant 1 --epoch 1 \
-			--count 1000 > /tmp/result 2>&1; then
-		sed -n 's|.*: \([0-9]*\) done, p50 \([0-9]*\) p99 \([0-9]*\) ns, \([0-9]*\) /s|raw switch homa \1 \2 \3 \4 0|p' \
-			/tmp/result
-	else
-		echo "failed switch homa"
-		sed 's/^/  /' /tmp/result
-	fi
-}
-
 for n in 1 2; do	# out of the way of veths that are made here
 	[ ! -e /sys/class/net/eth$((n - 1)) ] || ip link set eth$((n - 1)) name nic$n
 done
-port=4000
 ! wants_any veth- || on_veth
 ! wants_any lo- || on_loopback
 ! wants_any virtio- || on_virtio
-[ ! -e /var/run/netns/h1 ] || no_hosts
-! wants switch || through_switch
 finish

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# scale.sh - what 110,000 RPCs cost that wait for their answers, and 10,001 peers
+#
+# Memory is all that the kernel has taken meanwhile, both ends of the RPCs and the senders' copies of
+# the requests included. Round trips are timed before and beside them.
+. /lib/bench.sh
+
+rpcs=100000 peers=10000
+
+kernel_bytes() {	# in use, but not by programs or caches of files
+	awk '{ kb[$1] = $2 }
+	END { print (kb["MemTotal:"] - kb["MemFree:"] - kb["Buffers:"] - kb["Cached:"] - kb["AnonPages:"] - \
+		     kb["PageTables:"]) * 1024 }' /proc/meminfo
+}
+
+round_trips() {	# round_trips TRANSPORT: how the row calls it
+	if on h1 p4bench client --to 10.0.0.2:4000 --count 2000 --warmup 300 -j > /tmp/result 2>&1; then
+		raw scale-rtt $1
+	else
+		failed scale-rtt $1 /tmp/result
+	fi
+}
+
+hold() {	# hold NAME ADDRESS COUNT PEERS: until it is told to end
+	start_on h1 $1 p4bench hold --to $2:4000 --count $3 --peers $4
+	holders="${holders:-} $pid"
+	if ! await 300 grep -q holds /tmp/$1.log; then
+		failed $1 homa /tmp/$1.log
+		finish
+	fi
+}
+
+two_hosts
+# every address of that net is h2
+ip -n h2 route add local 10.1.0.0/16 dev lo
+ip -n h1 route add 10.1.0.0/16 via 10.0.0.2
+on h1 sysctl -q -w net.homa.peer_net_max=$((peers * 2))
+start_on h2 server p4bench server
+client_host=h1 address=10.0.0.2
+await 20 answers homa
+round_trips alone
+begin=$(kernel_bytes)
+hold scale-rpc 10.0.0.2 $rpcs 1
+with_rpcs=$(kernel_bytes)
+hold scale-peer 10.1.0.1 $peers $peers
+with_peers=$(kernel_bytes)
+round_trips homa
+per_rpc=$(((with_rpcs - begin) / rpcs / 2))
+echo "value scale-rpc memory homa $per_rpc"
+echo "value scale-peer memory homa $(((with_peers - with_rpcs) / peers - 2 * per_rpc))"
+for p in $holders; do
+	stop $p || failed scale-rpc homa /tmp/scale-rpc.log /tmp/scale-peer.log
+done
+finish
