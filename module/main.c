@@ -123,9 +123,12 @@ static int __init load(void)
 {
 	int err;
 
-	err = register_pernet_subsys(&net_ops);
+	err = homa_rpcs_init();
 	if (err)
 		return err;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto undo_rpcs;
 	err = homa_netlink_init();
 	if (err)
 		goto undo_net;
@@ -150,6 +153,8 @@ undo_netlink:
 	homa_netlink_exit();
 undo_net:
 	unregister_pernet_subsys(&net_ops);
+undo_rpcs:
+	homa_rpcs_exit();
 	return err;
 }
 
@@ -161,6 +166,7 @@ static void __exit unload(void)
 	proto_unregister(&homa_prot);
 	homa_netlink_exit();
 	unregister_pernet_subsys(&net_ops);
+	homa_rpcs_exit();
 	rcu_barrier();	/* callbacks of freed tenants */
 }
 

@@ -212,12 +212,29 @@ static void describe(struct homa_rpc *rpc, struct homa_rpc_info *info)
 	spin_unlock_bh(&rpc->lock);
 }
 
+/* References to up to `max` RPCs of the socket, oldest first. */
+static u32 collect(struct homa_sock *hsk, struct homa_rpc **rpcs, u32 max)
+{
+	struct homa_rpc *rpc;
+	u32 nr = 0;
+
+	spin_lock_bh(&hsk->lock);
+	list_for_each_entry(rpc, &hsk->rpcs, in_sock) {
+		if (nr == max)
+			break;
+		homa_rpc_get(rpc);
+		rpcs[nr++] = rpc;
+	}
+	spin_unlock_bh(&hsk->lock);
+	return nr;
+}
+
 /* As many as there are now, but no more than fit; *nr: how many were found. */
 static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *total, u32 *nr)
 {
 	struct homa_rpc_info *infos;
-	struct homa_rpc *rpc;
-	u32 max;
+	struct homa_rpc **rpcs;
+	u32 max, i;
 
 	*nr = 0;
 	*total = READ_ONCE(hsk->nr_rpcs);
@@ -225,13 +242,18 @@ static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *
 	if (!max)
 		return NULL;
 	infos = kvmalloc_array(max, sizeof(*infos), GFP_KERNEL_ACCOUNT);
-	if (!infos)
+	rpcs = kvmalloc_array(max, sizeof(*rpcs), GFP_KERNEL_ACCOUNT);
+	if (!infos || !rpcs) {
+		kvfree(rpcs);
+		kvfree(infos);
 		return ERR_PTR(-ENOMEM);
-	rcu_read_lock();
-	list_for_each_entry_rcu(rpc, &hsk->rpcs, in_sock)
-		if (*nr < max)
-			describe(rpc, &infos[(*nr)++]);
-	rcu_read_unlock();
+	}
+	*nr = collect(hsk, rpcs, max);
+	for (i = 0; i < *nr; i++) {
+		describe(rpcs[i], &infos[i]);
+		homa_rpc_put(rpcs[i]);
+	}
+	kvfree(rpcs);
 	return infos;
 }
 

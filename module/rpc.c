@@ -7,10 +7,15 @@
  * together hold one reference. Death has two steps: homa_rpc_end() unlinks it from everywhere and
  * marks it DEAD, so that whoever still has it in hand leaves it alone; homa_rpc_put() frees it
  * after the last of those. The last put must not happen under a spinlock.
+ *
+ * A short RPC should not cost a grace period: memory of a dead one may serve the next at once
+ * (SLAB_TYPESAFE_BY_RCU). So a lookup looks again at what it found once it has its reference, and a
+ * chain ends with its own number, so that who was carried over to another chain begins anew.
  */
 #include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/rculist.h>
+#include <linux/rculist_nulls.h>
 #include <linux/slab.h>
 
 #include "peer.h"
@@ -20,20 +25,24 @@
 #include "tenant.h"
 #include "timer.h"
 
-#define RPC_BITS	10
-
-struct bucket {
-	spinlock_t lock;	/* BH, a leaf */
-	struct hlist_head head;
-};
+#define RPC_BITS	13
+#define LOCK_BITS	6
 
 struct homa_rpcs {
-	struct bucket bucket[1 << RPC_BITS];
+	spinlock_t lock[1 << LOCK_BITS];	/* BH, leaves; each guards every 64th chain */
+	struct hlist_nulls_head chain[1 << RPC_BITS];
 };
 
-static struct bucket *bucket_of(struct homa_net *hn, u64 id)
+static struct kmem_cache *cache;
+
+static u32 chain_of(u64 id)
 {
-	return &hn->rpcs->bucket[hash_64(id, RPC_BITS)];
+	return hash_64(id, RPC_BITS);
+}
+
+static spinlock_t *chain_lock(struct homa_net *hn, u32 chain)
+{
+	return &hn->rpcs->lock[chain & ((1 << LOCK_BITS) - 1)];
 }
 
 /* From each state: the states that a client's, and a server's RPC may move to. */
@@ -65,12 +74,24 @@ static void done_release(struct homa_done *done)
 	homa_rpc_put(done->rpc);
 }
 
+/* Once for each piece of memory, however many RPCs it will be: who still has a dead one in hand may
+ * come for its lock, its reference count and its place in a chain.
+ */
+static void construct(void *memory)
+{
+	struct homa_rpc *rpc = memory;
+
+	memset(rpc, 0, sizeof(*rpc));
+	spin_lock_init(&rpc->lock);
+}
+
 struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_birth *birth)
 {
-	struct homa_rpc *rpc = kzalloc(sizeof(*rpc), birth->gfp);
+	struct homa_rpc *rpc = kmem_cache_alloc(cache, birth->gfp);
 
 	if (!rpc)
 		return ERR_PTR(-ENOMEM);
+	memset_startat(rpc, 0, is_complete);
 	rpc->id = birth->id;
 	rpc->cookie = birth->cookie;
 	rpc->hsk = hsk;
@@ -82,18 +103,33 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
 	rpc->tenant_id = birth->tenant_id;
-	refcount_set(&rpc->refs, 1);
-	INIT_HLIST_NODE(&rpc->by_id);
 	INIT_LIST_HEAD(&rpc->in_sock);
 	INIT_LIST_HEAD(&rpc->in_stalled);
 	INIT_LIST_HEAD(&rpc->done.link);
 	INIT_LIST_HEAD(&rpc->grant.link);
 	rpc->done.rpc = rpc;
 	rpc->done.release = done_release;
-	spin_lock_init(&rpc->lock);
+	rpc->state = HOMA_NEW;
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);
+	/* Who gets a reference sees all of the above: pairs with the count's own ordering. */
+	smp_wmb();
+	refcount_set(&rpc->refs, 1);
 	return rpc;
+}
+
+static void free_late(struct rcu_head *rcu)
+{
+	kmem_cache_free(cache, container_of(rcu, struct homa_rpc, rcu));
+}
+
+/* KASAN sees no use after free in memory that is reused at once. */
+static void free_memory(struct homa_rpc *rpc)
+{
+	if (IS_ENABLED(CONFIG_KASAN))
+		call_rcu(&rpc->rcu, free_late);
+	else
+		kmem_cache_free(cache, rpc);
 }
 
 static void rpc_free(struct homa_rpc *rpc)
@@ -114,7 +150,7 @@ static void rpc_free(struct homa_rpc *rpc)
 		homa_tenant_put(rpc->tenant);
 	}
 	homa_peer_put(rpc->peer);
-	kfree_rcu(rpc, rcu);
+	free_memory(rpc);
 	sock_put(homa_to_sk(hsk));	/* last: the module may be free to go now */
 }
 
@@ -124,19 +160,30 @@ void homa_rpc_put(struct homa_rpc *rpc)
 		rpc_free(rpc);
 }
 
-static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64 id, __be32 peer)
+static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64 id)
 {
-	return rpc->id == id && rpc->hsk == hsk && (!peer || rpc->peer->addr == peer);
+	return rpc->id == id && rpc->hsk == hsk;
 }
 
 struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer)
 {
+	u32 chain = chain_of(id);
+	struct hlist_nulls_head *head = &hsk->net->rpcs->chain[chain];
+	struct hlist_nulls_node *node;
 	struct homa_rpc *rpc;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(rpc, &bucket_of(hsk->net, id)->head, by_id)
-		if (is_that(rpc, hsk, id, peer) && refcount_inc_not_zero(&rpc->refs))
+again:
+	hlist_nulls_for_each_entry_rcu(rpc, node, head, by_id) {
+		if (!is_that(rpc, hsk, id) || !refcount_inc_not_zero(&rpc->refs))
+			continue;
+		/* Now it stays what it is; when we looked it was perhaps another one. */
+		if (is_that(rpc, hsk, id) && (!peer || rpc->peer->addr == peer))
 			goto unlock;
+		homa_rpc_put(rpc);
+	}
+	if (get_nulls_value(node) != chain)
+		goto again;
 	rpc = NULL;
 unlock:
 	rcu_read_unlock();
@@ -150,7 +197,7 @@ static int add_to_sock(struct homa_rpc *rpc)
 
 	spin_lock_bh(&hsk->lock);
 	if (!hsk->is_shutdown) {
-		list_add_tail_rcu(&rpc->in_sock, &hsk->rpcs);
+		list_add_tail(&rpc->in_sock, &hsk->rpcs);
 		hsk->nr_rpcs++;
 		err = 0;
 	}
@@ -164,7 +211,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	int refs = 0;
 
 	spin_lock_bh(&hsk->lock);
-	list_del_rcu(&rpc->in_sock);
+	list_del(&rpc->in_sock);
 	hsk->nr_rpcs--;
 	if (!list_empty(&rpc->in_stalled)) {
 		list_del_init(&rpc->in_stalled);
@@ -182,18 +229,30 @@ static void remove_from_sock(struct homa_rpc *rpc)
 
 static int add_to_table(struct homa_rpc *rpc)
 {
-	struct bucket *bucket = bucket_of(rpc->net, rpc->id);
+	u32 chain = chain_of(rpc->id);
+	struct hlist_nulls_head *head = &rpc->net->rpcs->chain[chain];
+	spinlock_t *lock = chain_lock(rpc->net, chain);
+	struct hlist_nulls_node *node;
 	struct homa_rpc *other;
 	int err = 0;
 
-	spin_lock_bh(&bucket->lock);
-	hlist_for_each_entry(other, &bucket->head, by_id)
-		if (is_that(other, rpc->hsk, rpc->id, rpc->peer->addr))
+	spin_lock_bh(lock);
+	hlist_nulls_for_each_entry(other, node, head, by_id)
+		if (is_that(other, rpc->hsk, rpc->id) && other->peer->addr == rpc->peer->addr)
 			err = -EEXIST;
 	if (!err)
-		hlist_add_head_rcu(&rpc->by_id, &bucket->head);
-	spin_unlock_bh(&bucket->lock);
+		hlist_nulls_add_head_rcu(&rpc->by_id, head);
+	spin_unlock_bh(lock);
 	return err;
+}
+
+static void remove_from_table(struct homa_rpc *rpc)
+{
+	spinlock_t *lock = chain_lock(rpc->net, chain_of(rpc->id));
+
+	spin_lock_bh(lock);
+	hlist_nulls_del_rcu(&rpc->by_id);
+	spin_unlock_bh(lock);
 }
 
 int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
@@ -216,8 +275,6 @@ int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
 
 void homa_rpc_end(struct homa_rpc *rpc)
 {
-	struct bucket *bucket = bucket_of(rpc->net, rpc->id);
-
 	lockdep_assert_held(&rpc->lock);
 	/* NEW: shutdown found it in the list of its socket before homa_rpc_insert() gave it up. */
 	if (rpc->state == HOMA_DEAD || rpc->state == HOMA_NEW)
@@ -228,9 +285,7 @@ void homa_rpc_end(struct homa_rpc *rpc)
 	homa_rpc_move(rpc, HOMA_DEAD);
 	homa_timer_stop(rpc);
 	homa_grant_end(rpc);
-	spin_lock_bh(&bucket->lock);
-	hlist_del_rcu(&rpc->by_id);
-	spin_unlock_bh(&bucket->lock);
+	remove_from_table(rpc);
 	remove_from_sock(rpc);
 	if (rpc->is_private)
 		wake_up_interruptible_all(&rpc->hsk->private_wait);
@@ -297,22 +352,49 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 	}
 }
 
-void homa_rpcs_visit(struct homa_net *hn, void (*visit)(struct homa_rpc *rpc))
+/* Who is carried over to another chain begins anew, so an RPC may be visited twice. */
+static void visit_chain(struct homa_net *hn, u32 chain, void (*visit)(struct homa_rpc *rpc))
 {
+	struct hlist_nulls_head *head = &hn->rpcs->chain[chain];
+	struct hlist_nulls_node *node;
 	struct homa_rpc *rpc;
-	int i;
 
-	for (i = 0; i < ARRAY_SIZE(hn->rpcs->bucket); i++) {
-		rcu_read_lock();
-		hlist_for_each_entry_rcu(rpc, &hn->rpcs->bucket[i].head, by_id) {
+	rcu_read_lock();
+	do {
+		hlist_nulls_for_each_entry_rcu(rpc, node, head, by_id) {
 			if (!refcount_inc_not_zero(&rpc->refs))
 				continue;
-			visit(rpc);
+			if (rpc->net == hn)
+				visit(rpc);
 			homa_rpc_put(rpc);
 		}
-		rcu_read_unlock();
+	} while (get_nulls_value(node) != chain);
+	rcu_read_unlock();
+}
+
+void homa_rpcs_visit(struct homa_net *hn, void (*visit)(struct homa_rpc *rpc))
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hn->rpcs->chain); i++) {
+		visit_chain(hn, i, visit);
 		cond_resched();
 	}
+}
+
+int homa_rpcs_init(void)
+{
+	slab_flags_t flags = IS_ENABLED(CONFIG_KASAN) ? 0 : SLAB_TYPESAFE_BY_RCU;
+
+	cache = kmem_cache_create("homa_rpc", sizeof(struct homa_rpc), 0,
+				  flags | SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, construct);
+	return cache ? 0 : -ENOMEM;
+}
+
+void homa_rpcs_exit(void)
+{
+	rcu_barrier();		/* free_late() */
+	kmem_cache_destroy(cache);
 }
 
 int homa_rpcs_net_init(struct homa_net *hn)
@@ -322,8 +404,10 @@ int homa_rpcs_net_init(struct homa_net *hn)
 	hn->rpcs = kvzalloc(sizeof(*hn->rpcs), GFP_KERNEL);
 	if (!hn->rpcs)
 		return -ENOMEM;
-	for (i = 0; i < ARRAY_SIZE(hn->rpcs->bucket); i++)
-		spin_lock_init(&hn->rpcs->bucket[i].lock);
+	for (i = 0; i < ARRAY_SIZE(hn->rpcs->lock); i++)
+		spin_lock_init(&hn->rpcs->lock[i]);
+	for (i = 0; i < ARRAY_SIZE(hn->rpcs->chain); i++)
+		INIT_HLIST_NULLS_HEAD(&hn->rpcs->chain[i], i);
 	return 0;
 }
 

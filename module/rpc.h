@@ -7,6 +7,7 @@
 
 #include <linux/bits.h>
 #include <linux/homa.h>
+#include <linux/list_nulls.h>
 #include <linux/refcount.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
@@ -66,13 +67,15 @@ struct homa_rpc {
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct rcu_head rcu;
-	struct hlist_node by_id;	/* bucket lock, RCU */
-	struct list_head in_sock;	/* hsk->lock, RCU */
+	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */
+	struct list_head in_sock;	/* hsk->lock */
 	struct list_head in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */
 	struct homa_done done;		/* done.link under hsk->lock */
 
 	spinlock_t lock;	/* BH; guards what follows */
 	enum homa_state state;	/* homa_rpc_move() alone writes it */
+
+	/* From here to the end all is zero at birth. */
 	bool is_complete;	/* message here, or error set: nothing more is taken from the net */
 	bool is_taken;		/* a reader has it in hand */
 	bool is_handed;		/* server: a program has got the request */
@@ -99,6 +102,8 @@ static inline void homa_rpc_get(struct homa_rpc *rpc)
 
 void homa_rpc_put(struct homa_rpc *rpc);
 
+int homa_rpcs_init(void);
+void homa_rpcs_exit(void);
 int homa_rpcs_net_init(struct homa_net *hn);
 void homa_rpcs_net_exit(struct homa_net *hn);
 

@@ -53,7 +53,7 @@ struct homa_sock {
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct list_head ready;		/* struct homa_done, oldest first: shared messages */
-	struct list_head rpcs;		/* all live RPCs; readers may use RCU instead */
+	struct list_head rpcs;		/* all live RPCs, oldest first */
 	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
 	u32 nr_rpcs;
 	u32 nr_stalled;

@@ -348,8 +348,20 @@ static struct kunit_case cases[] = {
 	{}
 };
 
+static int begin(struct kunit_suite *suite)
+{
+	return homa_rpcs_init();
+}
+
+static void finish(struct kunit_suite *suite)
+{
+	homa_rpcs_exit();
+}
+
 static struct kunit_suite suite = {
 	.name = "homa_rpc",
+	.suite_init = begin,
+	.suite_exit = finish,
 	.test_cases = cases,
 };
 kunit_test_suites(&suite);
