@@ -17,6 +17,7 @@ struct homa_net;
 	X(max_incoming, "bytes", 1500, 1 << 30, 400000, "granted and not yet here, in all") \
 	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
 	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
+	X(poll_usecs, "us", 0, 1000, 50, "a reader may spin before it sleeps; 0: never") \
 	X(request_ack_ticks, "ms", 1, 10000, 2, "wait for an ack before asking for it") \
 	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again, until then") \
 	X(resend_min_us, "us", 50, 1000000, 500, "shortest silence before the first of them") \

@@ -13,36 +13,9 @@
 #include "calls.h"
 #include "peer.h"
 #include "pool.h"
+#include "ready.h"
 #include "recv.h"
 #include "rpc.h"
-
-static struct homa_done *take_ready(struct homa_sock *hsk)
-{
-	struct homa_done *done;
-
-	spin_lock_bh(&hsk->lock);
-	done = list_first_entry_or_null(&hsk->ready, struct homa_done, link);
-	if (done)
-		list_del_init(&done->link);
-	spin_unlock_bh(&hsk->lock);
-	return done;
-}
-
-static struct homa_done *wait_ready(struct homa_sock *hsk, bool nonblock)
-{
-	struct homa_done *done = take_ready(hsk);
-	int err = 0;
-
-	if (!done && !nonblock)
-		err = wait_event_interruptible_exclusive(*sk_sleep(homa_to_sk(hsk)),
-							 (done = take_ready(hsk)) ||
-							 READ_ONCE(hsk->is_shutdown));
-	if (done)
-		return done;
-	if (READ_ONCE(hsk->is_shutdown))
-		return ERR_PTR(-ESHUTDOWN);
-	return ERR_PTR(err ? -EINTR : -EAGAIN);
-}
 
 /* 1: the caller has it; 0: not complete; -EINVAL: another thread has it, or it is gone. */
 static int take_private(struct homa_rpc *rpc)
@@ -80,6 +53,17 @@ static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, bool nonbloc
 	return ERR_PTR(err ? -EINTR : -EAGAIN);
 }
 
+static int copy_piece(const struct sk_buff *skb, u32 offset, u32 n, u64 to)
+{
+	struct iov_iter iter;
+	int err;
+
+	if (offset + n <= skb_headlen(skb))	/* short messages */
+		return copy_to_user(u64_to_user_ptr(to), skb->data + offset, n) ? -EFAULT : 0;
+	err = import_ubuf(ITER_DEST, u64_to_user_ptr(to), n, &iter);
+	return err ?: skb_copy_datagram_iter(skb, offset, &iter, n);
+}
+
 static int copy_bytes(const struct homa_rpc *rpc, const struct sk_buff *skb, u64 region)
 {
 	const struct homa_skb_range *range = (const struct homa_skb_range *)skb->cb;
@@ -90,12 +74,8 @@ static int copy_bytes(const struct homa_rpc *rpc, const struct sk_buff *skb, u64
 		u32 in_page = pos & (HOMA_BPAGE_SIZE - 1);
 		u32 n = min_t(u32, range->len - done, HOMA_BPAGE_SIZE - in_page);
 		u64 to = region + rpc->in.bpage_offsets[pos >> HOMA_BPAGE_SHIFT] + in_page;
-		struct iov_iter iter;
-		int err;
+		int err = copy_piece(skb, range->skip + done, n, to);
 
-		err = import_ubuf(ITER_DEST, u64_to_user_ptr(to), n, &iter);
-		if (!err)
-			err = skb_copy_datagram_iter(skb, range->skip + done, &iter, n);
 		if (err)
 			return err;
 		done += n;
@@ -234,20 +214,6 @@ static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
 	return -EFAULT;
 }
 
-/* For the next reader: the program has to give pages back first. */
-static void put_back(struct homa_sock *hsk, struct homa_done *done)
-{
-	bool add;
-
-	spin_lock_bh(&hsk->lock);
-	add = !hsk->is_shutdown;
-	if (add)
-		list_add(&done->link, &hsk->ready);
-	spin_unlock_bh(&hsk->lock);
-	if (!add)
-		done->release(done);
-}
-
 static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct msghdr *msg,
 			int *addr_len, void __user *control, struct homa_recvmsg_args *args)
 {
@@ -256,7 +222,7 @@ static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct ms
 	if (!err)
 		err = copy_done(hsk, done, args);
 	if (err == -ENOBUFS) {
-		put_back(hsk, done);
+		homa_ready_put_back(hsk, done);	/* the program has to give pages back first */
 		return write_args(control, args) ?: err;
 	}
 	args->id = done->id;
@@ -271,7 +237,7 @@ static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct ms
 	return err;
 }
 
-/* Checks the block and takes the pages that are given back; afterwards it is clean for output. */
+/* Checks the block and takes the pages that are given back. */
 static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
 		     struct homa_recvmsg_args *args, u64 *id)
 {
@@ -290,7 +256,6 @@ static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
 		homa_unstall(hsk);
 	}
 	*id = args->id;
-	memset(args, 0, sizeof(*args));
 	return 0;
 }
 
@@ -307,7 +272,7 @@ static int receive(struct homa_sock *hsk, u64 id, bool nonblock, struct msghdr *
 			return write_args(control, args) ?: PTR_ERR(rpc);
 		return deliver_rpc(hsk, rpc, msg, addr_len, control, args);
 	}
-	done = wait_ready(hsk, nonblock);
+	done = homa_ready_wait(hsk, nonblock);
 	if (IS_ERR(done))
 		return write_args(control, args) ?: PTR_ERR(done);
 	if (!done->rpc)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sock.c - sockets: birth, ports, ready messages, death.
+ * sock.c - sockets: birth, ports, death.
  *
  * A socket has a port from its creation on, a random free one of 32768 and above; bind gives it
  * another below. Lookup by port is under RCU, and the memory of a socket (and of its pool) stays
@@ -117,7 +117,7 @@ static int init(struct sock *sk)
 	hsk->net = homa_net(sock_net(sk));
 	INIT_HLIST_NODE(&hsk->port_link);
 	spin_lock_init(&hsk->lock);
-	INIT_LIST_HEAD(&hsk->ready);
+	homa_ready_init(&hsk->ready);
 	INIT_LIST_HEAD(&hsk->rpcs);
 	INIT_LIST_HEAD(&hsk->stalled);
 	init_waitqueue_head(&hsk->private_wait);
@@ -130,23 +130,12 @@ static int init(struct sock *sk)
 	return set_free_port(hsk);
 }
 
-static void release_ready(struct list_head *ready)
-{
-	struct homa_done *done, *next;
-
-	list_for_each_entry_safe(done, next, ready, link) {
-		list_del_init(&done->link);
-		done->release(done);
-	}
-}
-
 /* Readers and writers see ESHUTDOWN from now on, nothing is added any more, and all that the
  * socket had under way ends. May be called again.
  */
 void homa_sock_shutdown(struct homa_sock *hsk)
 {
 	struct sock *sk = homa_to_sk(hsk);
-	LIST_HEAD(ready);
 
 	spin_lock_bh(&hsk->lock);
 	hsk->is_shutdown = true;
@@ -155,11 +144,7 @@ void homa_sock_shutdown(struct homa_sock *hsk)
 
 	homa_rpc_end_all(hsk);
 	homa_txn_sock_shutdown(hsk);
-	/* What is left belongs to no RPC. */
-	spin_lock_bh(&hsk->lock);
-	list_splice_init(&hsk->ready, &ready);
-	spin_unlock_bh(&hsk->lock);
-	release_ready(&ready);
+	homa_ready_shutdown(hsk);
 
 	wake_up_interruptible_all(&hsk->private_wait);
 	sk->sk_state_change(sk);
@@ -188,22 +173,6 @@ static void close(struct sock *sk, long timeout)
 	if (tenant)
 		homa_tenant_leave(tenant);
 	sk_common_release(sk);
-}
-
-void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
-{
-	struct sock *sk = homa_to_sk(hsk);
-	bool add;
-
-	spin_lock_bh(&hsk->lock);
-	add = !hsk->is_shutdown;
-	if (add)
-		list_add_tail(&done->link, &hsk->ready);
-	spin_unlock_bh(&hsk->lock);
-	if (add)
-		sk->sk_data_ready(sk);
-	else
-		done->release(done);
 }
 
 u64 homa_sock_next_id(struct homa_sock *hsk)
@@ -250,7 +219,7 @@ static __poll_t poll_op(struct file *file, struct socket *sock, poll_table *wait
 	sock_poll_wait(file, sock, wait);
 	if (READ_ONCE(hsk->is_shutdown))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLHUP;
-	if (!list_empty_careful(&hsk->ready))
+	if (!list_empty_careful(&hsk->ready.queue))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (atomic64_read(&hsk->wmem) + P4W_MSG_MAX <= homa_knob(hsk->net, wmem_max))
 		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;

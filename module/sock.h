@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sock.h - Homa sockets: ports, the queue of messages that recvmsg hands out, and options.
+ * sock.h - Homa sockets: ports, what is ready for recvmsg, and options.
  *
  * A socket is found by its port under RCU and freed one grace period after its last reference.
  * RPCs and transactions hold a reference each.
@@ -15,6 +15,7 @@
 #include <net/inet_sock.h>
 
 #include "net.h"
+#include "ready.h"
 
 struct homa_pool;
 struct homa_recvmsg_args;
@@ -52,7 +53,7 @@ struct homa_sock {
 	spinlock_t lock;		/* BH; guards what follows up to nr_stalled */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
-	struct list_head ready;		/* struct homa_done, oldest first: shared messages */
+	struct homa_ready ready;	/* shared messages, and who waits for them */
 	struct list_head rpcs;		/* all live RPCs, oldest first */
 	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
 	u32 nr_rpcs;
@@ -74,11 +75,6 @@ static inline struct sock *homa_to_sk(struct homa_sock *hsk)
 {
 	return &hsk->inet.sk;
 }
-
-/* Queues `done` as a ready message and wakes a reader. Any context but hard interrupts; takes
- * hsk->lock. On a socket that is shut down, done->release() is called instead.
- */
-void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
 
 /* An id that no RPC or transaction of this namespace has had: even, never 0. Any context. */
 u64 homa_sock_next_id(struct homa_sock *hsk);

@@ -83,7 +83,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 {
 	spin_lock_bh(&hsk->lock);
-	list_add_tail(&done->link, &hsk->ready);
+	list_add_tail(&done->link, &hsk->ready.queue);
 	spin_unlock_bh(&hsk->lock);
 	completed++;
 }
@@ -132,7 +132,7 @@ static struct rig *make(struct kunit *test)
 	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 100);
 	rig->hsk->net = &rig->hn;
 	spin_lock_init(&rig->hsk->lock);
-	INIT_LIST_HEAD(&rig->hsk->ready);
+	INIT_LIST_HEAD(&rig->hsk->ready.queue);
 	INIT_LIST_HEAD(&rig->hsk->rpcs);
 	INIT_LIST_HEAD(&rig->hsk->stalled);
 	init_waitqueue_head(&rig->hsk->private_wait);
@@ -169,7 +169,7 @@ static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rp
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
 	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, 0));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready));
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->stalled));
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
 	homa_rpc_put(rpc);

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ready.c - messages that are ready for programs, and the threads that wait for one.
+ *
+ * Owns hsk->ready. Entered from whoever completes a message (homa_sock_complete()) and from recvmsg.
+ * Lock: hsk->lock, BH.
+ *
+ * A message in the queue is nobody's until a reader takes it: waking a thread promises it nothing,
+ * so one that is slow to run, because its CPU has other work, loses the message to the next reader
+ * and waits again. The thread that waited last is woken first, its cache is the warmest.
+ *
+ * No wakeup is lost. A thread looks into the queue and becomes a waiter in one critical section, and
+ * a message enters the queue and takes a waiter off the list in one: either the thread sees the
+ * message, or the message sees the waiter. Who was taken off looks into the queue again before
+ * anything else, a signal too: it leaves without a message only if the queue is empty, because
+ * another reader was faster. A waiter is woken with the lock held, so its stack is still there, and
+ * after `woken` was set: it looks at that after set_current_state(), which wake_up_process() undoes.
+ *
+ * Before it sleeps, a thread may spin for up to poll_usecs, because falling asleep and waking up
+ * cost more than a short round trip. It does so only if nothing else wants its CPU, only one of a
+ * socket at a time, and only if the socket's last wait was that short.
+ */
+#include <linux/err.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
+
+#include "net.h"
+#include "ready.h"
+#include "sock.h"
+
+struct waiter {
+	struct hlist_node link;
+	struct task_struct *task;
+	bool woken;		/* off the list, by another one */
+};
+
+void homa_ready_init(struct homa_ready *ready)
+{
+	INIT_LIST_HEAD(&ready->queue);
+	INIT_HLIST_HEAD(&ready->waiters);
+}
+
+static void wake(struct waiter *waiter)
+{
+	hlist_del_init(&waiter->link);
+	WRITE_ONCE(waiter->woken, true);
+	wake_up_process(waiter->task);
+}
+
+static struct waiter *first_waiter(const struct homa_ready *ready)
+{
+	return hlist_entry_safe(ready->waiters.first, struct waiter, link);
+}
+
+void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
+{
+	struct sock *sk = homa_to_sk(hsk);
+	struct waiter *waiter = NULL;
+	bool add;
+
+	spin_lock_bh(&hsk->lock);
+	add = !hsk->is_shutdown;
+	if (add) {
+		list_add_tail(&done->link, &hsk->ready.queue);
+		waiter = first_waiter(&hsk->ready);
+	}
+	if (waiter)
+		wake(waiter);
+	spin_unlock_bh(&hsk->lock);
+	if (!add)
+		done->release(done);
+	else if (!waiter)
+		sk->sk_data_ready(sk);		/* poll */
+}
+
+static struct homa_done *take(struct homa_ready *ready)
+{
+	struct homa_done *done;
+
+	done = list_first_entry_or_null(&ready->queue, struct homa_done, link);
+	if (done)
+		list_del_init(&done->link);
+	return done;
+}
+
+u32 homa_poll_time(u64 waited, u32 max)
+{
+	return waited <= max ? max : 0;
+}
+
+static bool may_spin(const struct waiter *waiter)
+{
+	return !READ_ONCE(waiter->woken) && !need_resched() && single_task_running() &&
+	       !signal_pending(current);
+}
+
+static void spin(struct homa_ready *ready, const struct waiter *waiter, u64 until)
+{
+	WRITE_ONCE(ready->is_polled, true);
+	while (may_spin(waiter) && ktime_get_ns() < until)
+		cpu_relax();
+	WRITE_ONCE(ready->is_polled, false);
+}
+
+static void sleep(const struct waiter *waiter)
+{
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (!READ_ONCE(waiter->woken))
+		schedule();
+	__set_current_state(TASK_RUNNING);
+}
+
+static void spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter)
+{
+	u32 max = homa_knob(hsk->net, poll_usecs) * NSEC_PER_USEC;
+	struct homa_ready *ready = &hsk->ready;
+	u64 start;
+
+	/* Where others want the CPU not even the time is looked at. */
+	if (!max || !single_task_running()) {
+		sleep(waiter);
+		return;
+	}
+	start = ktime_get_ns();
+	if (READ_ONCE(ready->poll_ns) && !READ_ONCE(ready->is_polled))
+		spin(ready, waiter, start + min(READ_ONCE(ready->poll_ns), max));
+	sleep(waiter);
+	WRITE_ONCE(ready->poll_ns, homa_poll_time(ktime_get_ns() - start, max));
+}
+
+static int why_not_wait(const struct homa_sock *hsk, bool nonblock)
+{
+	if (hsk->is_shutdown)
+		return -ESHUTDOWN;
+	if (nonblock)
+		return -EAGAIN;
+	return signal_pending(current) ? -EINTR : 0;
+}
+
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, bool nonblock)
+{
+	struct homa_ready *ready = &hsk->ready;
+	struct waiter waiter = { .task = current };
+	struct homa_done *done;
+	int err = 0;
+
+	spin_lock_bh(&hsk->lock);
+	while (!(done = take(ready)) && !(err = why_not_wait(hsk, nonblock))) {
+		waiter.woken = false;
+		hlist_add_head(&waiter.link, &ready->waiters);
+		spin_unlock_bh(&hsk->lock);
+		spin_or_sleep(hsk, &waiter);
+		spin_lock_bh(&hsk->lock);
+		hlist_del_init(&waiter.link);
+	}
+	spin_unlock_bh(&hsk->lock);
+	return done ?: ERR_PTR(err);
+}
+
+void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done)
+{
+	bool add;
+
+	spin_lock_bh(&hsk->lock);
+	add = !hsk->is_shutdown;
+	if (add)
+		list_add(&done->link, &hsk->ready.queue);
+	spin_unlock_bh(&hsk->lock);
+	if (!add)
+		done->release(done);
+}
+
+void homa_ready_shutdown(struct homa_sock *hsk)
+{
+	struct homa_done *done, *next;
+	struct waiter *waiter;
+	LIST_HEAD(queue);
+
+	spin_lock_bh(&hsk->lock);
+	list_splice_init(&hsk->ready.queue, &queue);
+	while ((waiter = first_waiter(&hsk->ready)))
+		wake(waiter);
+	spin_unlock_bh(&hsk->lock);
+	list_for_each_entry_safe(done, next, &queue, link) {
+		list_del_init(&done->link);
+		done->release(done);
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ready.h - messages that are ready for programs, and the threads that wait for one.
+ */
+#ifndef P4HOMA_READY_H
+#define P4HOMA_READY_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct homa_done;
+struct homa_sock;
+
+/* Guarded by the socket's lock, except poll_ns. */
+struct homa_ready {
+	struct list_head queue;		/* struct homa_done, oldest first */
+	struct hlist_head waiters;	/* who came last first */
+	bool is_polled;			/* a thread spins rather than sleeps; racy */
+	u32 poll_ns;			/* for how long the next one may; racy */
+};
+
+void homa_ready_init(struct homa_ready *ready);
+
+/* Queues `done` and wakes a reader. Any context but hard interrupts; takes hsk->lock. On a socket
+ * that is shut down, done->release() is called instead.
+ */
+void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
+
+/* Takes the oldest message, waits for one if there is none; EAGAIN, EINTR, ESHUTDOWN. */
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, bool nonblock);
+
+/* Back to the front, for the next reader. */
+void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done);
+
+/* The socket is shut down: ends all waits, releases what belongs to no RPC. */
+void homa_ready_shutdown(struct homa_sock *hsk);
+
+/* How long the next wait may spin, after one of `waited` ns. Pure. */
+u32 homa_poll_time(u64 waited, u32 max);
+
+#endif /* P4HOMA_READY_H */

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Ready messages: each reaches one reader, whatever readers and writers do at the same time; who
+ * waited last is woken first; a shut down socket holds neither readers nor messages.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include "../../module/ready.c"
+
+#define READERS		4
+#define MESSAGES	5000
+#define DEADLINE	(60 * HZ)
+
+unsigned int homa_net_id;
+static atomic_t polls, released;
+
+static void data_ready(struct sock *sk)
+{
+	atomic_inc(&polls);
+}
+
+static void release(struct homa_done *done)
+{
+	atomic_inc(&released);
+}
+
+struct rig {
+	struct homa_net hn;
+	struct homa_sock *hsk;
+	struct homa_done done[4];
+};
+
+static struct rig *make(struct kunit *test, int poll_usecs)
+{
+	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, rig);
+	rig->hsk = kunit_kzalloc(test, sizeof(*rig->hsk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rig->hsk);
+	rig->hn.knobs.poll_usecs = poll_usecs;
+	rig->hsk->net = &rig->hn;
+	homa_to_sk(rig->hsk)->sk_data_ready = data_ready;
+	spin_lock_init(&rig->hsk->lock);
+	homa_ready_init(&rig->hsk->ready);
+	for (i = 0; i < ARRAY_SIZE(rig->done); i++) {
+		INIT_LIST_HEAD(&rig->done[i].link);
+		rig->done[i].release = release;
+	}
+	atomic_set(&polls, 0);
+	atomic_set(&released, 0);
+	return rig;
+}
+
+struct reader {
+	struct homa_sock *hsk;
+	struct homa_done *got;
+	u32 nr;
+	struct completion over;
+};
+
+static int read_one(void *data)
+{
+	struct reader *r = data;
+
+	r->got = homa_ready_wait(r->hsk, false);
+	complete(&r->over);
+	return 0;
+}
+
+static int read_all(void *data)
+{
+	struct reader *r = data;
+	struct homa_done *done;
+
+	while (!IS_ERR(done = homa_ready_wait(r->hsk, false))) {
+		r->nr++;
+		done->release(done);
+	}
+	r->got = done;
+	complete(&r->over);
+	return 0;
+}
+
+static void start(struct kunit *test, struct reader *r, struct homa_sock *hsk, int (*run)(void *))
+{
+	r->hsk = hsk;
+	r->got = NULL;
+	r->nr = 0;
+	init_completion(&r->over);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(kthread_run(run, r, "reader")));
+}
+
+static u32 nr_waiters(struct homa_sock *hsk)
+{
+	struct hlist_node *node;
+	u32 nr = 0;
+
+	spin_lock_bh(&hsk->lock);
+	hlist_for_each(node, &hsk->ready.waiters)
+		nr++;
+	spin_unlock_bh(&hsk->lock);
+	return nr;
+}
+
+static bool await_waiters(struct homa_sock *hsk, u32 nr)
+{
+	unsigned long end = jiffies + DEADLINE;
+
+	while (nr_waiters(hsk) != nr && time_before(jiffies, end))
+		msleep(20);
+	return nr_waiters(hsk) == nr;
+}
+
+static void over(struct kunit *test, struct reader *r)
+{
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&r->over, DEADLINE), 0UL);
+}
+
+static void poll_time(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, homa_poll_time(0, 50000), 50000u);
+	KUNIT_EXPECT_EQ(test, homa_poll_time(50000, 50000), 50000u);
+	KUNIT_EXPECT_EQ(test, homa_poll_time(50001, 50000), 0u);
+	KUNIT_EXPECT_EQ(test, homa_poll_time(1ull << 40, 50000), 0u);
+}
+
+static void oldest_first(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	homa_sock_complete(rig->hsk, &rig->done[1]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&polls), 2);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+	homa_ready_put_back(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, false), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
+}
+
+static void last_waiter_first(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	struct reader *r = kunit_kcalloc(test, 2, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	start(test, &r[0], rig->hsk, read_one);
+	KUNIT_ASSERT_TRUE(test, await_waiters(rig->hsk, 1));
+	start(test, &r[1], rig->hsk, read_one);
+	KUNIT_ASSERT_TRUE(test, await_waiters(rig->hsk, 2));
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	over(test, &r[1]);
+	KUNIT_EXPECT_PTR_EQ(test, r[1].got, &rig->done[0]);
+	KUNIT_EXPECT_FALSE(test, !!r[0].got);
+	homa_sock_complete(rig->hsk, &rig->done[1]);
+	over(test, &r[0]);
+	KUNIT_EXPECT_PTR_EQ(test, r[0].got, &rig->done[1]);
+	/* poll() hears only of what no reader waits for. */
+	KUNIT_EXPECT_EQ(test, atomic_read(&polls), 0);
+}
+
+/* A reader that was woken finds that another one was faster, and waits again. */
+static void overtaken(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	struct reader *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	start(test, r, rig->hsk, read_one);
+	KUNIT_ASSERT_TRUE(test, await_waiters(rig->hsk, 1));
+	spin_lock_bh(&rig->hsk->lock);
+	wake(first_waiter(&rig->hsk->ready));
+	spin_unlock_bh(&rig->hsk->lock);
+	KUNIT_ASSERT_TRUE(test, await_waiters(rig->hsk, 1));
+	KUNIT_EXPECT_FALSE(test, !!r->got);
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	over(test, r);
+	KUNIT_EXPECT_PTR_EQ(test, r->got, &rig->done[0]);
+}
+
+static void shutdown(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	struct reader *r = kunit_kcalloc(test, 2, sizeof(*r), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	start(test, &r[0], rig->hsk, read_one);
+	start(test, &r[1], rig->hsk, read_one);
+	KUNIT_ASSERT_TRUE(test, await_waiters(rig->hsk, 2));
+	spin_lock_bh(&rig->hsk->lock);
+	rig->hsk->is_shutdown = true;
+	spin_unlock_bh(&rig->hsk->lock);
+	homa_ready_shutdown(rig->hsk);
+	for (i = 0; i < 2; i++) {
+		over(test, &r[i]);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(r[i].got), (long)-ESHUTDOWN);
+	}
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&released), 1);
+	homa_ready_put_back(rig->hsk, &rig->done[1]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&released), 2);
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
+}
+
+static void messages_of_the_dead(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	homa_sock_complete(rig->hsk, &rig->done[1]);
+	rig->hsk->is_shutdown = true;
+	homa_ready_shutdown(rig->hsk);
+	KUNIT_EXPECT_EQ(test, atomic_read(&released), 2);
+	KUNIT_EXPECT_TRUE(test, list_empty(&rig->done[0].link));
+}
+
+/* Several readers and bursts of messages: if a wakeup were lost, messages would stay. */
+static void stress(struct kunit *test)
+{
+	struct homa_done *done = kunit_kcalloc(test, MESSAGES, sizeof(*done), GFP_KERNEL);
+	struct reader *r = kunit_kcalloc(test, READERS, sizeof(*r), GFP_KERNEL);
+	struct rig *rig = make(test, 50);
+	unsigned long end;
+	u32 i, sum = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, done);
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	for (i = 0; i < READERS; i++)
+		start(test, &r[i], rig->hsk, read_all);
+	for (i = 0; i < MESSAGES; i++) {
+		INIT_LIST_HEAD(&done[i].link);
+		done[i].release = release;
+		homa_sock_complete(rig->hsk, &done[i]);
+		if (i % 7 == 0)
+			cond_resched();
+		if (i % 1000 == 0)
+			KUNIT_EXPECT_TRUE(test, await_waiters(rig->hsk, READERS));
+	}
+	end = jiffies + DEADLINE;
+	while (atomic_read(&released) != MESSAGES && time_before(jiffies, end))
+		msleep(20);
+	spin_lock_bh(&rig->hsk->lock);
+	rig->hsk->is_shutdown = true;
+	spin_unlock_bh(&rig->hsk->lock);
+	homa_ready_shutdown(rig->hsk);
+	for (i = 0; i < READERS; i++) {
+		over(test, &r[i]);
+		sum += r[i].nr;
+	}
+	KUNIT_EXPECT_EQ(test, sum, (u32)MESSAGES);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(poll_time),
+	KUNIT_CASE(oldest_first),
+	KUNIT_CASE(last_waiter_first),
+	KUNIT_CASE(overtaken),
+	KUNIT_CASE(shutdown),
+	KUNIT_CASE(messages_of_the_dead),
+	KUNIT_CASE(stress),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "homa_ready",
+	.test_cases = cases,
+};
+kunit_test_suites(&suite);
+MODULE_LICENSE("GPL");
