@@ -84,7 +84,7 @@ static int set_tenant(struct homa_sock *hsk, u32 id)
 	is_shutdown = hsk->is_shutdown;
 	old = is_shutdown ? tenant : hsk->tenant;
 	if (!is_shutdown)
-		hsk->tenant = tenant;
+		WRITE_ONCE(hsk->tenant, tenant);
 	spin_unlock_bh(&hsk->lock);
 	if (old)
 		homa_tenant_leave(old);

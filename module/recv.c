@@ -83,9 +83,9 @@ static bool stall(struct homa_rpc *rpc)
 	struct list_head *at = &rpc->hsk->stalled;
 
 	lockdep_assert_held(&rpc->lock);
-	spin_lock_bh(&rpc->hsk->lock);
+	spin_lock(&rpc->hsk->lock);
 	if (rpc->hsk->nr_stalled >= STALLED_MAX && !homa_rpc_is_client(rpc)) {
-		spin_unlock_bh(&rpc->hsk->lock);
+		spin_unlock(&rpc->hsk->lock);
 		return false;
 	}
 	homa_rpc_get(rpc);
@@ -94,16 +94,16 @@ static bool stall(struct homa_rpc *rpc)
 	       list_entry(at->prev, struct homa_rpc, in_stalled)->in.length > rpc->in.length)
 		at = at->prev;
 	list_add_tail(&rpc->in_stalled, at);
-	spin_unlock_bh(&rpc->hsk->lock);
+	spin_unlock(&rpc->hsk->lock);
 	return true;
 }
 
 static void unlist_stalled(struct homa_rpc *rpc)
 {
-	spin_lock_bh(&rpc->hsk->lock);
+	spin_lock(&rpc->hsk->lock);
 	list_del_init(&rpc->in_stalled);
 	rpc->hsk->nr_stalled--;
-	spin_unlock_bh(&rpc->hsk->lock);
+	spin_unlock(&rpc->hsk->lock);
 	homa_rpc_put(rpc);
 }
 
@@ -143,6 +143,12 @@ void homa_unstall(struct homa_sock *hsk)
 	struct homa_rpc *rpc;
 	bool more = true;
 
+	/* Either we see who has begun to wait, or he, who comes here too then, sees the space that
+	 * was given back before.
+	 */
+	smp_mb();
+	if (!READ_ONCE(hsk->nr_stalled))
+		return;
 	__skb_queue_head_init(&queue);
 	while (more) {
 		spin_lock_bh(&hsk->lock);
@@ -307,9 +313,7 @@ static struct homa_rpc *make_server_rpc(struct rx *rx)
 	birth.peer = homa_peer_get(rx->hn, rx->pkt.saddr);
 	if (!birth.peer)
 		return ERR_PTR(-ENOMEM);
-	spin_lock_bh(&rx->hsk->lock);
-	birth.tenant_id = homa_tenant_id(rx->hsk->tenant);
-	spin_unlock_bh(&rx->hsk->lock);
+	birth.tenant_id = homa_tenant_id(READ_ONCE(rx->hsk->tenant));	/* freed by RCU */
 	rpc = homa_rpc_alloc(rx->hsk, &birth);
 	if (IS_ERR(rpc)) {
 		homa_peer_put(birth.peer);
@@ -632,14 +636,22 @@ static void finish(struct rx *rx)
 		homa_unstall(rx->hsk);
 	if (rx->rpc)
 		homa_rpc_put(rx->rpc);
-	kfree_skb(rx->skb);
+	if (rx->skb)
+		kfree_skb(rx->skb);
 }
 
 int homa_rcv(struct sk_buff *skb)
 {
-	struct rx rx = { .hn = homa_net(dev_net(skb->dev)), .skb = skb };
 	enum homa_counter why;
+	struct rx rx;
 
+	/* Not the whole of it: `pkt` and `plan` are large. */
+	rx.hn = homa_net(dev_net(skb->dev));
+	rx.hsk = NULL;
+	rx.rpc = NULL;
+	rx.skb = skb;
+	rx.plan.nr = 0;
+	rx.stalled = false;
 	__skb_queue_head_init(&rx.queue);
 	if (skb_is_gso(skb)) {
 		rx.skb = skb = homa_offload_plain(skb);

@@ -195,13 +195,13 @@ static int add_to_sock(struct homa_rpc *rpc)
 	struct homa_sock *hsk = rpc->hsk;
 	int err = -ESHUTDOWN;
 
-	spin_lock_bh(&hsk->lock);
+	spin_lock(&hsk->lock);
 	if (!hsk->is_shutdown) {
 		list_add_tail(&rpc->in_sock, &hsk->rpcs);
 		hsk->nr_rpcs++;
 		err = 0;
 	}
-	spin_unlock_bh(&hsk->lock);
+	spin_unlock(&hsk->lock);
 	return err;
 }
 
@@ -210,7 +210,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	struct homa_sock *hsk = rpc->hsk;
 	int refs = 0;
 
-	spin_lock_bh(&hsk->lock);
+	spin_lock(&hsk->lock);
 	list_del(&rpc->in_sock);
 	hsk->nr_rpcs--;
 	if (!list_empty(&rpc->in_stalled)) {
@@ -222,7 +222,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 		list_del_init(&rpc->done.link);
 		refs++;
 	}
-	spin_unlock_bh(&hsk->lock);
+	spin_unlock(&hsk->lock);
 	while (refs--)
 		homa_rpc_put(rpc);
 }
@@ -236,13 +236,13 @@ static int add_to_table(struct homa_rpc *rpc)
 	struct homa_rpc *other;
 	int err = 0;
 
-	spin_lock_bh(lock);
+	spin_lock(lock);
 	hlist_nulls_for_each_entry(other, node, head, by_id)
 		if (is_that(other, rpc->hsk, rpc->id) && other->peer->addr == rpc->peer->addr)
 			err = -EEXIST;
 	if (!err)
 		hlist_nulls_add_head_rcu(&rpc->by_id, head);
-	spin_unlock_bh(lock);
+	spin_unlock(lock);
 	return err;
 }
 
@@ -250,9 +250,9 @@ static void remove_from_table(struct homa_rpc *rpc)
 {
 	spinlock_t *lock = chain_lock(rpc->net, chain_of(rpc->id));
 
-	spin_lock_bh(lock);
+	spin_lock(lock);
 	hlist_nulls_del_rcu(&rpc->by_id);
-	spin_unlock_bh(lock);
+	spin_unlock(lock);
 }
 
 int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)

@@ -91,19 +91,16 @@ bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 r
 	return true;
 }
 
-/* An empty packet with room for everything, routed, with its IP header written. */
-static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 priority)
+/* An empty packet with room for everything, with its IP header written, on the way `dst` and with
+ * the local address `saddr`, both from homa_peer_route(). Takes over the reference.
+ */
+static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entry *dst,
+				   __be32 saddr, u32 linear, u8 priority)
 {
-	__be32 saddr = path->saddr;
-	struct dst_entry *dst = homa_peer_route(path->peer, path->sk, &saddr);
 	struct sk_buff *skb;
 	struct iphdr *iph;
 	u32 headroom;
 
-	if (IS_ERR(dst)) {
-		homa_count(path->net, tx_error);
-		return ERR_CAST(dst);
-	}
 	headroom = LL_RESERVED_SPACE(dst->dev) + sizeof(*iph);
 	skb = alloc_skb(headroom + linear, GFP_ATOMIC);
 	if (!skb) {
@@ -130,6 +127,18 @@ static struct sk_buff *make_packet(const struct homa_path *path, u32 linear, u8 
 	return skb;
 }
 
+/* The same for one that comes alone. */
+static struct sk_buff *route_packet(const struct homa_path *path, u32 linear, u8 priority)
+{
+	__be32 saddr = path->saddr;
+	struct dst_entry *dst = homa_peer_route(path->peer, path->sk, &saddr);
+
+	if (!IS_ERR(dst))
+		return make_packet(path, dst, saddr, linear, priority);
+	homa_count(path->net, tx_error);
+	return ERR_CAST(dst);
+}
+
 void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 	struct sk_buff *skb;
@@ -142,16 +151,26 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 	}
 }
 
+/* How a message may be cut now, and where it goes. */
+struct cut {
+	struct dst_entry *dst;	/* reference */
+	__be32 saddr;
+	u32 seg;		/* a packet may not outgrow a path whose MTU has shrunk */
+	u32 segs;		/* packets in a buffer */
+};
+
 /* Makes the packet with bytes [start, end) of the message. */
-static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u32 seg, u8 priority, bool again,
-		       struct sk_buff_head *queue)
+static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cut *cut, u8 priority,
+		       bool again, struct sk_buff_head *queue)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
 	u32 linear = sizeof(struct p4w_data) + homa_msg_mem_linear(&rpc->out.mem, end - start);
-	struct sk_buff *skb = make_packet(&path, linear, priority);
 	struct homa_pkt_ack ack;
+	struct sk_buff *skb;
 	struct p4w_data *d;
 
+	dst_hold(cut->dst);
+	skb = make_packet(&path, cut->dst, cut->saddr, linear, priority);
 	/* Else as if the network had lost it: the receiver will ask. */
 	if (IS_ERR(skb))
 		return;
@@ -169,52 +188,53 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, u32 seg, u8 pri
 	put_unaligned_be24(rpc->tenant_id, d->tenant);
 	d->offset = htonl(start);
 	homa_msg_mem_add(&rpc->out.mem, skb, start, end);
-	if (end - start > seg)
-		homa_offload_shape(skb, seg, homa_knob(rpc->net, tso));
+	if (end - start > cut->seg)
+		homa_offload_shape(skb, cut->seg, homa_knob(rpc->net, tso));
 	__skb_queue_tail(queue, skb);
 	homa_count(rpc->net, tx_data);
 	if (again)
 		homa_count(rpc->net, tx_data_again);
 }
 
-/* How a message may be cut now. A packet may not outgrow a path whose MTU has shrunk. */
-struct cut {
-	u32 seg;
-	u32 segs;		/* packets in a buffer */
-};
-
-static struct cut current_cut(const struct homa_rpc *rpc)
+/* False: no way to the peer now. */
+static bool current_cut(const struct homa_rpc *rpc, struct cut *cut)
 {
-	__be32 saddr = rpc->saddr;
-	struct dst_entry *dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &saddr);
-	struct cut cut = { .seg = rpc->out.seg, .segs = 1 };
+	u32 seg;
 
-	if (IS_ERR(dst))
-		return cut;
-	if (seg_bytes(dst_mtu(dst)))
-		cut.seg = min(cut.seg, seg_bytes(dst_mtu(dst)));
-	cut.segs = homa_offload_segs(dst->dev, cut.seg, homa_knob(rpc->net, max_gso_size));
-	dst_release(dst);
-	return cut;
+	cut->saddr = rpc->saddr;
+	cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
+	if (IS_ERR(cut->dst))
+		return false;
+	seg = seg_bytes(dst_mtu(cut->dst));
+	cut->seg = seg ? min(seg, rpc->out.seg) : rpc->out.seg;
+	cut->segs = homa_offload_segs(cut->dst->dev, cut->seg, homa_knob(rpc->net, max_gso_size));
+	return true;
 }
 
-/* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. */
+/* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. What
+ * cannot be sent now counts as sent and lost: the receiver will ask.
+ */
 static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bool again,
 		       struct sk_buff_head *queue)
 {
 	const struct homa_msg_out *out = &rpc->out;
-	struct cut cut = current_cut(rpc);
+	struct cut cut;
 	int i;
 
+	if (!current_cut(rpc, &cut)) {
+		homa_count(rpc->net, tx_error);
+		return end;
+	}
 	for (i = 0; i < BATCH && start < end; i++) {
 		u32 stop = homa_seg_end(start, out->unsched, cut.seg, cut.segs, out->length);
 		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
 
 		/* No further than the packet in which `end` is. */
 		stop = min(stop, homa_seg_end(end - 1, out->unsched, cut.seg, 1, out->length));
-		queue_data(rpc, start, stop, cut.seg, prio, again, queue);
+		queue_data(rpc, start, stop, &cut, prio, again, queue);
 		start = stop;
 	}
+	dst_release(cut.dst);
 	return start;
 }
 
@@ -277,7 +297,7 @@ struct homa_path homa_rpc_path(const struct homa_rpc *rpc)
 static void *queue_control(struct sk_buff_head *queue, const struct homa_path *path, u8 type,
 			   u32 len)
 {
-	struct sk_buff *skb = make_packet(path, len, homa_control_priority(path->net));
+	struct sk_buff *skb = route_packet(path, len, homa_control_priority(path->net));
 	void *body;
 
 	if (IS_ERR(skb))
@@ -379,7 +399,7 @@ int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, siz
 	path.peer = homa_peer_get(path.net, daddr);
 	if (!path.peer)
 		return -ENOMEM;
-	skb = make_packet(&path, len, clamp(priority, 0, P4W_PRIORITIES - 1));
+	skb = route_packet(&path, len, clamp(priority, 0, P4W_PRIORITIES - 1));
 	if (IS_ERR(skb)) {
 		err = PTR_ERR(skb);
 		goto put;

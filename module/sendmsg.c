@@ -45,6 +45,9 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 	struct homa_tenant *t;
 	int err;
 
+	*out = NULL;
+	if (!READ_ONCE(hsk->tenant))
+		return 0;
 	spin_lock_bh(&hsk->lock);
 	t = hsk->tenant;
 	if (t)

@@ -168,7 +168,7 @@ static void close(struct sock *sk, long timeout)
 	homa_sock_shutdown(hsk);
 	spin_lock_bh(&hsk->lock);
 	tenant = hsk->tenant;
-	hsk->tenant = NULL;
+	WRITE_ONCE(hsk->tenant, NULL);
 	spin_unlock_bh(&hsk->lock);
 	if (tenant)
 		homa_tenant_leave(tenant);
