@@ -4,16 +4,21 @@
 # prints the kernel's text symbols, then does round trips until the machine is stopped.
 . /lib/scenario.sh
 
-round_trips() { on $1 rpc client --to $to:4000 --transport $transport --len $length --parallel $parallel --count $2; }
+round_trips() {	# round_trips COUNT
+	on $client p4bench client --to $to:4000 --transport $transport --len $length \
+		--outstanding $parallel --count $1 $epoll
+}
 
 transport=$1 length=$2 parallel=$3 to=10.0.0.2 client=h1
 two_hosts
 if [ "$4" = loopback ]; then
 	client=h2 to=127.0.0.1
 fi
-start_on h2 server rpc server --transport $transport --port 4000 --unchecked
-await 60 round_trips $client 500
+epoll=
+[ $transport != tcp ] || [ $parallel = 1 ] || epoll=--epoll
+start_on h2 server p4bench server --transport $transport --port 4000 $epoll
+await 60 round_trips 500
 echo "profile: symbols"
 awk 'tolower($2) == "t" || tolower($2) == "w" { print $1, $3 }' /proc/kallsyms | gzip | base64
 echo "profile: go"
-round_trips $client 1000000
+round_trips 1000000
