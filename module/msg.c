@@ -2,7 +2,8 @@
 /*
  * msg.c - the bytes of an outgoing message: copied from the program once, referred to by packets.
  *
- * A message that fits into a usual packet is one piece of kmalloc. A longer one is in chunks of
+ * A very short message is kept in the struct itself, and moves with it. One that fits into a usual
+ * packet is one piece of kmalloc. A longer one is in chunks of
  * up to 32 KiB, compound pages, so that a packet of 64 KiB has three fragments and the device three
  * DMA addresses; where memory is in pieces, chunks are single pages. All memory is charged to the
  * control group of the caller. Takes no lock: the message is complete before anybody else sees it.
@@ -33,6 +34,13 @@ static struct page *chunk_at(const struct homa_msg_mem *mem, u32 offset)
 	return mem->nr_chunks == 1 ? mem->chunk : mem->chunks[offset >> mem->shift];
 }
 
+static void init(struct homa_msg_mem *mem)
+{
+	mem->is_small = false;
+	mem->nr_chunks = 0;
+	mem->flat = NULL;
+}
+
 void homa_msg_mem_free(struct homa_msg_mem *mem)
 {
 	u32 i;
@@ -46,7 +54,7 @@ void homa_msg_mem_free(struct homa_msg_mem *mem)
 		if (mem->nr_chunks > 1)
 			kfree(mem->chunks);
 	}
-	*mem = (struct homa_msg_mem){};
+	init(mem);
 }
 
 /* Large pieces are welcome, but not worth waiting for. */
@@ -113,8 +121,11 @@ int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 lengt
 {
 	int err;
 
-	*mem = (struct homa_msg_mem){};
-	if (length <= HOMA_MSG_FLAT_MAX) {
+	init(mem);
+	if (length <= HOMA_MSG_SMALL_MAX) {
+		mem->is_small = true;
+		err = copy_from_iter(mem->small, length, from) == length ? 0 : -EFAULT;
+	} else if (length <= HOMA_MSG_FLAT_MAX) {
 		err = copy_flat(mem, from, length);
 	} else {
 		err = alloc_chunks(mem, length, CHUNK_ORDER);
@@ -144,7 +155,7 @@ void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 s
 	int nr = 0;
 
 	if (!mem->nr_chunks) {
-		skb_put_data(skb, mem->flat + start, end - start);
+		skb_put_data(skb, (mem->is_small ? mem->small : mem->flat) + start, end - start);
 		return;
 	}
 	while (start < end) {

@@ -11,6 +11,9 @@
 struct page;
 struct sk_buff;
 
+/* Up to here a message is kept in the RPC itself: an allocation costs more than all copies of it. */
+#define HOMA_MSG_SMALL_MAX	168
+
 /* Up to here a message is in one piece of kmalloc, and packets hold copies of it: what fits into
  * one packet of 1500 bytes costs less to copy than to refer to.
  */
@@ -19,12 +22,14 @@ struct sk_buff;
 /* Kept until the RPC is freed; never written to once it is complete, since packets refer to it. */
 struct homa_msg_mem {
 	u8 shift;			/* of the size of a chunk, if there are any */
-	u16 nr_chunks;			/* 0: flat, or nothing */
+	bool is_small;			/* the message is in `small` */
+	u16 nr_chunks;			/* 0: flat, or small, or nothing */
 	union {
 		void *flat;		/* up to HOMA_MSG_FLAT_MAX bytes */
 		struct page *chunk;	/* nr_chunks is 1 */
 		struct page **chunks;
 	};
+	u8 small[HOMA_MSG_SMALL_MAX];	/* last: nobody has to clear it */
 };
 
 /* Copies `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. May sleep. */

@@ -33,6 +33,9 @@ struct homa_rpcs {
 	struct hlist_nulls_head chain[1 << RPC_BITS];
 };
 
+#define ZERO_FROM	offsetof(struct homa_rpc, is_complete)
+#define ZERO_TO		offsetof(struct homa_rpc, out.mem.small)
+
 static struct kmem_cache *cache;
 
 static u32 chain_of(u64 id)
@@ -91,7 +94,7 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 
 	if (!rpc)
 		return ERR_PTR(-ENOMEM);
-	memset_startat(rpc, 0, is_complete);
+	memset((u8 *)rpc + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
 	rpc->id = birth->id;
 	rpc->cookie = birth->cookie;
 	rpc->hsk = hsk;
@@ -132,11 +135,12 @@ static void free_memory(struct homa_rpc *rpc)
 		kmem_cache_free(cache, rpc);
 }
 
-static void rpc_free(struct homa_rpc *rpc)
+static noinline void rpc_free(struct homa_rpc *rpc)
 {
 	struct homa_sock *hsk = rpc->hsk;
 
-	__skb_queue_purge(&rpc->in.packets);
+	if (!skb_queue_empty(&rpc->in.packets))
+		__skb_queue_purge(&rpc->in.packets);
 	homa_gaps_free(&rpc->in.gaps);
 	if (rpc->in.nr_bpages) {
 		homa_pool_free(hsk->pool, rpc->in.bpage_offsets, rpc->in.nr_bpages);

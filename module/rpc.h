@@ -75,19 +75,19 @@ struct homa_rpc {
 	spinlock_t lock;	/* BH; guards what follows */
 	enum homa_state state;	/* homa_rpc_move() alone writes it */
 
-	/* From here to the end all is zero at birth. */
+	/* From here to out.mem.small all is zero at birth. */
 	bool is_complete;	/* message here, or error set: nothing more is taken from the net */
 	bool is_taken;		/* a reader has it in hand */
 	bool is_handed;		/* server: a program has got the request */
 	int error;		/* negative errno for the program */
 	u32 peer_tenant;	/* stamped in the DATA that came */
-	struct homa_msg_out out;
 	struct homa_msg_in in;
 
 	struct homa_silence silence;	/* timer.c */
 	struct homa_wait wait;		/* waits.c */
 
 	struct homa_grant grant;	/* grants->lock, see grant.c */
+	struct homa_msg_out out;	/* last: what it may hold is not cleared */
 };
 
 static inline bool homa_rpc_is_client(const struct homa_rpc *rpc)

@@ -47,13 +47,16 @@ u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 segs, u32 length)
 
 int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length)
 {
-	*out = (struct homa_msg_out){ .length = length };
+	memset(out, 0, offsetof(struct homa_msg_out, mem));
+	out->length = length;
 	return homa_msg_mem_copy(&out->mem, from, length);
 }
 
 void homa_msg_out_free(struct homa_msg_out *out)
 {
 	homa_msg_mem_free(&out->mem);
+	dst_release(out->dst);
+	out->dst = NULL;
 }
 
 static u32 seg_bytes(u32 mtu)
@@ -159,7 +162,7 @@ struct cut {
 	u32 segs;		/* packets in a buffer */
 };
 
-/* Makes the packet with bytes [start, end) of the message. */
+/* Makes the packet with bytes [start, end) of the message. Takes over the reference of cut->dst. */
 static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cut *cut, u8 priority,
 		       bool again, struct sk_buff_head *queue)
 {
@@ -169,7 +172,6 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	struct sk_buff *skb;
 	struct p4w_data *d;
 
-	dst_hold(cut->dst);
 	skb = make_packet(&path, cut->dst, cut->saddr, linear, priority);
 	/* Else as if the network had lost it: the receiver will ask. */
 	if (IS_ERR(skb))
@@ -197,12 +199,15 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 }
 
 /* False: no way to the peer now. */
-static bool current_cut(const struct homa_rpc *rpc, struct cut *cut)
+static bool current_cut(struct homa_rpc *rpc, struct cut *cut)
 {
 	u32 seg;
 
 	cut->saddr = rpc->saddr;
-	cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
+	cut->dst = rpc->out.dst;
+	rpc->out.dst = NULL;
+	if (!cut->dst)
+		cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
 	if (IS_ERR(cut->dst))
 		return false;
 	seg = seg_bytes(dst_mtu(cut->dst));
@@ -225,12 +230,17 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 		homa_count(rpc->net, tx_error);
 		return end;
 	}
+	if (!start && end == out->unsched && end == out->length && end <= cut.seg) {
+		queue_data(rpc, 0, end, &cut, again ? priority : out->unsched_prio, again, queue);
+		return end;
+	}
 	for (i = 0; i < BATCH && start < end; i++) {
 		u32 stop = homa_seg_end(start, out->unsched, cut.seg, cut.segs, out->length);
 		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
 
 		/* No further than the packet in which `end` is. */
 		stop = min(stop, homa_seg_end(end - 1, out->unsched, cut.seg, 1, out->length));
+		dst_hold(cut.dst);
 		queue_data(rpc, start, stop, &cut, prio, again, queue);
 		start = stop;
 	}

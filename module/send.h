@@ -12,6 +12,7 @@
 
 #include "msg.h"
 
+struct dst_entry;
 struct homa_net;
 struct homa_peer;
 struct homa_pkt;
@@ -31,7 +32,8 @@ struct homa_msg_out {
 	u32 again_bytes;
 	u8 unsched_prio;
 	u8 prio;		/* of granted bytes, from the last GRANT */
-	struct homa_msg_mem mem;
+	struct dst_entry *dst;	/* way of a first packet that leaves at once: reference, or NULL */
+	struct homa_msg_mem mem;	/* last, see there */
 };
 
 /* Copies a message of `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. */

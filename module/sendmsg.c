@@ -101,7 +101,10 @@ static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_ms
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
 	err = homa_msg_out_init(out, peer, dst_mtu(dst), homa_knob(hsk->net, unsched_bytes));
-	dst_release(dst);
+	if (!err && out->length <= out->seg)
+		out->dst = dst;
+	else
+		dst_release(dst);
 	return err;
 }
 
