@@ -86,6 +86,12 @@ int homa_gaps_add(struct homa_gaps *g, u32 start, u32 end, u32 *from, u32 *to)
 	struct homa_gap *spare = NULL;
 	u32 new;
 
+	if (start == g->recv_end && !g->nr) {	/* in order, as nearly always */
+		*from = start;
+		*to = end;
+		g->recv_end = end;
+		return end - start;
+	}
 	if (needs_hole(g, start, end)) {
 		if (g->nr == HOMA_GAPS_MAX)
 			return -ENOMEM;

@@ -151,13 +151,13 @@ void homa_grant_begin(struct homa_rpc *rpc, u32 length, u32 incoming)
 	struct homa_grant *g = &rpc->grant;
 
 	lockdep_assert_held(&rpc->lock);
-	g->birth = ktime_get_ns();
 	g->length = length;
 	g->received = 0;
 	WRITE_ONCE(g->granted, incoming);
 	g->managed = incoming < length;
 	if (!g->managed)
 		return;
+	g->birth = ktime_get_ns();
 	spin_lock_bh(&grants->lock);
 	list_add_tail(&g->link, &grants->list);
 	sort_up(grants, g);

@@ -196,14 +196,14 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 {
 	bool flush;
 
-	spin_lock_bh(&peer->lock);
+	spin_lock(&peer->lock);
 	flush = peer->nr_acks == P4W_ACKS_MAX;
 	if (flush) {
 		memcpy(full, peer->acks, sizeof(peer->acks));
 		peer->nr_acks = 0;
 	}
 	peer->acks[peer->nr_acks++] = (struct homa_pkt_ack){ .id = id, .port = port };
-	spin_unlock_bh(&peer->lock);
+	spin_unlock(&peer->lock);
 	return flush;
 }
 
@@ -213,11 +213,11 @@ u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 m
 
 	if (!READ_ONCE(peer->nr_acks))
 		return 0;
-	spin_lock_bh(&peer->lock);
+	spin_lock(&peer->lock);
 	n = min(max, peer->nr_acks);
 	peer->nr_acks -= n;
 	memcpy(acks, peer->acks + peer->nr_acks, n * sizeof(*acks));
-	spin_unlock_bh(&peer->lock);
+	spin_unlock(&peer->lock);
 	return n;
 }
 
@@ -232,29 +232,29 @@ void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt)
 
 static u64 now_ms(void)
 {
-	return ktime_to_ms(ktime_get());
+	return jiffies64_to_msecs(get_jiffies_64());
 }
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id)
 {
 	bool seen;
 
-	spin_lock_bh(&peer->lock);
+	spin_lock(&peer->lock);
 	seen = peer->seen && homa_seen_test(peer->seen, id, now_ms());
-	spin_unlock_bh(&peer->lock);
+	spin_unlock(&peer->lock);
 	return seen;
 }
 
 void homa_peer_add_finished(struct homa_peer *peer, u64 id)
 {
-	spin_lock_bh(&peer->lock);
+	spin_lock(&peer->lock);
 	if (!peer->seen)
 		peer->seen = kzalloc(sizeof(*peer->seen), GFP_ATOMIC);
 	if (peer->seen)
 		homa_seen_add(peer->seen, id, now_ms());
 	else
 		homa_count(peer->net, drop_no_memory);
-	spin_unlock_bh(&peer->lock);
+	spin_unlock(&peer->lock);
 }
 
 u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)

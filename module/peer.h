@@ -55,6 +55,8 @@ void homa_peer_put(struct homa_peer *peer);
  */
 struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr);
 
+/* Bottom halves are off in all that follow but homa_peer_set_cutoffs(). */
+
 /* An RPC of ours is over: its server may forget it. True: *full holds acks to be sent now. */
 bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 		       struct homa_pkt_ack full[P4W_ACKS_MAX]);

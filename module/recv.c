@@ -272,7 +272,7 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 
 	if (unlikely(pkt->data.cutoff_version != READ_ONCE(rx->hn->cutoffs->cutoff_version)))
 		tell_cutoffs(rx, rpc);
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	if (!takes_data(rpc)) {
 		homa_timer_alive(rpc);
 		homa_count(rx->hn, rx_data_again);
@@ -296,7 +296,7 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 	}
 	take_data(rx, rpc);
 unlock:
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 }
 
 static struct homa_rpc *make_server_rpc(struct rx *rx)
@@ -319,14 +319,14 @@ static struct homa_rpc *make_server_rpc(struct rx *rx)
 		homa_peer_put(birth.peer);
 		return rpc;
 	}
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	err = homa_rpc_insert(rpc, HOMA_INCOMING);
 	/* Only now: nobody else can bring this id to life and to its end any more. */
 	if (!err && homa_peer_has_finished(rpc->peer, rpc->id)) {
 		homa_rpc_end(rpc);
 		err = -EALREADY;
 	}
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	if (!err)
 		return rpc;
 	homa_rpc_put(rpc);
@@ -375,11 +375,12 @@ static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
 	if (!rpc)
 		return;
 	homa_live_heard(&rpc->peer->live);
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	homa_timer_alive(rpc);
-	homa_peer_add_finished(rpc->peer, rpc->id);
+	if (!rpc->is_handed)	/* else its end remembers it */
+		homa_peer_add_finished(rpc->peer, rpc->id);
 	homa_rpc_end(rpc);
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	homa_rpc_put(rpc);
 	homa_count(rx->hn, server_acked);
 }
@@ -629,8 +630,10 @@ static void dispatch(struct rx *rx)
 /* With no lock held: what the handler wanted to be sent. */
 static void finish(struct rx *rx)
 {
-	homa_flush(rx->hn, &rx->queue);
-	homa_grant_send(&rx->plan);
+	if (!skb_queue_empty(&rx->queue))
+		homa_flush(rx->hn, &rx->queue);
+	if (rx->plan.nr)
+		homa_grant_send(&rx->plan);
 	/* Space may have come back while the RPC was put on the list. */
 	if (rx->stalled)
 		homa_unstall(rx->hsk);

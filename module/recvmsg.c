@@ -102,6 +102,21 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 	return 0;
 }
 
+/* As little as copying does this need a lock. Of a short message there is only one: it goes to where
+ * the next to be sent is taken from.
+ */
+static void free_packets(struct sk_buff_head *packets)
+{
+	struct sk_buff *skb = __skb_dequeue(packets);
+
+	if (!skb)
+		return;
+	local_bh_disable();
+	napi_consume_skb(skb, 1);
+	local_bh_enable();
+	__skb_queue_purge(packets);
+}
+
 /* The pages are the program's from now on. */
 static bool hand_response(struct homa_rpc *rpc)
 {
@@ -114,20 +129,16 @@ static bool hand_response(struct homa_rpc *rpc)
 /* False: the client has given it up meanwhile. */
 static bool hand_request(struct homa_rpc *rpc)
 {
-	struct sk_buff_head packets;
 	bool handed = false;
 
-	__skb_queue_head_init(&packets);
 	spin_lock_bh(&rpc->lock);
 	if (rpc->state != HOMA_DEAD) {
 		homa_rpc_move(rpc, HOMA_IN_SERVICE);
 		rpc->is_handed = true;
 		rpc->in.nr_bpages = 0;
-		skb_queue_splice_init(&rpc->in.packets, &packets);
 		handed = true;
 	}
 	spin_unlock_bh(&rpc->lock);
-	__skb_queue_purge(&packets);
 	if (handed)
 		homa_count(rpc->net, server_handed);
 	return handed;
@@ -179,6 +190,7 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 		args->reserved = rpc->peer_tenant;
 	if (!err)
 		err = copy_message(hsk, rpc, args);
+	free_packets(&rpc->in.packets);
 	if (err)
 		args->num_bpages = 0;
 	if (write_args(control, args))

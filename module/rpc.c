@@ -329,11 +329,13 @@ static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)
 void homa_rpc_finish_client(struct homa_rpc *rpc)
 {
 	struct homa_pkt_ack acks[P4W_ACKS_MAX];
+	bool full;
 
 	spin_lock_bh(&rpc->lock);
 	homa_rpc_end(rpc);
+	full = homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks);
 	spin_unlock_bh(&rpc->lock);
-	if (homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks))
+	if (full)
 		send_acks(rpc, acks);
 }
 

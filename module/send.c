@@ -105,7 +105,9 @@ static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entr
 	u32 headroom;
 
 	headroom = LL_RESERVED_SPACE(dst->dev) + sizeof(*iph);
-	skb = alloc_skb(headroom + linear, GFP_ATOMIC);
+	/* With bottom halves off there is a CPU's own store of them. */
+	skb = __alloc_skb(headroom + linear, GFP_ATOMIC, in_softirq() ? SKB_ALLOC_NAPI : 0,
+			  NUMA_NO_NODE);
 	if (!skb) {
 		dst_release(dst);
 		homa_count(path->net, tx_error);
