@@ -53,21 +53,25 @@ function limits_of(name, i, n) {
 }
 
 # Where a line of the table belongs: by link, then as in limits.
-function place(name, i) { return (name ~ /^lo-/ ? 1000 : name ~ /^virtio-/ ? 2000 : i > basics ? 3000 : 0) + i }
+function place(name, i) {
+	return (name ~ /^lo-/ ? 1000 : name ~ /^virtio-/ ? 2000 : i > basics ? 3000 : 0) + i
+}
 
 # What has just come, and what can now be compared.
-function show(name, transport, i, n, f, seen, other) {
+function show(name, transport, i, n, f, v, seen, other) {
 	n = limits_of(name)
 	for (i = 1; i <= n; i++) {
 		f = figure[list[i]]
 		if (f in seen || !((name, transport, f) in value)) continue
 		seen[f]
-		printf "bench: %s-%s%s %s %s%s\n", name, transport, label(f), value[name, transport, f], unit[f],
-			against[list[i]] == "-" ? judge(name, list[i], value[name, transport, f]) : ""
+		v = value[name, transport, f]
+		printf "bench: %s-%s%s %s %s%s\n", name, transport, label(f), v, unit[f],
+			against[list[i]] == "-" ? judge(name, list[i], v) : ""
 	}
 	for (i = 1; i <= n; i++) {
 		other = against[list[i]]; f = figure[list[i]]
-		if ((transport == other || transport == "homa") && (name, other, f) in value && (name, "homa", f) in value)
+		if ((transport == other || transport == "homa") && (name, other, f) in value &&
+		    (name, "homa", f) in value)
 			compare(name, list[i])
 	}
 	fflush()
@@ -97,8 +101,10 @@ function compare(name, i, f, a, b, l, r) {
 	else if (!b) r = 999
 	else r = a / b
 	r = sprintf("%.3f", r)
-	print name l "/" against[i] "," r "," op[i] "," limit[i] "," (meets(i, r) ? "ok" : "short") > ratios
-	printf "bench: %s-homa%s/%s-%s%s %s ratio%s\n", name, l, name, against[i], l, r, judge(name, i, r)
+	printf "%s%s/%s,%s,%s,%s,%s\n", name, l, against[i], r, op[i], limit[i],
+		meets(i, r) ? "ok" : "short" > ratios
+	printf "bench: %s-homa%s/%s-%s%s %s ratio%s\n", name, l, name, against[i], l, r,
+		judge(name, i, r)
 }
 
 function number(v, f) {
@@ -111,7 +117,8 @@ function number(v, f) {
 
 END {
 	if (!rows && !bad) { print "bench: nothing was measured"; exit 1 }
-	printf "\n%-14s %-52s %12s %12s %-5s %8s  %s\n", "row", "work", "homa", "against", "", "ratio", "must"
+	printf "\n%-14s %-52s %12s %12s %-5s %8s  must\n", "row", "work", "homa", "against", "",
+		"ratio"
 	for (n = 1; n <= rows; n++) {
 		for (i = best = 1; i <= rows; i++)
 			if (table[i] < table[best]) best = i

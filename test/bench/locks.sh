@@ -3,8 +3,8 @@
 # locks.sh - how often an RPC waits for a lock that another CPU holds: 8 client threads, 8 server
 # threads, 4 CPUs, on the debug kernel, whose lock_stat counts it
 #
-# This is no virtual time: the figure depends on what else the machine does, for both alike. Checks
-# of the order of locks are off, they would serialize everything.
+# This is no virtual time: the figure depends on what else the machine does, for both alike. Checkers
+# that would serialize everything are off.
 . /lib/bench.sh
 
 threads=8 warmup=50
@@ -36,6 +36,7 @@ run() {		# run TRANSPORT SERVER_OPTIONS
 }
 
 echo 0 > /sys/module/lockdep/parameters/prove_locking
+echo off > /sys/kernel/debug/kmemleak	# it has a lock for all allocations
 two_hosts
 client_host=h1 address=10.0.0.2
 run homa "--threads $threads"

@@ -28,9 +28,10 @@ client_host=h1 address=10.0.0.2
 await 60 answers udp
 trips 300
 # each with the address where the next one begins
-awk '$2 ~ /[tT]/ {
+awk -v wanted='^(net_rx_action|handle_softirqs|__do_softirq|__switch_to_asm|__sys_sendmsg|udp_sendmsg)$' \
+	'$2 ~ /[tT]/ {
 		if (name && $1 != from) { print "cost: symbol", name, from, $1; name = "" }
-		if ($3 ~ /^(net_rx_action|handle_softirqs|__do_softirq|__switch_to_asm|__sys_sendmsg|udp_sendmsg)$/) {
+		if ($3 ~ wanted) {
 			name = $3; from = $1
 		}
 	}' /proc/kallsyms

@@ -10,8 +10,8 @@ rack
 client_host=h1 server_host=h2 address=10.0.0.2
 measure switch udp "" "--len 100 --count 1000"
 if on h1 txn-rtt --switch 10.0.0.254 --control /run/p4switch.sock --count 1000 > /tmp/result 2>&1; then
-	sed -n 's|.*: \([0-9]*\) done, p50 \([0-9]*\) p99 \([0-9]*\) ns, \([0-9]*\) /s|raw switch homa \1 \2 \3 \4 0|p' \
-		/tmp/result
+	# ...: 1000 done, p50 68369 p99 71925 ns, 14535 /s
+	sed 's/.*: //' /tmp/result | awk '{ print "raw switch homa", $1, $4, $6, $8, 0 }'
 else
 	failed switch homa /tmp/result
 fi

@@ -2,10 +2,10 @@
 /*
  * bench.h - what the transports of p4bench have in common.
  *
- * A message begins with a header that says how long it and its reply are, so streams can be cut into
- * messages and a server needs no options. Clients are threads ("workers") of one process: leads are
- * measured, the others only make traffic beside them. Every transport does the least that a program
- * on it has to do: one system call to send, one to receive, no copy of the payload.
+ * A message begins with a header that says how long it and its reply are, so streams can be cut
+ * into messages and a server needs no options. Clients are threads ("workers") of one process: leads
+ * are measured, the others only make traffic beside them. Every transport does the least that a
+ * program on it has to do: one system call to send, one to receive, no copy of the payload.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -17,7 +17,7 @@
 
 #define BENCH_MAX_LEN		1000000u	/* bytes of a message */
 #define BENCH_MAX_OUTSTANDING	4096u
-#define BENCH_HELD		0u		/* instead of a reply's length: there will be none */
+#define BENCH_HELD		0u		/* instead of a reply's length: no reply */
 
 struct bench_header {
 	uint32_t len;		/* of this message, header included */
@@ -54,12 +54,12 @@ struct worker {
 struct transport {
 	const char *name;
 	void (*serve)(const struct bench_options *opt);	/* does not return */
-	void (*run)(struct worker *w);			/* until bench_stopped(), nothing left open */
+	void (*run)(struct worker *w);			/* until bench_stopped() */
 };
 
 extern const struct transport bench_homa, bench_tcp, bench_udp;
 
-/* Sends --count requests that are not answered, waits for SIGTERM; how many have failed until then. */
+/* Sends --count requests that are not answered, waits for SIGTERM; how many have failed by then. */
 uint32_t bench_hold(const struct bench_options *opt);
 
 bool bench_stopped(void);

@@ -197,7 +197,8 @@ static void next_address(struct sockaddr_storage *a)
 {
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)a;
 	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
-	uint32_t *last = a->ss_family == AF_INET ? &v4->sin_addr.s_addr : &v6->sin6_addr.s6_addr32[3];
+	uint32_t *last = a->ss_family == AF_INET ? &v4->sin_addr.s_addr :
+						   &v6->sin6_addr.s6_addr32[3];
 
 	*last = htonl(ntohl(*last) + 1);
 }

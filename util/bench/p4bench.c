@@ -276,19 +276,27 @@ static void client(void)
 
 /* ---------------------------------------------------------------- command line */
 
-enum { JSON = 'j', V6 = '6', HELP = 'h', TRANSPORT = 256, PORT, TO, LEN, REPLY, OUTSTANDING, THREADS,
-       COUNT, WARMUP, BESIDE, EPOLL, TIMEOUT, SAMPLES, PEERS };
+enum { JSON = 'j', V6 = '6', HELP = 'h', TRANSPORT = 256, PORT, TO, LEN, REPLY, OUTSTANDING,
+       THREADS, COUNT, WARMUP, BESIDE, EPOLL, TIMEOUT, SAMPLES, PEERS };
 
 static const struct option long_options[] = {
-	{ "transport", required_argument, NULL, TRANSPORT }, { "port", required_argument, NULL, PORT },
-	{ "to", required_argument, NULL, TO }, { "len", required_argument, NULL, LEN },
-	{ "reply", required_argument, NULL, REPLY }, { "threads", required_argument, NULL, THREADS },
+	{ "transport", required_argument, NULL, TRANSPORT },
+	{ "port", required_argument, NULL, PORT },
+	{ "to", required_argument, NULL, TO },
+	{ "len", required_argument, NULL, LEN },
+	{ "reply", required_argument, NULL, REPLY },
 	{ "outstanding", required_argument, NULL, OUTSTANDING },
-	{ "count", required_argument, NULL, COUNT }, { "warmup", required_argument, NULL, WARMUP },
-	{ "beside", required_argument, NULL, BESIDE }, { "epoll", no_argument, NULL, EPOLL },
-	{ "samples", required_argument, NULL, SAMPLES }, { "peers", required_argument, NULL, PEERS },
-	{ "timeout", required_argument, NULL, TIMEOUT }, { "json", no_argument, NULL, JSON },
-	{ "help", no_argument, NULL, HELP }, { 0 }
+	{ "threads", required_argument, NULL, THREADS },
+	{ "count", required_argument, NULL, COUNT },
+	{ "warmup", required_argument, NULL, WARMUP },
+	{ "beside", required_argument, NULL, BESIDE },
+	{ "epoll", no_argument, NULL, EPOLL },
+	{ "timeout", required_argument, NULL, TIMEOUT },
+	{ "samples", required_argument, NULL, SAMPLES },
+	{ "peers", required_argument, NULL, PEERS },
+	{ "json", no_argument, NULL, JSON },
+	{ "help", no_argument, NULL, HELP },
+	{ 0 }
 };
 
 static void take_transport(const char *name)

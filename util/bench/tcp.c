@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * tcp.c - RPCs over TCP: a connection for each RPC that is outstanding, so none waits behind another.
+ * tcp.c - RPCs over TCP: a connection for each RPC that is outstanding, so none waits behind others.
  *
- * Two ways, and for each measurement the one that suits TCP better: blocking sockets with a thread for
- * each connection, or (--epoll, always if a thread has several outstanding) one thread for all of
- * them. Short messages take one send and one recv a side, long ones as few as TCP's buffers allow.
+ * Two ways: blocking sockets with a thread for each connection, or (--epoll, and always if a thread
+ * has several outstanding) one thread for all of them. Short messages take one send and one recv a
+ * side, long ones as few as TCP's buffers allow.
  */
 #include <errno.h>
 #include <netinet/in.h>

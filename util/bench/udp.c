@@ -17,7 +17,8 @@ static void serve(const struct bench_options *opt)
 
 	for (;;) {
 		socklen_t peer_len = sizeof(peer);
-		ssize_t len = recvfrom(fd, buf, BENCH_MAX_LEN, 0, (struct sockaddr *)&peer, &peer_len);
+		ssize_t len = recvfrom(fd, buf, BENCH_MAX_LEN, 0, (struct sockaddr *)&peer,
+				       &peer_len);
 
 		if (len < (ssize_t)sizeof(*buf) || buf->len != len || buf->reply > UDP_MAX_LEN)
 			bench_die("a message that is not p4bench's");
