@@ -31,6 +31,7 @@ struct seq_file;
 	X(rx_cutoffs,		"CUTOFFS packets taken") \
 	X(rx_icmp,		"ICMP errors that named a live RPC") \
 	X(tx_grant,		"GRANT packets sent") \
+	X(fifo_grants,		"GRANTs to the oldest message, out of turn") \
 	X(tx_cutoffs,		"CUTOFFS packets sent") \
 	X(tx_resend,		"RESEND packets sent") \
 	X(tx_unknown,		"RPC_UNKNOWN packets sent") \

@@ -3,33 +3,67 @@
  * grant.c - how many bytes each sender may have on the way to us.
  *
  * Owns the incoming messages of one network namespace that are longer than what came unasked, until
- * they are fully granted. They are ordered by the bytes that have not come, fewest first; the first
- * max_overcommit of them are granted: each a window ahead of what has come, all together
- * max_incoming. Granting in steps of an eighth of the window keeps GRANT packets rare.
+ * they are fully granted. Each device that they come in by has a budget of bytes that may be on the
+ * way, max_incoming, by its speed. Up to max_overcommit messages are granted at a time, each a
+ * window ahead of what has come; others wait. Granting in steps of half a window keeps GRANTs rare.
  *
- * Entered when bytes have come (recv.c) and when a message leaves (rpc.c, through a work item if it
- * leaves before it is granted). Lock: grants->lock, BH, after rpc->lock. Never sends: fills a plan
- * that homa_grant_send() carries out with no lock held.
+ * Which are granted, and at which priority: tenants by weight (shares.c); of a tenant's messages
+ * the one with the fewest bytes to come first. A peer gets a second place only if no peer with
+ * waiting messages has none, because its uplink is one. So the waiting messages of a peer (of one
+ * tenant) are a flow, and flows are ordered by their best message: choosing looks at no more flows
+ * than there are places. A message that got less than its window for want of budget is served
+ * before those that did not. A message whose sender is silent gives up its place until it is heard.
+ *
+ * A part of all that is granted, grant_fifo_fraction, goes to the oldest message instead, so that
+ * the longest is not put off for ever. While messages wait, a timer sees to it that silent ones give
+ * way even if nothing comes at all.
+ *
+ * Entered when bytes have come (recv.c), when a message leaves (rpc.c; then the timer does the rest),
+ * and from the timer. Lock: grants->lock, BH, after rpc->lock. Never sends: fills a plan that
+ * homa_grant_send() carries out with no lock held.
  */
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
+#include "cutoffs.h"
+#include "link.h"
 #include "net.h"
+#include "peer.h"
 #include "rpc.h"
 #include "send.h"
 #include "timer.h"
 
-#define MAX_SCHED_PRIO	3	/* the priorities above are for unasked bytes and control */
+#define SOFT_BUDGET	640000	/* bytes, by devices that only copy: ten full buffers */
+#define MIN_BUDGET	65536
+#define BUDGET_US	128	/* of a link's time; 25 Gbit/s: 400,000 bytes */
+#define SILENT_MS	5	/* without a byte of what was granted */
+#define TICK_MS		2
+#define SHARES_SEEN	16	/* tenants looked at in search of a peer without a place */
+#define OLDEST_SEEN	8	/* messages looked at in search of one that takes more */
 
 struct homa_grants {
-	struct homa_net *net;
-	spinlock_t lock;	/* guards the list and each homa_grant in it */
-	struct list_head list;
-	u32 nr;
-	u64 incoming;		/* granted and not here, all in the list */
-	struct work_struct left;	/* a message has left early: others may be granted */
+	spinlock_t lock;	/* guards all budgets and each homa_grant in them */
 };
+
+/* The waiting messages of one peer and tenant. */
+struct homa_grant_flow {
+	struct hlist_node in_peer;	/* peer->grant_flows; unhashed: of no peer in particular */
+	struct rb_node in_share;	/* while there are any, by the first of them */
+	struct homa_share *share;
+	struct homa_peer *peer;		/* valid while there are messages */
+	struct rb_root_cached waiting;
+	u32 users;			/* messages, waiting or not */
+};
+
+/* ------------------------------------------------------------------ decisions */
+
+u32 homa_grant_budget(u32 max_incoming, u32 mbps, bool is_soft)
+{
+	if (max_incoming)
+		return max_incoming;
+	return is_soft ? SOFT_BUDGET : clamp_t(u64, (u64)mbps * BUDGET_US / 8, MIN_BUDGET, 1 << 30);
+}
 
 u32 homa_grant_window(u32 max_incoming, u32 fixed, u32 nr_active)
 {
@@ -39,9 +73,12 @@ u32 homa_grant_window(u32 max_incoming, u32 fixed, u32 nr_active)
 u32 homa_grant_increment(u32 received, u32 granted, u32 length, u32 window, u64 headroom)
 {
 	u32 target = min(received + window, length);
-	u32 step = window / 8;
+	u32 step = window / 2;
 	u32 want;
 
+	/* No GRANT for a small rest. */
+	if (length - target < window / 4)
+		target = length;
 	if (target <= granted)
 		return 0;
 	want = min_t(u64, target - granted, headroom);
@@ -49,10 +86,10 @@ u32 homa_grant_increment(u32 received, u32 granted, u32 length, u32 window, u64 
 	return want >= step || granted + want == length ? want : 0;
 }
 
-u8 homa_grant_priority(u32 rank, u32 nr_active)
+u8 homa_grant_priority(u32 rank, u32 nr_active, u8 highest)
 {
-	int prio = MAX_SCHED_PRIO - (int)rank;
-	int spare = MAX_SCHED_PRIO + 1 - (int)nr_active;
+	int prio = highest - (int)rank;
+	int spare = highest + 1 - (int)nr_active;
 
 	/* Lowest levels first, so that a newcomer can get ahead of all. */
 	if (spare > 0)
@@ -72,116 +109,486 @@ bool homa_grant_before(const struct homa_grant *a, const struct homa_grant *b)
 	return a->birth < b->birth;
 }
 
+/* The tenant that is furthest behind first. */
+static bool ranks_before(const struct homa_grant *a, const struct homa_grant *b)
+{
+	const struct homa_share *x = a->flow->share, *y = b->flow->share;
+
+	if (x != y && x->time != y->time)
+		return x->time < y->time;
+	return homa_grant_before(a, b);
+}
+
 static u32 on_the_way(const struct homa_grant *g)
 {
 	return g->granted > g->received ? g->granted - g->received : 0;
 }
 
-/* Moves a message to where it belongs; its rank only ever improves. */
-static void sort_up(struct homa_grants *grants, struct homa_grant *g)
-{
-	struct list_head *at = g->link.prev;
+/* ------------------------------------------------------------------ who waits */
 
-	while (at != &grants->list && homa_grant_before(g, list_entry(at, struct homa_grant, link)))
-		at = at->prev;
-	if (at != g->link.prev)
-		list_move(&g->link, at);
+static struct homa_rpc *rpc_of(struct homa_grant *g)
+{
+	return container_of(g, struct homa_rpc, grant);
 }
 
-static void unlink(struct homa_grants *grants, struct homa_grant *g)
+static struct homa_grant *first_of(const struct homa_grant_flow *flow)
 {
-	list_del_init(&g->link);
-	grants->nr--;
-	grants->incoming -= on_the_way(g);
+	struct rb_node *node = rb_first_cached(&flow->waiting);
+
+	return node ? rb_entry(node, struct homa_grant, in_flow) : NULL;
 }
 
-static void add_to_plan(struct homa_grant_plan *plan, struct homa_grant *g, u8 priority)
+static bool grant_less(struct rb_node *a, const struct rb_node *b)
 {
-	struct homa_rpc *rpc = container_of(g, struct homa_rpc, grant);
-
-	homa_rpc_get(rpc);
-	plan->grant[plan->nr].rpc = rpc;
-	plan->grant[plan->nr].offset = g->granted;
-	plan->grant[plan->nr].priority = priority;
-	plan->nr++;
+	return homa_grant_before(rb_entry(a, struct homa_grant, in_flow),
+				 rb_entry(b, struct homa_grant, in_flow));
 }
 
-/* One pass over the active messages. True: one was granted to its end, so another became active. */
-static bool pass(struct homa_grants *grants, struct homa_grant_plan *plan)
+static bool flow_less(struct rb_node *a, const struct rb_node *b)
 {
-	u32 max_incoming = homa_knob(grants->net, max_incoming);
-	u32 active = min_t(u32, grants->nr, homa_knob(grants->net, max_overcommit));
-	u32 window = homa_grant_window(max_incoming, homa_knob(grants->net, window), active);
-	struct homa_grant *g, *next;
-	bool left = false;
-	u32 rank = 0;
+	return homa_grant_before(first_of(rb_entry(a, struct homa_grant_flow, in_share)),
+				 first_of(rb_entry(b, struct homa_grant_flow, in_share)));
+}
 
-	list_for_each_entry_safe(g, next, &grants->list, link) {
-		u64 headroom = max_incoming - min_t(u64, grants->incoming, max_incoming);
-		u32 more;
+/* Where a flow belongs may change when its first message does, so it is taken out before that. */
+static void take_flow(struct homa_budget *b, struct homa_grant_flow *flow)
+{
+	struct homa_share *share = flow->share;
 
-		if (rank == active || plan->nr == HOMA_GRANT_ACTIVE)
-			break;
-		more = homa_grant_increment(g->received, g->granted, g->length, window, headroom);
-		if (more) {
-			grants->incoming -= on_the_way(g);
-			WRITE_ONCE(g->granted, g->granted + more);
-			grants->incoming += on_the_way(g);
-			add_to_plan(plan, g, homa_grant_priority(rank, active));
+	if (RB_EMPTY_NODE(&flow->in_share))
+		return;
+	rb_erase_cached(&flow->in_share, &share->queue);
+	RB_CLEAR_NODE(&flow->in_share);
+	if (RB_EMPTY_ROOT(&share->queue.rb_root))
+		homa_share_rest(&b->shares, share);
+}
+
+static void put_flow(struct homa_budget *b, struct homa_grant_flow *flow)
+{
+	if (!first_of(flow))
+		return;
+	rb_add_cached(&flow->in_share, &flow->share->queue, flow_less);
+	homa_share_wait(&b->shares, flow->share);
+}
+
+static void start_waiting(struct homa_budget *b, struct homa_grant *g)
+{
+	take_flow(b, g->flow);
+	rb_add_cached(&g->in_flow, &g->flow->waiting, grant_less);
+	put_flow(b, g->flow);
+	g->where = HOMA_GRANT_WAITING;
+	b->nr_waiting++;
+}
+
+static void stop_waiting(struct homa_budget *b, struct homa_grant *g)
+{
+	take_flow(b, g->flow);
+	rb_erase_cached(&g->in_flow, &g->flow->waiting);
+	put_flow(b, g->flow);
+	g->where = HOMA_GRANT_NOWHERE;
+	b->nr_waiting--;
+}
+
+/* ------------------------------------------------------------------ who has a place */
+
+static u32 places_of(const struct homa_budget *b, const struct homa_peer *peer)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < b->nr_active; i++)
+		nr += b->active[i]->flow->peer == peer;
+	return nr;
+}
+
+static void give_place(struct homa_budget *b, struct homa_grant *g)
+{
+	b->active[b->nr_active++] = g;
+	b->incoming += on_the_way(g);
+	g->where = HOMA_GRANT_GRANTED;
+	g->needy = false;
+	g->heard = jiffies;
+}
+
+static void take_place(struct homa_budget *b, struct homa_grant *g)
+{
+	u32 i;
+
+	for (i = 0; b->active[i] != g; i++)
+		;
+	b->nr_active--;
+	b->incoming -= on_the_way(g);
+	memmove(&b->active[i], &b->active[i + 1], (b->nr_active - i) * sizeof(g));
+	g->where = HOMA_GRANT_NOWHERE;
+}
+
+/* The waiting message that is next: of a peer without a place, else of one with the fewest. */
+static struct homa_grant *next_waiting(const struct homa_budget *b)
+{
+	struct homa_grant_flow *flow, *best = NULL;
+	struct homa_share *share;
+	u32 fewest = U32_MAX, seen = 0;
+	struct rb_node *node;
+
+	for (share = homa_share_first(&b->shares); share && seen++ < SHARES_SEEN;
+	     share = homa_share_next(share)) {
+		for (node = rb_first_cached(&share->queue); node; node = rb_next(node)) {
+			u32 places;
+
+			flow = rb_entry(node, struct homa_grant_flow, in_share);
+			places = places_of(b, flow->peer);
+			if (places < fewest) {
+				fewest = places;
+				best = flow;
+			}
+			if (!places)
+				return first_of(flow);
 		}
-		if (g->granted == g->length) {
-			unlink(grants, g);
+	}
+	return best ? first_of(best) : NULL;
+}
+
+/* Whose place a waiting message may have: that of a peer that has most of them, itself counted; of
+ * those, the last in rank. NULL: nobody's.
+ */
+static struct homa_grant *victim_for(const struct homa_budget *b, const struct homa_grant *g)
+{
+	u32 mine = places_of(b, g->flow->peer), most = 0, i;
+	struct homa_grant *victim = NULL;
+
+	for (i = 0; i < b->nr_active; i++) {
+		struct homa_grant *a = b->active[i];
+		u32 places = places_of(b, a->flow->peer) + (a->flow->peer == g->flow->peer);
+
+		if (places > most || (places == most && ranks_before(victim, a))) {
+			most = places;
+			victim = a;
+		}
+	}
+	if (victim && (most > mine + 1 || ranks_before(g, victim)))
+		return victim;
+	return NULL;
+}
+
+static void fill_places(struct homa_budget *b)
+{
+	u32 max = min_t(u32, homa_knob(b->net, max_overcommit), HOMA_GRANT_ACTIVE);
+
+	while (b->nr_active > max) {
+		struct homa_grant *last = b->active[b->nr_active - 1];
+
+		take_place(b, last);
+		start_waiting(b, last);
+	}
+	while (b->nr_waiting && b->nr_active < max) {
+		struct homa_grant *g = next_waiting(b);
+
+		stop_waiting(b, g);
+		give_place(b, g);
+	}
+}
+
+/* A waiting message has come, or has fewer bytes to come than before. */
+static void compete(struct homa_budget *b, struct homa_grant *g)
+{
+	struct homa_grant *victim;
+
+	if (b->nr_active < min_t(u32, homa_knob(b->net, max_overcommit), HOMA_GRANT_ACTIVE))
+		return;		/* fill_places() */
+	victim = victim_for(b, g);
+	if (!victim)
+		return;
+	take_place(b, victim);
+	start_waiting(b, victim);
+	stop_waiting(b, g);
+	give_place(b, g);
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
+/* It is silent, granted to its end, or over. */
+static void leave(struct homa_budget *b, struct homa_grant *g)
+{
+	if (g->where == HOMA_GRANT_GRANTED)
+		take_place(b, g);
+	else if (g->where == HOMA_GRANT_WAITING)
+		stop_waiting(b, g);
+	list_del_init(&g->by_age);
+}
+
+/* The youngest, or one that was silent, which costs it its age. */
+static void enter(struct homa_budget *b, struct homa_grant *g)
+{
+	list_add_tail(&g->by_age, &b->by_age);
+	start_waiting(b, g);
+}
+
+static void silence(struct homa_budget *b)
+{
+	unsigned long since = jiffies - msecs_to_jiffies(SILENT_MS) - 1;
+	u32 i = 0;
+
+	/* If nobody wants its place or its budget, it may keep both. */
+	while ((b->nr_waiting || b->is_needy) && i < b->nr_active) {
+		struct homa_grant *g = b->active[i];
+
+		if (on_the_way(g) && time_before(g->heard, since))
+			leave(b, g);
+		else
+			i++;
+	}
+}
+
+static void leave_flow(struct homa_budget *b, struct homa_grant *g)
+{
+	struct homa_grant_flow *flow = g->flow;
+
+	g->flow = NULL;
+	if (--flow->users)
+		return;
+	hlist_del(&flow->in_peer);
+	homa_share_leave(&b->shares, flow->share);
+	kfree(flow);
+}
+
+/* NULL: no memory. */
+static struct homa_grant_flow *join_flow(struct homa_budget *b, struct homa_rpc *rpc)
+{
+	struct homa_share *share = homa_share_join(&b->shares, b->net, rpc->peer_tenant);
+	struct homa_grant_flow *flow;
+
+	hlist_for_each_entry(flow, &rpc->peer->grant_flows, in_peer) {
+		if (flow->share != share)
+			continue;
+		homa_share_leave(&b->shares, share);
+		flow->users++;
+		return flow;
+	}
+	flow = kzalloc(sizeof(*flow), GFP_ATOMIC);
+	if (!flow) {
+		homa_share_leave(&b->shares, share);
+		return NULL;
+	}
+	flow->share = share;
+	flow->peer = rpc->peer;
+	flow->waiting = RB_ROOT_CACHED;
+	flow->users = 1;
+	RB_CLEAR_NODE(&flow->in_share);
+	hlist_add_head(&flow->in_peer, &rpc->peer->grant_flows);
+	return flow;
+}
+
+/* ------------------------------------------------------------------ granting */
+
+static void give(struct homa_budget *b, struct homa_grant *g, u32 more, u8 priority,
+		 struct homa_grant_plan *plan)
+{
+	u32 i, before = on_the_way(g);
+
+	WRITE_ONCE(g->granted, g->granted + more);
+	if (g->where == HOMA_GRANT_GRANTED)
+		b->incoming += on_the_way(g) - before;
+	if (!before)
+		g->heard = jiffies;
+	homa_share_charge(&b->shares, g->flow->share, more);
+	for (i = 0; i < plan->nr; i++)
+		if (plan->grant[i].rpc == rpc_of(g))
+			break;
+	if (i == plan->nr) {
+		homa_rpc_get(rpc_of(g));
+		plan->grant[plan->nr++].rpc = rpc_of(g);
+	}
+	plan->grant[i].offset = g->granted;
+	plan->grant[i].priority = priority;
+}
+
+static u32 max_incoming_of(const struct homa_budget *b)
+{
+	bool is_soft;
+	u32 mbps = homa_link_speed(b->net, b->link, &is_soft);
+
+	return homa_grant_budget(homa_knob(b->net, max_incoming), mbps, is_soft);
+}
+
+static void sort_active(struct homa_budget *b)
+{
+	u32 i, j;
+
+	for (i = 1; i < b->nr_active; i++) {
+		struct homa_grant *g = b->active[i];
+
+		for (j = i; j && ranks_before(g, b->active[j - 1]); j--)
+			b->active[j] = b->active[j - 1];
+		b->active[j] = g;
+	}
+}
+
+/* Grants to one of those that have a place. */
+static void serve(struct homa_budget *b, u32 rank, u32 max, struct homa_grant_plan *plan)
+{
+	struct homa_grant *g = b->active[rank];
+	u32 window = homa_grant_window(max, homa_knob(b->net, window), b->nr_active);
+	u32 want = homa_grant_increment(g->received, g->granted, g->length, window, U64_MAX);
+	u64 headroom = max - min_t(u64, b->incoming, max);
+	u32 more = homa_grant_increment(g->received, g->granted, g->length, window, headroom);
+
+	g->needy = more < want;
+	b->is_needy |= g->needy;
+	if (!more)
+		return;
+	give(b, g, more, homa_grant_priority(rank, b->nr_active, homa_max_sched_prio(b->net)), plan);
+	if (b->nr_waiting)
+		b->fifo_credit += (u64)more * homa_knob(b->net, grant_fifo_fraction) / 1000;
+}
+
+/* One pass over those that have a place. True: one needs its place no more. */
+static bool pass(struct homa_budget *b, struct homa_grant_plan *plan)
+{
+	u32 max = max_incoming_of(b), was_needy = 0, i;
+	bool left = false;
+
+	b->is_needy = false;
+	sort_active(b);
+	for (i = 0; i < b->nr_active; i++)
+		was_needy |= b->active[i]->needy << i;
+	for (i = 0; i < b->nr_active; i++)
+		if (was_needy & BIT(i))
+			serve(b, i, max, plan);
+	for (i = 0; i < b->nr_active; i++)
+		if (!(was_needy & BIT(i)))
+			serve(b, i, max, plan);
+	for (i = b->nr_active; i--;)
+		if (b->active[i]->granted == b->active[i]->length) {
+			leave(b, b->active[i]);
 			left = true;
 		}
-		rank++;
-	}
 	return left;
 }
 
-static void check(struct homa_grants *grants, struct homa_grant_plan *plan)
+/* The oldest message that makes use of what it has got is given more. */
+static void serve_oldest(struct homa_budget *b, struct homa_grant_plan *plan)
 {
-	lockdep_assert_held(&grants->lock);
-	while (plan->nr < HOMA_GRANT_ACTIVE && pass(grants, plan))
-		;
+	u32 max = max_incoming_of(b), seen = 0;
+	u32 step = homa_knob(b->net, fifo_grant_increment);
+	struct homa_grant *g, *next;
+
+	step = step ? step : max / 8;
+	if (b->fifo_credit < step || b->incoming > max || plan->nr == HOMA_GRANT_PLAN)
+		return;
+	list_for_each_entry_safe(g, next, &b->by_age, by_age) {
+		if (seen++ == OLDEST_SEEN)
+			break;
+		/* Does its sender do nothing with it? */
+		if (on_the_way(g) >= max / 2 + 2 * step) {
+			list_move_tail(&g->by_age, &b->by_age);
+			continue;
+		}
+		b->fifo_credit = 0;
+		give(b, g, min(step, g->length - g->granted), homa_max_sched_prio(b->net), plan);
+		homa_count(b->net, fifo_grants);
+		if (g->granted == g->length)
+			leave(b, g);
+		return;
+	}
 }
 
-void homa_grant_begin(struct homa_rpc *rpc, u32 length, u32 incoming)
+static void arm(struct homa_budget *b, u32 ms)
+{
+	if (b->armed && ms)
+		return;
+	b->armed = true;
+	hrtimer_start(&b->timer, ms_to_ktime(ms), HRTIMER_MODE_REL_SOFT);
+}
+
+static void check(struct homa_budget *b, struct homa_grant_plan *plan)
+{
+	struct homa_grant *g;
+	bool more;
+
+	lockdep_assert_held(&b->net->grants->lock);
+	silence(b);
+	g = b->nr_waiting ? next_waiting(b) : NULL;
+	if (g)
+		compete(b, g);	/* its tenant may have fallen behind */
+	do {
+		fill_places(b);
+		more = pass(b, plan);
+	} while (more && plan->nr + HOMA_GRANT_ACTIVE <= HOMA_GRANT_PLAN);
+	serve_oldest(b, plan);
+	if (more)
+		arm(b, 0);
+	else if (b->nr_waiting || b->is_needy)
+		arm(b, TICK_MS);
+}
+
+/* ------------------------------------------------------------------ events */
+
+void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incoming)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
+	struct homa_budget *b;
 
 	lockdep_assert_held(&rpc->lock);
 	g->length = length;
 	g->received = 0;
 	WRITE_ONCE(g->granted, incoming);
-	g->managed = incoming < length;
-	if (!g->managed)
+	if (incoming >= length)
 		return;
 	g->birth = ktime_get_ns();
+	g->heard = jiffies;
+	g->link = homa_link_get(rpc->net, ifindex);
+	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
-	list_add_tail(&g->link, &grants->list);
-	sort_up(grants, g);
-	grants->nr++;
-	grants->incoming += on_the_way(g);
+	g->flow = join_flow(b, rpc);
+	if (g->flow) {
+		homa_share_charge(&b->shares, g->flow->share, incoming);
+		enter(b, g);
+	}
 	spin_unlock_bh(&grants->lock);
+	if (g->flow)
+		return;
+	/* No memory: all of it may come, as it would without us. */
+	homa_link_put(g->link);
+	g->link = NULL;
+	WRITE_ONCE(g->granted, length);
+}
+
+/* Fewer bytes are to come: a better rank. */
+static void move_up(struct homa_budget *b, struct homa_grant *g, u32 received)
+{
+	g->heard = jiffies;
+	if (g->where == HOMA_GRANT_GRANTED) {
+		b->incoming -= on_the_way(g);
+		g->received = received;
+		b->incoming += on_the_way(g);
+		return;
+	}
+	if (g->where == HOMA_GRANT_WAITING)
+		stop_waiting(b, g);
+	g->received = received;
+	if (list_empty(&g->by_age))
+		enter(b, g);
+	else
+		start_waiting(b, g);
+	compete(b, g);
 }
 
 void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_plan *plan)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
+	struct homa_budget *b;
 
 	lockdep_assert_held(&rpc->lock);
 	/* What is fully granted is not managed, and never will be again. */
-	if (READ_ONCE(g->granted) >= g->length)
+	if (!g->link || READ_ONCE(g->granted) >= g->length)
 		return;
+	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
-	if (!list_empty(&g->link)) {
-		grants->incoming -= on_the_way(g);
-		g->received = received;
-		grants->incoming += on_the_way(g);
-		sort_up(grants, g);
-		check(grants, plan);
+	if (g->granted < g->length) {
+		move_up(b, g, received);
+		b->moved = true;
+		check(b, plan);
 	}
 	spin_unlock_bh(&grants->lock);
 }
@@ -190,20 +597,40 @@ void homa_grant_end(struct homa_rpc *rpc)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
+	struct homa_budget *b;
 	bool early;
 
 	lockdep_assert_held(&rpc->lock);
-	/* Not by what is granted: another CPU may have it in hand still, in pass(). */
-	if (!g->managed)
+	if (!g->link)
 		return;
-	g->managed = false;
+	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
-	early = !list_empty(&g->link);
-	if (early)
-		unlink(grants, g);
+	/* Not by what is granted: another CPU may have it in hand still, in pass(). */
+	early = !list_empty(&g->by_age);
+	leave(b, g);
+	leave_flow(b, g);
+	if (early && (b->nr_waiting || b->is_needy))
+		arm(b, 0);
 	spin_unlock_bh(&grants->lock);
-	if (early)
-		schedule_work(&grants->left);
+	homa_link_put(g->link);
+	g->link = NULL;
+}
+
+static enum hrtimer_restart tick(struct hrtimer *timer)
+{
+	struct homa_budget *b = container_of(timer, struct homa_budget, timer);
+	struct homa_grant_plan plan = { .nr = 0 };
+
+	spin_lock_bh(&b->net->grants->lock);
+	b->armed = false;
+	/* All are stuck: time, not bytes, is what the oldest gets its share of. */
+	if (!b->moved)
+		b->fifo_credit = U32_MAX;
+	b->moved = false;
+	check(b, &plan);
+	spin_unlock_bh(&b->net->grants->lock);
+	homa_grant_send(&plan);
+	return HRTIMER_NORESTART;
 }
 
 static void send_one(struct homa_rpc *rpc, u32 offset, u8 priority)
@@ -232,33 +659,31 @@ void homa_grant_send(struct homa_grant_plan *plan)
 	plan->nr = 0;
 }
 
-static void message_left(struct work_struct *work)
+void homa_budget_init(struct homa_budget *b, struct homa_net *hn, struct homa_link *link)
 {
-	struct homa_grants *grants = container_of(work, struct homa_grants, left);
-	struct homa_grant_plan plan = { .nr = 0 };
+	b->net = hn;
+	b->link = link;
+	homa_shares_init(&b->shares);
+	INIT_LIST_HEAD(&b->by_age);
+	hrtimer_init(&b->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	b->timer.function = tick;
+}
 
-	spin_lock_bh(&grants->lock);
-	check(grants, &plan);
-	spin_unlock_bh(&grants->lock);
-	homa_grant_send(&plan);
+void homa_budget_stop(struct homa_budget *b)
+{
+	hrtimer_cancel(&b->timer);
 }
 
 int homa_grants_net_init(struct homa_net *hn)
 {
-	struct homa_grants *grants = kzalloc(sizeof(*grants), GFP_KERNEL);
-
-	if (!grants)
+	hn->grants = kzalloc(sizeof(*hn->grants), GFP_KERNEL);
+	if (!hn->grants)
 		return -ENOMEM;
-	grants->net = hn;
-	spin_lock_init(&grants->lock);
-	INIT_LIST_HEAD(&grants->list);
-	INIT_WORK(&grants->left, message_left);
-	hn->grants = grants;
+	spin_lock_init(&hn->grants->lock);
 	return 0;
 }
 
 void homa_grants_net_exit(struct homa_net *hn)
 {
-	cancel_work_sync(&hn->grants->left);
 	kfree(hn->grants);
 }

@@ -14,7 +14,10 @@ struct homa_net;
 
 #define HOMA_KNOBS(X) \
 	X(max_gso_size, "bytes", 0, 65536, 65536, "of a buffer given to the device; 0: one packet") \
-	X(max_incoming, "bytes", 1500, 1 << 30, 400000, "granted and not yet here, in all") \
+	X(fifo_grant_increment, "bytes", 0, 1000000, 0, "to the oldest at a time; 0: max_incoming/8") \
+	X(grant_fifo_fraction, "per mille", 0, 500, 50, "of granted bytes, to the oldest message") \
+	X(link_mbps, "Mbit/s", 0, 10000000, 0, "of devices that don't say; 0: not paced by speed") \
+	X(max_incoming, "bytes", 0, 1 << 30, 0, "granted and not here, by device; 0: by its speed") \
 	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
 	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
 	X(poll_usecs, "us", 0, 1000, 50, "a reader may spin before it sleeps; 0: never") \

@@ -12,6 +12,7 @@
 #include "grant.h"
 #include "icmp.h"
 #include "live.h"
+#include "link.h"
 #include "netlink.h"
 #include "net.h"
 #include "offload.h"
@@ -60,8 +61,13 @@ static int __net_init net_init(struct net *net)
 	err = homa_cutoffs_net_init(hn);
 	if (err)
 		goto undo_knobs;
+	err = homa_links_net_init(hn);
+	if (err)
+		goto undo_cutoffs;
 	return 0;
 
+undo_cutoffs:
+	homa_cutoffs_net_exit(hn);
 undo_knobs:
 	homa_knobs_net_exit(hn);
 undo_tenants:
@@ -87,6 +93,7 @@ static void __net_exit net_exit(struct net *net)
 {
 	struct homa_net *hn = homa_net(net);
 
+	homa_links_net_exit(hn);
 	homa_cutoffs_net_exit(hn);
 	homa_knobs_net_exit(hn);
 	homa_tenants_net_exit(hn);
@@ -129,9 +136,12 @@ static int __init load(void)
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto undo_rpcs;
-	err = homa_netlink_init();
+	err = homa_link_init();
 	if (err)
 		goto undo_net;
+	err = homa_netlink_init();
+	if (err)
+		goto undo_link;
 	err = proto_register(&homa_prot, 1);
 	if (err)
 		goto undo_netlink;
@@ -151,6 +161,8 @@ undo_proto:
 	proto_unregister(&homa_prot);
 undo_netlink:
 	homa_netlink_exit();
+undo_link:
+	homa_link_exit();
 undo_net:
 	unregister_pernet_subsys(&net_ops);
 undo_rpcs:
@@ -165,6 +177,7 @@ static void __exit unload(void)
 	homa_offload_exit();
 	proto_unregister(&homa_prot);
 	homa_netlink_exit();
+	homa_link_exit();
 	unregister_pernet_subsys(&net_ops);
 	homa_rpcs_exit();
 	rcu_barrier();	/* callbacks of freed tenants */

@@ -21,6 +21,7 @@ struct ctl_table_header;
 struct homa_cutoffs;
 struct homa_dead;
 struct homa_grants;
+struct homa_links;
 struct homa_peers;
 struct homa_ports;
 struct homa_rpcs;
@@ -41,6 +42,7 @@ struct homa_net {
 	struct homa_grants *grants;	/* grant.c */
 	struct homa_waits __percpu *waits;	/* waits.c */
 	struct homa_dead *dead;		/* live.c */
+	struct homa_links *links;	/* link.c */
 	struct homa_tenants *tenants;	/* tenant.c */
 };
 

@@ -40,6 +40,7 @@ struct homa_peer {
 	u16 cutoff_version;
 	unsigned long told_cutoffs;	/* jiffies when it was sent ours, racy */
 	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
+	struct hlist_head grant_flows;	/* grants->lock, see grant.c */
 };
 
 int homa_peers_net_init(struct homa_net *hn);

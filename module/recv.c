@@ -121,10 +121,11 @@ static void begin_message(struct rx *rx, struct homa_rpc *rpc)
 
 	rpc->in.length = pkt->data.msg_len;
 	rpc->in.incoming = pkt->data.incoming;
+	rpc->in.ifindex = rx->skb->dev->ifindex;
 	rpc->peer_tenant = pkt->data.tenant;
 	homa_cutoffs_saw(rx->hn, rpc->in.length);
 	if (reserve(rpc)) {
-		homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
+		homa_grant_begin(rpc, rpc->in.ifindex, rpc->in.length, rpc->in.incoming);
 		return;
 	}
 	rpc->in.stalled = true;
@@ -165,7 +166,7 @@ void homa_unstall(struct homa_sock *hsk)
 		if (more && !list_empty(&rpc->in_stalled)) {
 			unlist_stalled(rpc);
 			rpc->in.stalled = false;
-			homa_grant_begin(rpc, rpc->in.length, rpc->in.incoming);
+			homa_grant_begin(rpc, rpc->in.ifindex, rpc->in.length, rpc->in.incoming);
 			path = homa_rpc_path(rpc);
 			homa_queue_resend(&queue, &path, 0, P4W_RESEND_ALL);
 			homa_timer_start(rpc);

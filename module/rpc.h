@@ -38,6 +38,7 @@ struct homa_msg_in {
 	u32 incoming;		/* first packet: bytes that come without grants */
 	u32 received;		/* different bytes that have come */
 	u32 kept;		/* memory of `packets`, in bytes */
+	int ifindex;		/* of the device that the first packet came in by */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
 	struct homa_gaps gaps;
 	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */

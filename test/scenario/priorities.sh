@@ -13,7 +13,7 @@ refused() { on h2 sh -c "! echo '$2' > $knobs/$1" && equal "$1 $2: unchanged" "$
 two_hosts
 start_server h2
 equal 'at first' "$(knob h2 unsched_cutoffs)" '2147483647 0 0 0 1000000 15000 2800 200'
-check 'short messages' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 2000
+check 'short messages' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 800
 check 'cutoffs are computed' await 20 sh -c "[ $(knob h2 cutoff_version) -gt 1 ] ||
 	ip netns exec h1 rpc client --to 10.0.0.2:4000 --len 100 --count 100"
 equal 'all levels but one are for unasked bytes' "$(knob h2 max_sched_prio)" 0
@@ -31,7 +31,7 @@ for n in 1 2 3 4 5 6 7 8; do
 	check "$n levels" on h1 rpc client --to 10.0.0.2:4000 --len 1,1000,60000,300000 --count 3
 done
 on h2 sysctl -q -w 'net.homa.unsched_cutoffs=0 0 0 0 0 1000000 500 90'
-check 'fixed cutoffs' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 2000
+check 'fixed cutoffs' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 800
 equal 'they stay' "$(knob h2 unsched_cutoffs)" '2147483647 0 0 0 0 1000000 500 90'
 equal 'granted bytes stay below' "$(knob h2 max_sched_prio)" 4
 stop_server 'each request ran once, no byte is wrong'

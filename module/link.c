@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * link.c - the network devices of each namespace, as the scheduler sees them.
+ *
+ * A record is made when a device is registered and leaves the table when that goes; it is freed
+ * when no message refers to it any more, looked for when devices come and go, so in process context
+ * only. The speed is what the device says, asked when that may have changed (RTNL). Lookup under
+ * RCU; the table is changed under RTNL.
+ */
+#include <linux/ethtool.h>
+#include <linux/notifier.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "link.h"
+#include "net.h"
+
+#define UNKNOWN_MBPS	25000	/* for budgets, of devices that don't say how fast they are */
+
+struct homa_links {
+	struct homa_net *net;
+	struct xarray by_ifindex;	/* struct homa_link */
+	struct list_head gone;		/* out of the table, in use by messages; RTNL */
+	struct homa_link unknown;	/* stands for what is not in the table */
+};
+
+static void link_init(struct homa_link *link, struct homa_links *links)
+{
+	link->links = links;
+	refcount_set(&link->refs, 1);
+	INIT_LIST_HEAD(&link->gone);
+	homa_budget_init(&link->budget, links->net, link);
+}
+
+/* No message refers to it. */
+static void link_stop(struct homa_link *link)
+{
+	homa_budget_stop(&link->budget);
+}
+
+struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)
+{
+	struct homa_link *link;
+
+	rcu_read_lock();
+	link = xa_load(&hn->links->by_ifindex, ifindex);
+	if (!link || !refcount_inc_not_zero(&link->refs)) {
+		link = &hn->links->unknown;
+		refcount_inc(&link->refs);
+	}
+	rcu_read_unlock();
+	return link;
+}
+
+/* The last reference is dropped by sweep() and homa_links_net_exit() alone. */
+void homa_link_put(struct homa_link *link)
+{
+	refcount_dec(&link->refs);
+}
+
+u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, bool *is_soft)
+{
+	u32 mbps = READ_ONCE(link->mbps);
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(link->dev);
+	*is_soft = dev && !homa_dev_has_queue(dev);
+	rcu_read_unlock();
+	if (!mbps)
+		mbps = homa_knob(hn, link_mbps);
+	return mbps ? mbps : UNKNOWN_MBPS;
+}
+
+static void sweep(struct homa_links *links)
+{
+	struct homa_link *link, *next;
+
+	list_for_each_entry_safe(link, next, &links->gone, gone) {
+		if (!refcount_dec_if_one(&link->refs))
+			continue;
+		list_del(&link->gone);
+		link_stop(link);
+		kfree_rcu(link, rcu);
+	}
+}
+
+static void add(struct homa_links *links, struct net_device *dev)
+{
+	struct homa_link *link;
+
+	ASSERT_RTNL();
+	sweep(links);
+	if (xa_load(&links->by_ifindex, dev->ifindex))
+		return;
+	link = kzalloc(sizeof(*link), GFP_KERNEL);
+	if (!link)
+		return;		/* served as `unknown` */
+	link_init(link, links);
+	rcu_assign_pointer(link->dev, dev);
+	if (xa_err(xa_store(&links->by_ifindex, dev->ifindex, link, GFP_KERNEL)))
+		kfree(link);
+}
+
+/* dev_get_by_index() finds it no longer; whoever has the pointer is waited for before it is freed. */
+static void drop(struct homa_links *links, struct net_device *dev)
+{
+	struct homa_link *link = xa_erase(&links->by_ifindex, dev->ifindex);
+
+	if (link) {
+		rcu_assign_pointer(link->dev, NULL);
+		list_add(&link->gone, &links->gone);
+	}
+	sweep(links);
+}
+
+static void ask_speed(struct homa_links *links, struct net_device *dev)
+{
+	struct homa_link *link = xa_load(&links->by_ifindex, dev->ifindex);
+	struct ethtool_link_ksettings k;
+	u32 mbps = 0;
+
+	ASSERT_RTNL();
+	if (!link)
+		return;
+	if (!__ethtool_get_link_ksettings(dev, &k) && k.base.speed != (u32)SPEED_UNKNOWN)
+		mbps = k.base.speed;
+	WRITE_ONCE(link->mbps, mbps);
+}
+
+static int event(struct notifier_block *nb, unsigned long what, void *info)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(info);
+	struct homa_links *links = homa_net(dev_net(dev))->links;
+
+	switch (what) {
+	case NETDEV_REGISTER:
+		add(links, dev);
+		break;
+	case NETDEV_UP:
+	case NETDEV_CHANGE:
+		ask_speed(links, dev);
+		break;
+	case NETDEV_UNREGISTER:
+		drop(links, dev);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = { .notifier_call = event };
+
+int homa_link_init(void)
+{
+	return register_netdevice_notifier(&notifier);
+}
+
+void homa_link_exit(void)
+{
+	unregister_netdevice_notifier(&notifier);
+}
+
+int homa_links_net_init(struct homa_net *hn)
+{
+	struct homa_links *links = kzalloc(sizeof(*links), GFP_KERNEL);
+
+	if (!links)
+		return -ENOMEM;
+	links->net = hn;
+	xa_init(&links->by_ifindex);
+	INIT_LIST_HEAD(&links->gone);
+	link_init(&links->unknown, links);
+	hn->links = links;
+	return 0;
+}
+
+/* All devices and all messages of the namespace have gone. */
+void homa_links_net_exit(struct homa_net *hn)
+{
+	struct homa_links *links = hn->links;
+
+	rtnl_lock();
+	sweep(links);
+	rtnl_unlock();
+	link_stop(&links->unknown);
+	xa_destroy(&links->by_ifindex);
+	kfree(links);
+}

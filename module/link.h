@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * link.h - a network device as the scheduler sees it: how fast it is, when it will have sent all that
+ * it was given, which messages wait for it and which come in by it.
+ */
+#ifndef P4HOMA_LINK_H
+#define P4HOMA_LINK_H
+
+#include <linux/atomic.h>
+#include <linux/netdevice.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <net/sch_generic.h>
+
+#include "grant.h"
+
+struct homa_links;
+struct homa_net;
+
+struct homa_link {
+	struct net_device __rcu *dev;	/* NULL: it is gone */
+	u32 mbps;			/* 0: it does not say; racy readers */
+	refcount_t refs;		/* the table's, each message's */
+	struct homa_budget budget;	/* grant.c */
+	struct homa_links *links;
+	struct list_head gone;		/* links->gone, under RTNL */
+	struct rcu_head rcu;
+};
+
+int homa_link_init(void);		/* of the module: after all namespaces have their tables */
+void homa_link_exit(void);
+int homa_links_net_init(struct homa_net *hn);
+void homa_links_net_exit(struct homa_net *hn);
+
+/* With a reference, never NULL: a device that is not known is a slow one of unlimited queue. */
+struct homa_link *homa_link_get(struct homa_net *hn, int ifindex);
+void homa_link_put(struct homa_link *link);
+
+/* Packets wait in a queue of the kernel before they go to the device. RCU. */
+static inline bool homa_dev_has_queue(const struct net_device *dev)
+{
+	return rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue;
+}
+
+/* Mbit/s to reckon with, and whether it is only software. */
+u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, bool *is_soft);
+
+#endif /* P4HOMA_LINK_H */
