@@ -51,6 +51,7 @@ struct seq_file;
 	X(tx_msg_bytes,		"bytes of messages handed in by programs") \
 	X(rx_msg_bytes,		"bytes of messages given to programs") \
 	X(pool_waits,		"messages that found the receive buffer full") \
+	X(pacer_waits,		"times that a message waited for a device") \
 	X(wmem_waits,		"sendmsg calls that found the send buffer full") \
 	X(peers_made,		"peers met") \
 	X(peers_died,		"peers whose RPCs failed because they were silent") \

@@ -14,11 +14,16 @@ struct homa_net;
 
 #define HOMA_KNOBS(X) \
 	X(max_gso_size, "bytes", 0, 65536, 65536, "of a buffer given to the device; 0: one packet") \
+	X(defer_min_bytes, "bytes", 0, 1000000, 1000, "left of a message that never waits to be sent") \
 	X(fifo_grant_increment, "bytes", 0, 1000000, 0, "to the oldest at a time; 0: max_incoming/8") \
 	X(grant_fifo_fraction, "per mille", 0, 500, 50, "of granted bytes, to the oldest message") \
+	X(homa_share, "per cent", 1, 99, 50, "of a device, with others waiting in qdisc homa") \
 	X(link_mbps, "Mbit/s", 0, 10000000, 0, "of devices that don't say; 0: not paced by speed") \
 	X(max_incoming, "bytes", 0, 1 << 30, 0, "granted and not here, by device; 0: by its speed") \
+	X(max_nic_est_backlog_usecs, "us", 1, 100000, 5, "of work a device may have by our reckoning") \
+	X(max_nic_queue_usecs, "us", 1, 100000, 40, "of work a device may have by its own count") \
 	X(max_overcommit, "number", 1, 8, 8, "messages granted at a time") \
+	X(pacer_fifo_fraction, "per mille", 0, 500, 50, "of what waits, sent from the oldest message") \
 	X(peer_net_max, "number", 16, 1000000, 10000, "peers remembered") \
 	X(poll_usecs, "us", 0, 1000, 50, "a reader may spin before it sleeps; 0: never") \
 	X(request_ack_ticks, "ms", 1, 10000, 2, "wait for an ack before asking for it") \

@@ -16,6 +16,7 @@
 #include "link.h"
 #include "net.h"
 
+#define QUEUES_SEEN	16	/* of a device */
 #define UNKNOWN_MBPS	25000	/* for budgets, of devices that don't say how fast they are */
 
 struct homa_links {
@@ -31,12 +32,24 @@ static void link_init(struct homa_link *link, struct homa_links *links)
 	refcount_set(&link->refs, 1);
 	INIT_LIST_HEAD(&link->gone);
 	homa_budget_init(&link->budget, links->net, link);
+	homa_pacer_init(&link->pacer);
 }
 
 /* No message refers to it. */
 static void link_stop(struct homa_link *link)
 {
+	homa_pacer_stop(&link->pacer);
 	homa_budget_stop(&link->budget);
+}
+
+struct homa_link *homa_link_find(struct homa_net *hn, int ifindex)
+{
+	return xa_load(&hn->links->by_ifindex, ifindex);
+}
+
+struct homa_net *homa_link_net(const struct homa_link *link)
+{
+	return link->links->net;
 }
 
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)
@@ -71,6 +84,25 @@ u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, boo
 	if (!mbps)
 		mbps = homa_knob(hn, link_mbps);
 	return mbps ? mbps : UNKNOWN_MBPS;
+}
+
+u64 homa_link_queued(const struct homa_link *link)
+{
+	u64 sum = 0;
+#ifdef CONFIG_BQL
+	struct net_device *dev;
+	u32 i;
+
+	rcu_read_lock();
+	dev = rcu_dereference(link->dev);
+	for (i = 0; dev && i < min_t(u32, dev->real_num_tx_queues, QUEUES_SEEN); i++) {
+		const struct dql *dql = &netdev_get_tx_queue(dev, i)->dql;
+
+		sum += READ_ONCE(dql->num_queued) - READ_ONCE(dql->num_completed);
+	}
+	rcu_read_unlock();
+#endif
+	return sum;
 }
 
 static void sweep(struct homa_links *links)

@@ -13,6 +13,7 @@
 #include <net/sch_generic.h>
 
 #include "grant.h"
+#include "pacer.h"
 
 struct homa_links;
 struct homa_net;
@@ -22,6 +23,7 @@ struct homa_link {
 	u32 mbps;			/* 0: it does not say; racy readers */
 	refcount_t refs;		/* the table's, each message's */
 	struct homa_budget budget;	/* grant.c */
+	struct homa_pacer pacer;	/* pacer.c */
 	struct homa_links *links;
 	struct list_head gone;		/* links->gone, under RTNL */
 	struct rcu_head rcu;
@@ -35,6 +37,18 @@ void homa_links_net_exit(struct homa_net *hn);
 /* With a reference, never NULL: a device that is not known is a slow one of unlimited queue. */
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex);
 void homa_link_put(struct homa_link *link);
+
+static inline void homa_link_hold(struct homa_link *link)
+{
+	refcount_inc(&link->refs);
+}
+
+/* RCU, no reference; NULL: not known. */
+struct homa_link *homa_link_find(struct homa_net *hn, int ifindex);
+struct homa_net *homa_link_net(const struct homa_link *link);
+
+/* Bytes that the device has been given and not sent, if it tells. */
+u64 homa_link_queued(const struct homa_link *link);
 
 /* Packets wait in a queue of the kernel before they go to the device. RCU. */
 static inline bool homa_dev_has_queue(const struct net_device *dev)

@@ -17,6 +17,7 @@
 #include "net.h"
 #include "offload.h"
 #include "peer.h"
+#include "qdisc.h"
 #include "recv.h"
 #include "rpc.h"
 #include "sock.h"
@@ -139,9 +140,12 @@ static int __init load(void)
 	err = homa_link_init();
 	if (err)
 		goto undo_net;
-	err = homa_netlink_init();
+	err = homa_qdisc_init();
 	if (err)
 		goto undo_link;
+	err = homa_netlink_init();
+	if (err)
+		goto undo_qdisc;
 	err = proto_register(&homa_prot, 1);
 	if (err)
 		goto undo_netlink;
@@ -161,6 +165,8 @@ undo_proto:
 	proto_unregister(&homa_prot);
 undo_netlink:
 	homa_netlink_exit();
+undo_qdisc:
+	homa_qdisc_exit();
 undo_link:
 	homa_link_exit();
 undo_net:
@@ -177,6 +183,7 @@ static void __exit unload(void)
 	homa_offload_exit();
 	proto_unregister(&homa_prot);
 	homa_netlink_exit();
+	homa_qdisc_exit();
 	homa_link_exit();
 	unregister_pernet_subsys(&net_ops);
 	homa_rpcs_exit();

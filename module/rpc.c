@@ -288,6 +288,7 @@ void homa_rpc_end(struct homa_rpc *rpc)
 		homa_peer_add_finished(rpc->peer, rpc->id);
 	homa_rpc_move(rpc, HOMA_DEAD);
 	homa_timer_stop(rpc);
+	homa_pacer_forget(rpc);
 	homa_grant_end(rpc);
 	remove_from_table(rpc);
 	remove_from_sock(rpc);

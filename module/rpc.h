@@ -15,6 +15,7 @@
 
 #include "gaps.h"
 #include "grant.h"
+#include "pacer.h"
 #include "send.h"
 #include "sock.h"
 #include "timer.h"
@@ -88,6 +89,7 @@ struct homa_rpc {
 	struct homa_wait wait;		/* waits.c */
 
 	struct homa_grant grant;	/* grants->lock, see grant.c */
+	struct homa_pacing pacing;	/* pacer->lock, see pacer.c */
 	struct homa_msg_out out;	/* last: what it may hold is not cleared */
 };
 

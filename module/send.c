@@ -20,6 +20,7 @@
 #include "cutoffs.h"
 #include "net.h"
 #include "offload.h"
+#include "pacer.h"
 #include "packet.h"
 #include "peer.h"
 #include "rpc.h"
@@ -150,6 +151,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 	int err;
 
 	while ((skb = __skb_dequeue(queue))) {
+		homa_pacer_sent(hn, skb);
 		err = ip_local_out(hn->net, NULL, skb);
 		if (net_xmit_eval(err))
 			homa_count(hn, tx_error);
@@ -255,18 +257,23 @@ void homa_send_granted(struct homa_rpc *rpc)
 	struct homa_msg_out *out = &rpc->out;
 	struct sk_buff_head queue;
 	bool more;
+	u32 end;
 
 	__skb_queue_head_init(&queue);
 	do {
+		more = false;
 		spin_lock_bh(&rpc->lock);
 		if (rpc->state != HOMA_DEAD && out->sent < out->granted) {
-			/* Of the first bytes, who starts the timer notes it. */
-			if (out->sent)
+			end = homa_pacer_admit(rpc, out->sent, out->granted);
+			/* Of the first bytes, who starts the timer notes it, unless they waited. */
+			if (end > out->sent && (out->sent || rpc->pacing.since))
 				out->sent_at = ktime_get_ns();
-			out->sent = queue_range(rpc, out->sent, out->granted, out->prio, false,
-						&queue);
+			if (end > out->sent) {
+				out->sent = queue_range(rpc, out->sent, end, out->prio, false,
+							&queue);
+				more = out->sent < out->granted;
+			}
 		}
-		more = rpc->state != HOMA_DEAD && out->sent < out->granted;
 		spin_unlock_bh(&rpc->lock);
 		homa_flush(rpc->net, &queue);
 	} while (more);

@@ -299,6 +299,7 @@ static void one_place_a_peer(struct kunit *test)
 	int i, active;
 
 	rig->hn.knobs.max_overcommit = 4;
+	rig->hn.knobs.window = 10000;
 	for (i = 0; i < 10; i++) {	/* the shortest, all of peer 0 */
 		begin(rig->rpc[i * PEERS], 100000 + i);
 		receive(rig->rpc[i * PEERS], 1000);
@@ -314,7 +315,12 @@ static void one_place_a_peer(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, active, 4);
 	/* A shorter one of the same peer takes the place of the longer. */
-	begin(rig->rpc[10 * PEERS - 12 + 0], 100000);
+	begin(rig->rpc[6 + PEERS], 700000);
+	receive(rig->rpc[6 + PEERS], 1000);
+	begin(rig->rpc[6], 600000);
+	receive(rig->rpc[6], 1000);
+	KUNIT_EXPECT_NE(test, rig->rpc[6 + PEERS]->grant.where, HOMA_GRANT_GRANTED);
+	KUNIT_EXPECT_LE(test, places_of(rig->b, &rig->peer[6]), 1);
 	for (i = 0; i < 10 * PEERS; i++)
 		end(rig->rpc[i]);
 	unmake(test, rig);
@@ -455,6 +461,7 @@ static void oldest_gets_its_part(struct kunit *test)
 
 	rig->hn.knobs.max_overcommit = 1;
 	rig->hn.knobs.grant_fifo_fraction = 100;
+	rig->hn.knobs.window = 50000;
 	begin(rig->rpc[0], 1000000);
 	begin(rig->rpc[1], 200000);
 	for (i = 1; i < 400; i++) {
@@ -500,7 +507,8 @@ static void many_wait(struct kunit *test)
 	many = ktime_get_ns() - start;
 	kunit_info(test, "1000 packets: %llu us with 20 waiting, %llu us with %u", few / 1000,
 		   many / 1000, nr);
-	KUNIT_EXPECT_EQ(test, rig->b->nr_waiting + rig->b->nr_active, nr);
+	/* But for those that sent nothing for too long. */
+	KUNIT_EXPECT_GT(test, rig->b->nr_waiting + rig->b->nr_active, nr - 200);
 	for (i = 0; i < nr; i++)
 		end(rig->rpc[i]);
 	unmake(test, rig);

@@ -61,6 +61,10 @@ void homa_timer_stop(struct homa_rpc *rpc)
 {
 }
 
+void homa_pacer_forget(struct homa_rpc *rpc)
+{
+}
+
 void homa_grant_end(struct homa_rpc *rpc)
 {
 }

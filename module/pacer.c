@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pacer.c - keeps the queue of a device short, so that it is here that messages wait, where the one
+ * with the fewest bytes left goes first.
+ *
+ * For each device that has a queue and says how fast it is, we reckon when it will be done with all
+ * that we gave it. While that is more than max_nic_est_backlog_usecs ahead, messages with more than
+ * defer_min_bytes left wait; shorter ones never do, but are counted. A message sends a chunk of a
+ * few microseconds at a time, so that no short one finds much in front of it. Tenants send by
+ * weight (shares.c); pacer_fifo_fraction of what is sent comes from the oldest message.
+ *
+ * There is no thread: a timer runs when there will be room, and only while a message waits. A device
+ * that tells how many bytes it has (byte queue limits) is given a pause when others have filled it,
+ * one in front of each chunk: so we neither add to a full queue nor starve.
+ *
+ * Devices without a queue (veth, loopback, bridges) are not paced, neither are those that have our
+ * own queueing discipline, qdisc.c.
+ *
+ * Entered from send.c with rpc->lock, and from the timer. Lock: pacer->lock, BH, a leaf.
+ */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/netdevice.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "link.h"
+#include "net.h"
+#include "pacer.h"
+#include "peer.h"
+#include "qdisc.h"
+#include "rpc.h"
+#include "send.h"
+
+#define FRAME_BYTES	42	/* Ethernet header with tag, preamble, checksum, gap */
+#define FRAME_MIN	84	/* on the wire */
+#define CHUNK_US	5
+#define CHUNK_MIN	1000
+#define CHUNK_MAX	65536
+#define TURNS		16	/* at a time, before others on this CPU get theirs */
+
+/* ------------------------------------------------------------------ decisions */
+
+u32 homa_pacer_chunk(u32 mbps)
+{
+	return clamp_t(u64, (u64)mbps * CHUNK_US / 8, CHUNK_MIN, CHUNK_MAX);
+}
+
+/* `bytes` from the IP header on, that become `segs` packets with `headers` bytes before the data. */
+u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps)
+{
+	u64 wire = (u64)bytes + segs * FRAME_BYTES + (segs - 1) * headers;
+
+	return div_u64(max_t(u64, wire, FRAME_MIN) * 8000, mbps);
+}
+
+u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
+{
+	u64 from = now + backlog_us * NSEC_PER_USEC;
+
+	return idle_at > from ? idle_at - from : 0;
+}
+
+/* ------------------------------------------------------------------ devices */
+
+static bool is_paced(const struct net_device *dev)
+{
+	return homa_dev_has_queue(dev) && !homa_qdisc_is_on(dev);
+}
+
+/* RCU. NULL: this device is not paced. */
+static struct homa_link *paced_link(struct homa_net *hn, const struct net_device *dev, u32 *mbps)
+{
+	struct homa_link *link;
+
+	if (likely(!is_paced(dev)))
+		return NULL;
+	link = homa_link_find(hn, dev->ifindex);
+	if (!link)
+		return NULL;
+	*mbps = READ_ONCE(link->mbps);
+	if (!*mbps)
+		*mbps = homa_knob(hn, link_mbps);
+	return *mbps ? link : NULL;
+}
+
+void homa_pacer_advance(struct homa_pacer *p, u64 ns)
+{
+	s64 old = atomic64_read(&p->idle_at), new;
+	u64 now = ktime_get_ns();
+
+	do {
+		new = max_t(u64, old, now) + ns;
+	} while (!atomic64_try_cmpxchg(&p->idle_at, &old, new));
+}
+
+void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb)
+{
+	struct homa_link *link;
+	u32 segs, headers, mbps;
+
+	rcu_read_lock();
+	link = paced_link(hn, skb_dst(skb)->dev, &mbps);
+	if (link) {
+		segs = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
+		headers = skb_transport_offset(skb) + sizeof(struct p4w_data);
+		homa_pacer_advance(&link->pacer, homa_pacer_wire_ns(skb->len, segs, headers, mbps));
+	}
+	rcu_read_unlock();
+}
+
+/* ------------------------------------------------------------------ who waits */
+
+static struct homa_rpc *rpc_of(struct homa_pacing *m)
+{
+	return container_of(m, struct homa_rpc, pacing);
+}
+
+static bool is_before(struct rb_node *a, const struct rb_node *b)
+{
+	const struct homa_pacing *x = rb_entry(a, struct homa_pacing, in_share);
+	const struct homa_pacing *y = rb_entry(b, struct homa_pacing, in_share);
+
+	return x->left != y->left ? x->left < y->left : x->since < y->since;
+}
+
+/* One that has sent a chunk and waits again is nearly the oldest still. */
+static void add_by_age(struct homa_pacer *p, struct homa_pacing *m)
+{
+	struct homa_pacing *other;
+
+	list_for_each_entry(other, &p->by_age, by_age)
+		if (other->since > m->since)
+			break;
+	list_add_tail(&m->by_age, &other->by_age);
+}
+
+static void start_waiting(struct homa_link *link, struct homa_pacing *m, u32 left)
+{
+	struct homa_rpc *rpc = rpc_of(m);
+	struct homa_pacer *p = &link->pacer;
+	bool is_new = !m->since;
+
+	homa_rpc_get(rpc);
+	homa_link_hold(link);
+	m->link = link;
+	m->left = left;
+	m->share = homa_share_join(&p->shares, rpc->net, rpc->tenant_id);
+	if (is_new) {
+		m->since = ktime_get_ns();
+		list_add_tail(&m->by_age, &p->by_age);
+	} else {
+		add_by_age(p, m);
+	}
+	rb_add_cached(&m->in_share, &m->share->queue, is_before);
+	homa_share_wait(&p->shares, m->share);
+	p->nr++;
+}
+
+/* The references become the caller's. */
+static void stop_waiting(struct homa_pacer *p, struct homa_pacing *m)
+{
+	rb_erase_cached(&m->in_share, &m->share->queue);
+	if (RB_EMPTY_ROOT(&m->share->queue.rb_root))
+		homa_share_rest(&p->shares, m->share);
+	homa_share_leave(&p->shares, m->share);
+	list_del(&m->by_age);
+	m->link = NULL;
+	p->nr--;
+}
+
+static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32 chunk)
+{
+	struct homa_share *share = homa_share_first(&p->shares);
+	struct homa_pacing *m = rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share);
+
+	p->fifo_credit += (u64)chunk * homa_knob(hn, pacer_fifo_fraction) / 1000;
+	if (p->fifo_credit >= chunk) {
+		p->fifo_credit -= chunk;
+		m = list_first_entry(&p->by_age, struct homa_pacing, by_age);
+	}
+	homa_share_charge(&p->shares, m->share, min(chunk, m->left));
+	return m;
+}
+
+static void arm(struct homa_pacer *p, u64 wait_ns)
+{
+	if (p->armed)
+		return;
+	p->armed = true;
+	hrtimer_start(&p->timer, ns_to_ktime(wait_ns), HRTIMER_MODE_REL_SOFT);
+}
+
+/* How long until there is room for a chunk; 0: there is. */
+static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps)
+{
+	struct homa_pacer *p = &link->pacer;
+	u64 wait = homa_pacer_wait_ns(atomic64_read(&p->idle_at), ktime_get_ns(),
+				      homa_knob(hn, max_nic_est_backlog_usecs));
+	u64 max = (u64)mbps * homa_knob(hn, max_nic_queue_usecs) / 8;
+
+	if (wait || p->yielded || homa_link_queued(link) <= max)
+		return wait;
+	p->yielded = true;
+	return homa_knob(hn, max_nic_queue_usecs) * NSEC_PER_USEC;
+}
+
+u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
+{
+	struct homa_pacing *m = &rpc->pacing;
+	struct homa_link *link = NULL;
+	struct dst_entry *dst;
+	u64 wait;
+	u32 mbps;
+
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->out.length - start <= homa_knob(rpc->net, defer_min_bytes))
+		return end;
+	rcu_read_lock();
+	dst = rcu_dereference(rpc->peer->dst);
+	if (dst)
+		link = paced_link(rpc->net, dst->dev, &mbps);
+	if (!link)
+		goto unlock;
+	spin_lock_bh(&link->pacer.lock);
+	if (m->link) {
+		end = start;		/* its turn will come */
+	} else if (m->turn || (!link->pacer.nr && !wait_for_room(rpc->net, link, mbps))) {
+		m->turn = false;
+		link->pacer.yielded = false;
+		end = min(end, start + homa_pacer_chunk(mbps));
+	} else {
+		start_waiting(link, m, rpc->out.length - start);
+		end = start;
+		wait = homa_pacer_wait_ns(atomic64_read(&link->pacer.idle_at), ktime_get_ns(),
+					  homa_knob(rpc->net, max_nic_est_backlog_usecs));
+		arm(&link->pacer, wait);
+		homa_count(rpc->net, pacer_waits);
+	}
+	spin_unlock_bh(&link->pacer.lock);
+unlock:
+	rcu_read_unlock();
+	return end;
+}
+
+void homa_pacer_forget(struct homa_rpc *rpc)
+{
+	struct homa_link *link = rpc->pacing.link;
+	bool waited = false;
+
+	lockdep_assert_held(&rpc->lock);
+	if (likely(!link))
+		return;
+	spin_lock_bh(&link->pacer.lock);
+	/* Else the timer has it in hand. */
+	if (rpc->pacing.link) {
+		stop_waiting(&link->pacer, &rpc->pacing);
+		waited = true;
+	}
+	spin_unlock_bh(&link->pacer.lock);
+	if (!waited)
+		return;
+	homa_link_put(link);
+	homa_rpc_put(rpc);
+}
+
+/* The message whose turn it is, with the references that it had while it waited; NULL: none yet. */
+static struct homa_rpc *next_turn(struct homa_link *link)
+{
+	struct homa_net *hn = homa_link_net(link);
+	struct homa_pacer *p = &link->pacer;
+	struct homa_pacing *m = NULL;
+	u32 mbps = READ_ONCE(link->mbps);
+	u64 wait;
+
+	/* Its speed may be gone with the device: then nobody waits for it any longer. */
+	mbps = mbps ? mbps : homa_knob(hn, link_mbps);
+	spin_lock_bh(&p->lock);
+	p->armed = false;
+	if (p->nr) {
+		wait = mbps ? wait_for_room(hn, link, mbps) : 0;
+		if (wait)
+			arm(p, wait);
+		else
+			m = choose(hn, p, homa_pacer_chunk(mbps));
+	}
+	if (m) {
+		stop_waiting(p, m);
+		m->turn = true;
+	}
+	spin_unlock_bh(&p->lock);
+	return m ? rpc_of(m) : NULL;
+}
+
+static enum hrtimer_restart there_is_room(struct hrtimer *timer)
+{
+	struct homa_pacer *p = container_of(timer, struct homa_pacer, timer);
+	struct homa_link *link = container_of(p, struct homa_link, pacer);
+	struct homa_rpc *rpc;
+	int turns = TURNS;
+
+	while (turns-- && (rpc = next_turn(link))) {
+		homa_send_granted(rpc);
+		homa_rpc_put(rpc);
+		homa_link_put(link);
+	}
+	spin_lock_bh(&p->lock);
+	if (p->nr)
+		arm(p, 0);
+	spin_unlock_bh(&p->lock);
+	return HRTIMER_NORESTART;
+}
+
+void homa_pacer_init(struct homa_pacer *p)
+{
+	spin_lock_init(&p->lock);
+	homa_shares_init(&p->shares);
+	INIT_LIST_HEAD(&p->by_age);
+	hrtimer_init(&p->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	p->timer.function = there_is_room;
+}
+
+void homa_pacer_stop(struct homa_pacer *p)
+{
+	hrtimer_cancel(&p->timer);
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Pacer: its reckoning as tables, and the whole of it with a device that exists only as a number:
+ * fewest bytes left first, the device never far behind, the oldest not forgotten, tenants by weight,
+ * no message lost, whatever dies in between.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include "../../module/pacer.c"
+#include "../../module/shares.c"
+
+unsigned int homa_net_id;
+
+#define MBPS	20		/* a chunk, of CHUNK_MIN bytes, takes 400 us */
+#define CHUNK_NS	(CHUNK_MIN * 8000ull / MBPS)
+#define MESSAGES	64
+
+static struct homa_link the_link;
+static struct homa_net *the_net;
+static u64 worst_backlog;
+static struct homa_rpc *done[MESSAGES];
+static atomic_t nr_done;
+static u32 sent_of[3];		/* by tenant, while both have something */
+static struct homa_rpc *watched;
+static u32 watched_sent;	/* when 40 messages were done */
+
+struct homa_link *homa_link_find(struct homa_net *hn, int ifindex)
+{
+	return &the_link;
+}
+
+struct homa_net *homa_link_net(const struct homa_link *link)
+{
+	return the_net;
+}
+
+void homa_link_put(struct homa_link *link)
+{
+	refcount_dec(&link->refs);
+}
+
+u64 homa_link_queued(const struct homa_link *link)
+{
+	return 0;
+}
+
+bool homa_qdisc_is_on(const struct net_device *dev)
+{
+	return false;
+}
+
+void homa_rpc_put(struct homa_rpc *rpc)
+{
+	refcount_dec(&rpc->refs);
+}
+
+void homa_send_granted(struct homa_rpc *rpc)
+{
+	struct homa_msg_out *out = &rpc->out;
+	bool more = true;
+
+	while (more) {
+		u32 end;
+
+		spin_lock_bh(&rpc->lock);
+		end = out->sent;
+		if (rpc->state != HOMA_DEAD && out->sent < out->granted)
+			end = homa_pacer_admit(rpc, out->sent, out->granted);
+		more = end > out->sent;
+		if (more) {
+			u64 wait;
+
+			homa_pacer_advance(&the_link.pacer,
+					   div_u64((u64)(end - out->sent) * 8000, MBPS));
+			wait = homa_pacer_wait_ns(atomic64_read(&the_link.pacer.idle_at),
+						  ktime_get_ns(), 0);
+			if (out->length - out->sent > 100)
+				worst_backlog = max(worst_backlog, wait);
+			if (atomic_read(&nr_done) < 2)
+				sent_of[rpc->tenant_id] += end - out->sent;
+			out->sent = end;
+			if (watched && atomic_read(&nr_done) == 40)
+				watched_sent = watched->out.sent;
+			if (end == out->length)
+				done[atomic_fetch_inc(&nr_done)] = rpc;
+		}
+		spin_unlock_bh(&rpc->lock);
+	}
+}
+
+static int has_queue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
+{
+	return 0;
+}
+
+struct rig {
+	struct homa_net hn;
+	struct homa_tenants tenants;
+	struct homa_tenant tenant[2];
+	struct Qdisc qdisc;
+	struct netdev_queue txq;
+	struct net_device dev;
+	struct dst_entry dst;
+	struct homa_peer peer;
+	struct homa_rpc *rpc[MESSAGES];
+};
+
+static struct rig *make(struct kunit *test)
+{
+	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, rig);
+	the_net = &rig->hn;
+	rig->hn.tenants = &rig->tenants;
+	rig->hn.counters = alloc_percpu(struct homa_counters);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)rig->hn.counters);
+	rig->hn.knobs.defer_min_bytes = 100;
+	rig->hn.knobs.max_nic_est_backlog_usecs = 400;
+	rig->hn.knobs.max_nic_queue_usecs = 1000;
+	xa_init(&rig->tenants.by_id);
+	for (i = 0; i < 2; i++) {
+		rig->tenant[i].conf.weight = 100;
+		xa_store(&rig->tenants.by_id, i + 1, &rig->tenant[i], GFP_KERNEL);
+	}
+	rig->qdisc.enqueue = has_queue;
+	rcu_assign_pointer(rig->txq.qdisc, &rig->qdisc);
+	rig->dev._tx = &rig->txq;
+	rig->dev.num_tx_queues = 1;
+	rig->dst.dev = &rig->dev;
+	rcu_assign_pointer(rig->peer.dst, &rig->dst);
+	memset(&the_link, 0, sizeof(the_link));
+	the_link.mbps = MBPS;
+	refcount_set(&the_link.refs, 1);
+	homa_pacer_init(&the_link.pacer);
+	for (i = 0; i < MESSAGES; i++) {
+		struct homa_rpc *rpc = kunit_kzalloc(test, sizeof(*rpc), GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, rpc);
+		rpc->net = &rig->hn;
+		rpc->peer = &rig->peer;
+		rpc->state = HOMA_OUTGOING;
+		refcount_set(&rpc->refs, 1);
+		spin_lock_init(&rpc->lock);
+		rig->rpc[i] = rpc;
+	}
+	atomic_set(&nr_done, 0);
+	worst_backlog = 0;
+	memset(sent_of, 0, sizeof(sent_of));
+	return rig;
+}
+
+static void unmake(struct kunit *test, struct rig *rig)
+{
+	int i;
+
+	homa_pacer_stop(&the_link.pacer);
+	KUNIT_EXPECT_EQ(test, the_link.pacer.nr, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&the_link.pacer.by_age));
+	KUNIT_EXPECT_PTR_EQ(test, homa_share_first(&the_link.pacer.shares), NULL);
+	KUNIT_EXPECT_EQ(test, refcount_read(&the_link.refs), 1);
+	for (i = 0; i < MESSAGES; i++)
+		KUNIT_EXPECT_EQ(test, refcount_read(&rig->rpc[i]->refs), 1);
+	free_percpu(rig->hn.counters);
+	xa_destroy(&rig->tenants.by_id);
+}
+
+static void send(struct homa_rpc *rpc, u32 length)
+{
+	rpc->out.length = length;
+	rpc->out.granted = length;
+	homa_send_granted(rpc);
+}
+
+static void wait_for(struct kunit *test, int nr)
+{
+	int i;
+
+	for (i = 0; i < 2000 && atomic_read(&nr_done) < nr; i++)
+		msleep(1);
+	KUNIT_ASSERT_EQ(test, atomic_read(&nr_done), nr);
+}
+
+static void reckoning(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(10000), 6250);
+	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(1000), CHUNK_MIN);
+	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(100000), 62500);
+	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(U32_MAX), CHUNK_MAX);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(1500, 1, 76, 10000), 1542 * 8 / 10);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(10, 1, 76, 1000), 84 * 8);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(76 + 4 * 1424, 4, 76, 1000), 4 * 1542 * 8);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(10000, 4000, 5), 1000);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(9000, 4000, 5), 0);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(0, 4000, 5), 0);
+}
+
+static void fewest_left_first(struct kunit *test)
+{
+	static const u32 length[] = { 20000, 9000, 15000, 12000, 100, 3000 };
+	static const int order[] = { 4, 5, 1, 3, 2, 0 };
+	struct rig *rig = make(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(length); i++)
+		send(rig->rpc[i], length[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 1);	/* the short one has not waited */
+	wait_for(test, ARRAY_SIZE(length));
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		KUNIT_EXPECT_PTR_EQ(test, done[i], rig->rpc[order[i]]);
+	/* What may be there, a chunk, and the one short message that nobody held back. */
+	KUNIT_EXPECT_LE(test, worst_backlog, 400 * NSEC_PER_USEC + 2 * CHUNK_NS);
+	unmake(test, rig);
+}
+
+static void a_newcomer_gets_ahead(struct kunit *test)
+{
+	struct rig *rig = make(test);
+
+	send(rig->rpc[0], 200000);
+	msleep(5);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 0);
+	send(rig->rpc[1], 2000);
+	wait_for(test, 2);
+	KUNIT_EXPECT_PTR_EQ(test, done[0], rig->rpc[1]);
+	unmake(test, rig);
+}
+
+/* Short ones keep coming; a fifth of the bytes go to the long one all the same. */
+static void oldest_gets_its_part(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	rig->hn.knobs.pacer_fifo_fraction = 200;
+	watched = rig->rpc[0];
+	send(rig->rpc[0], 60000);
+	for (i = 1; i < 61; i++)
+		send(rig->rpc[i], 2000);
+	wait_for(test, 61);
+	watched = NULL;
+	KUNIT_EXPECT_GT(test, watched_sent, 12000);
+	KUNIT_EXPECT_LT(test, watched_sent, 40000);
+	unmake(test, rig);
+}
+
+static void tenants_by_weight(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	rig->tenant[1].conf.weight = 300;
+	for (i = 0; i < 10; i++) {
+		rig->rpc[i]->tenant_id = 1 + i % 2;
+		send(rig->rpc[i], i % 2 ? 30000 : 10000);
+	}
+	wait_for(test, 10);
+	KUNIT_EXPECT_GT(test, sent_of[2] * 10, sent_of[1] * 20);
+	KUNIT_EXPECT_LT(test, sent_of[2] * 10, sent_of[1] * 40);
+	unmake(test, rig);
+}
+
+static void death_while_waiting(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	for (i = 0; i < 30; i++)
+		send(rig->rpc[i], 2000 + i);
+	for (i = 0; i < 30; i += 2) {
+		spin_lock_bh(&rig->rpc[i]->lock);
+		if (rig->rpc[i]->out.sent < rig->rpc[i]->out.length) {
+			rig->rpc[i]->state = HOMA_DEAD;
+			atomic_inc(&nr_done);
+		}
+		homa_pacer_forget(rig->rpc[i]);
+		homa_pacer_forget(rig->rpc[i]);
+		spin_unlock_bh(&rig->rpc[i]->lock);
+	}
+	wait_for(test, 30);
+	unmake(test, rig);
+}
+
+/* The device is taken away, or its queue is: nobody waits for ever. */
+static void nothing_to_wait_for(struct kunit *test)
+{
+	struct rig *rig = make(test);
+
+	send(rig->rpc[0], 60000);
+	send(rig->rpc[1], 60000);
+	WRITE_ONCE(the_link.mbps, 0);
+	wait_for(test, 2);
+	WRITE_ONCE(the_link.mbps, MBPS);
+	rig->qdisc.enqueue = NULL;
+	send(rig->rpc[2], 500000);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 3);
+	unmake(test, rig);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(reckoning),
+	KUNIT_CASE(fewest_left_first),
+	KUNIT_CASE(a_newcomer_gets_ahead),
+	KUNIT_CASE(oldest_gets_its_part),
+	KUNIT_CASE(tenants_by_weight),
+	KUNIT_CASE(death_while_waiting),
+	KUNIT_CASE(nothing_to_wait_for),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "homa_pacer",
+	.test_cases = cases,
+};
+kunit_test_suites(&suite);
+MODULE_LICENSE("GPL");
