@@ -15,7 +15,7 @@ kernel_bytes() {	# in use, but not by programs or caches of files
 }
 
 round_trips() {	# round_trips TRANSPORT: how the row calls it
-	if on h1 p4bench client --to 10.0.0.2:4000 --count 2000 --warmup 300 -j > /tmp/result 2>&1; then
+	if on h1 p4bench client --to 10.0.0.2:4000 --count 2000 --warmup 2000 -j > /tmp/result 2>&1; then
 		raw scale-rtt $1
 	else
 		failed scale-rtt $1 /tmp/result
@@ -45,6 +45,7 @@ hold scale-rpc 10.0.0.2 $rpcs 1
 with_rpcs=$(kernel_bytes)
 hold scale-peer 10.1.0.1 $peers $peers
 with_peers=$(kernel_bytes)
+sleep 5	# until those that wait have found how often to ask
 round_trips homa
 per_rpc=$(((with_rpcs - begin) / rpcs / 2))
 echo "value scale-rpc memory homa $per_rpc"

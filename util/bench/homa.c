@@ -204,7 +204,7 @@ static void next_address(struct sockaddr_storage *a)
 }
 
 /* Completions that have come although nobody answers: RPCs that have failed. */
-static uint32_t count_failed(struct homa *h, uint32_t max)
+static uint32_t count_failed(struct homa *h, uint32_t max, int *first)
 {
 	struct homa_recvmsg_args args;
 	struct sockaddr_storage peer;
@@ -219,6 +219,7 @@ static uint32_t count_failed(struct homa *h, uint32_t max)
 		args = (struct homa_recvmsg_args){ 0 };
 		if (recvmsg(h->fd, &msg, MSG_DONTWAIT) < 0 && errno == EAGAIN)
 			break;
+		*first = failed ? *first : errno;
 	}
 	return failed;
 }
@@ -234,7 +235,7 @@ uint32_t bench_hold(const struct bench_options *opt)
 	uint32_t i, failed;
 	struct homa h;
 	sigset_t end;
-	int sig;
+	int sig, err;
 
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
@@ -255,8 +256,9 @@ uint32_t bench_hold(const struct bench_options *opt)
 	printf("p4bench: homa: holds %u RPCs with %u peers\n", opt->count, opt->peers);
 	fflush(stdout);
 	sigwait(&end, &sig);
-	failed = count_failed(&h, opt->count);
-	printf("p4bench: homa: %u of them have failed\n", failed);
+	failed = count_failed(&h, opt->count, &err);
+	printf("p4bench: homa: %u of them have failed%s%s\n", failed, failed ? ": " : "",
+	       failed ? strerror(err) : "");
 	close_homa(&h);
 	free(buf);
 	return failed;
