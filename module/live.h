@@ -14,6 +14,7 @@ struct homa_peer;
 
 struct homa_live {
 	unsigned long heard;	/* jiffies of the last packet for one of our RPCs, racy */
+	u64 asked_ns;		/* last question whether it still lives; racy */
 	u64 died_ns;		/* RPCs that waited then have failed; 0: never */
 };
 

@@ -12,7 +12,8 @@
  * How long the first silence may last, rtt.c knows. Then the pauses double: up to a tenth of
  * timeout_ticks while nobody answers, up to a second if the answers say that the peer lives and
  * works. Of the latter, only those of a second are owed: before, it is enough that any RPC of this
- * peer has heard of it. What we waited for starts all this anew.
+ * peer has heard of it. Where many wait for one peer, they take turns: one asks each millisecond,
+ * the others wait twice as long, up to 8 s. What we waited for starts all this anew.
  *
  * Bytes that later ones have overtaken are asked for on their own, after a much shorter time: their
  * sender is not silent.
@@ -49,7 +50,7 @@ static u64 pause(const struct homa_timer_view *v)
 		return doubled(v->again_ns, v->nr_mute - 1, v->most_ns);
 	if (v->nr_calm)
 		return doubled(v->first_ns, v->nr_calm,
-			       max_t(u64, v->first_ns, HOMA_TIMER_CALM_NS));
+			       max_t(u64, v->first_ns, HOMA_TIMER_CALM_NS << v->nr_crowded));
 	return v->first_ns;
 }
 
@@ -69,7 +70,8 @@ enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay
 			*delay_ns = min(*delay_ns, v->timeout_ns - v->mute_ns);
 		return HOMA_TIMER_WAIT;
 	}
-	if (!v->nr_mute && v->nr_calm && wait < HOMA_TIMER_CALM_NS && v->peer_ns < wait)
+	if (!v->nr_mute && v->nr_calm && v->peer_ns < wait &&
+	    (wait < HOMA_TIMER_CALM_NS || v->is_crowded))
 		return HOMA_TIMER_PASS;
 	return v->wait == HOMA_WAIT_ANSWER || v->wait == HOMA_WAIT_DATA ? HOMA_TIMER_ASK :
 									  HOMA_TIMER_NEED_ACK;
@@ -156,6 +158,8 @@ static enum homa_timer_do decide(const struct homa_rpc *rpc, u64 now, u64 *delay
 		.peer_ns = homa_live_silent_ns(&rpc->peer->live),
 		.nr_mute = s->nr_mute,
 		.nr_calm = s->nr_calm,
+		.nr_crowded = s->nr_crowded,
+		.is_crowded = now - READ_ONCE(rpc->peer->live.asked_ns) < HOMA_TIMER_CROWD_NS,
 	};
 
 	view.most_ns = view.timeout_ns / MIN_QUESTIONS;
@@ -242,6 +246,7 @@ void homa_timer_progress(struct homa_rpc *rpc)
 	s->since = now;
 	s->nr_mute = 0;
 	s->nr_calm = 0;
+	s->nr_crowded = 0;
 	if (wait == HOMA_WAIT_NOTHING)
 		return;
 	/* A deadline after long pauses, or for a slow answer, is too late from now on. */
@@ -292,6 +297,8 @@ static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, struct s
 	/* A time-out is counted from when we last heard of the RPC, but for pauses that we made. */
 	if (!s->nr_mute)
 		s->mute_since = s->nr_calm ? now : s->since;
+	if (s->nr_calm)
+		WRITE_ONCE(rpc->peer->live.asked_ns, now);
 	if (s->nr_mute < U8_MAX)
 		s->nr_mute++;
 	s->since = now;
@@ -335,8 +342,12 @@ static enum homa_timer_do carry_out(struct homa_rpc *rpc, enum homa_timer_do wha
 		ask(rpc, what, now, queue);
 		return decide(rpc, now, delay_ns);
 	case HOMA_TIMER_PASS:
+		/* In a crowd, the pause is as long as it gets, but for more of a crowd. */
+		if (now - s->since >= HOMA_TIMER_CALM_NS)
+			s->nr_crowded = min(s->nr_crowded + 1, HOMA_TIMER_CROWDED_MAX);
+		if (s->nr_calm < U8_MAX)
+			s->nr_calm++;
 		s->since = now;
-		s->nr_calm++;
 		return decide(rpc, now, delay_ns);
 	case HOMA_TIMER_DEAD:
 		homa_live_died(rpc->peer, now);

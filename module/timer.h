@@ -18,6 +18,7 @@ struct homa_silence {
 	u64 gap_due;		/* ns: to ask for what later bytes have overtaken; 0: nothing */
 	u8 nr_mute;		/* questions in a row without an answer */
 	u8 nr_calm;		/* answers in a row that said: I live, wait */
+	u8 nr_crowded;		/* times that other RPCs of the peer took our turn to ask */
 };
 
 /* rpc->lock is held in all of these. */
@@ -66,9 +67,13 @@ struct homa_timer_view {
 	u64 peer_ns;		/* since the peer was heard, by any RPC */
 	u32 nr_mute;
 	u32 nr_calm;
+	u32 nr_crowded;
+	bool is_crowded;	/* another RPC has just asked this peer whether it lives */
 };
 
 #define HOMA_TIMER_CALM_NS	1000000000ull	/* longest pause, while the peer answers */
+#define HOMA_TIMER_CROWD_NS	1000000ull	/* between such questions to one peer */
+#define HOMA_TIMER_CROWDED_MAX	3		/* doublings of the longest pause in a crowd */
 
 /* Pure. *delay_ns: until to look again, for WAIT. */
 enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay_ns);

@@ -45,7 +45,7 @@ hold scale-rpc 10.0.0.2 $rpcs 1
 with_rpcs=$(kernel_bytes)
 hold scale-peer 10.1.0.1 $peers $peers
 with_peers=$(kernel_bytes)
-sleep 5	# until those that wait have found how often to ask
+sleep 10	# until those that wait have found how often to ask
 round_trips homa
 per_rpc=$(((with_rpcs - begin) / rpcs / 2))
 echo "value scale-rpc memory homa $per_rpc"

@@ -71,6 +71,8 @@ static void table(struct kunit *test)
 		u32 nr_mute, nr_calm;
 		enum homa_timer_do want;
 		u64 delay;
+		u32 nr_crowded;
+		bool is_crowded;
 	} t[] = {
 		{ HOMA_WAIT_NOTHING, 5000 * MS, 0, 0, 0, 0, HOMA_TIMER_OFF },
 		{ HOMA_WAIT_DATA, 0, 0, 0, 0, 0, HOMA_TIMER_WAIT, 5 * MS },
@@ -99,6 +101,16 @@ static void table(struct kunit *test)
 		{ HOMA_WAIT_DATA, 999 * MS, 0, 9 * MS, 0, 8, HOMA_TIMER_WAIT, MS },
 		{ HOMA_WAIT_DATA, 1000 * MS, 0, 9 * MS, 0, 8, HOMA_TIMER_ASK },	/* owed */
 		{ HOMA_WAIT_DATA, 1000 * MS, 0, 9 * MS, 0, 255, HOMA_TIMER_ASK },
+		/* many wait for it: those whose turn it is not wait 2, 4, 8 s */
+		{ HOMA_WAIT_DATA, 1000 * MS, 0, 9 * MS, 0, 9, HOMA_TIMER_PASS, 0, 0, true },
+		{ HOMA_WAIT_DATA, 1999 * MS, 0, 9 * MS, 0, 10, HOMA_TIMER_WAIT, MS, 1, true },
+		{ HOMA_WAIT_DATA, 7999 * MS, 0, 9 * MS, 0, 255, HOMA_TIMER_WAIT, MS, 3, true },
+		{ HOMA_WAIT_DATA, 8000 * MS, 0, 9 * MS, 0, 255, HOMA_TIMER_PASS, 0, 3, true },
+		{ HOMA_WAIT_DATA, 8000 * MS, 0, 9 * MS, 0, 255, HOMA_TIMER_ASK, 0, 3, false },
+		/* but not if nobody has heard of it, nor if they have no answer of their own yet */
+		{ HOMA_WAIT_DATA, 1000 * MS, 0, 1000 * MS, 0, 9, HOMA_TIMER_ASK, 0, 0, true },
+		{ HOMA_WAIT_DATA, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_ASK, 0, 0, true },
+		{ HOMA_WAIT_DATA, 7 * MS, 12 * MS, 0, 1, 9, HOMA_TIMER_ASK, 0, 0, true },
 		/* and then is silent: short pauses again, and the time-out from there */
 		{ HOMA_WAIT_DATA, 7 * MS, 7 * MS, 1000 * MS, 1, 9, HOMA_TIMER_ASK },
 		{ HOMA_WAIT_ACK, 5 * MS, 0, 0, 0, 0, HOMA_TIMER_NEED_ACK },
@@ -113,7 +125,8 @@ static void table(struct kunit *test)
 			.wait = t[i].wait, .first_ns = 5 * MS, .again_ns = 7 * MS,
 			.most_ns = 100 * MS, .timeout_ns = 1000 * MS, .silent_ns = t[i].silent,
 			.mute_ns = t[i].mute, .peer_ns = t[i].peer, .nr_mute = t[i].nr_mute,
-			.nr_calm = t[i].nr_calm,
+			.nr_calm = t[i].nr_calm, .nr_crowded = t[i].nr_crowded,
+			.is_crowded = t[i].is_crowded,
 		};
 
 		delay = 0;
