@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# profile-guest.sh TRANSPORT LENGTH PARALLEL cable|loopback - runs in the guest of test/bench/profile:
+# profile-guest.sh TRANSPORT LENGTH PARALLEL cable|loopback|virtio - runs in the guest of test/bench/profile:
 # prints the kernel's text symbols, then does round trips until the machine is stopped.
 . /lib/scenario.sh
 
@@ -10,10 +10,25 @@ round_trips() {	# round_trips COUNT
 }
 
 transport=$1 length=$2 parallel=$3 to=10.0.0.2 client=h1
-two_hosts
-if [ "$4" = loopback ]; then
+case $4 in
+virtio)
+	for n in 1 2; do
+		ip netns add h$n
+		ip link set eth$((n - 1)) name nic
+		ip link set nic netns h$n name eth0
+		ip -n h$n addr add 10.0.0.$n/24 dev eth0
+		ip -n h$n link set lo up
+		ip -n h$n link set eth0 up
+	done
+	;;
+loopback)
+	two_hosts
 	client=h2 to=127.0.0.1
-fi
+	;;
+cable)
+	two_hosts
+	;;
+esac
 epoll=
 [ $transport != tcp ] || [ $parallel = 1 ] || epoll=--epoll
 start_on h2 server p4bench server --transport $transport --port 4000 $epoll
