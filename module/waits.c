@@ -144,6 +144,9 @@ static int take_due(struct homa_waits *waits, u64 now, struct homa_rpc *due[BATC
 		homa_rpc_get(due[nr]);
 		nr++;
 	}
+	/* Not once for each of them, where RPCs take longer than that: several at a time. */
+	if (next != U64_MAX)
+		next = max(next, now + youth(waits->net) / 4);
 	waits->next = U64_MAX;
 	if (wait)
 		next = min(next, wait->due);
