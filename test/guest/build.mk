@@ -12,7 +12,9 @@ $(eval $(call program,test/guest/txn-errors,test/guest/txn-errors.c $(t_nl),libn
 $(eval $(call program,test/guest/txn-once,test/guest/txn-once.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/txn-races,test/guest/txn-races.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/txn-rtt,test/guest/txn-rtt.c $(t_nl),libnl-genl-3.0))
+$(eval $(call program,test/guest/waiters,test/guest/waiters.c $(t_homa)))
 $(eval $(call program,test/guest/inject,test/guest/inject.c $(t_homa)))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
 
-GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt inject fake-switch)
+GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt waiters inject \
+	fake-switch)
