@@ -123,15 +123,15 @@ bool homa_check_packet(const void *head, u32 len, struct homa_pkt *pkt, enum hom
 {
 	const struct p4w_common *c = head;
 	bool ok = true;
+	u32 least;
 
 	*why = HOMA_drop_short;
 	if (len < sizeof(*c))
 		return false;
-	*why = HOMA_drop_type;
-	if (!min_len(c->type))
-		return false;
-	*why = HOMA_drop_short;
-	if (len < min_len(c->type))
+	least = min_len(c->type);
+	if (!least)
+		*why = HOMA_drop_type;
+	if (!least || len < least)
 		return false;
 
 	*why = HOMA_drop_range;

@@ -137,19 +137,13 @@ static void begin_message(struct rx *rx, struct homa_rpc *rpc)
 }
 
 /* An RPC leaves the list only when it has its space: whoever gives space back meanwhile finds it. */
-void homa_unstall(struct homa_sock *hsk)
+void homa_unstall_now(struct homa_sock *hsk)
 {
 	struct sk_buff_head queue;
 	struct homa_path path;
 	struct homa_rpc *rpc;
 	bool more = true;
 
-	/* Either we see who has begun to wait, or he, who comes here too then, sees the space that
-	 * was given back before.
-	 */
-	smp_mb();
-	if (!READ_ONCE(hsk->nr_stalled))
-		return;
 	__skb_queue_head_init(&queue);
 	while (more) {
 		spin_lock_bh(&hsk->lock);
@@ -558,8 +552,7 @@ static void freeze_pkt(struct rx *rx)
 static const struct {
 	void (*handle)(struct rx *rx);
 	bool needs_rpc;
-} handlers[] = {
-	[P4W_DATA]	  = { data_pkt, false },
+} handlers[] = {		/* of all but DATA, the usual case */
 	[P4W_GRANT]	  = { grant_pkt, true },
 	[P4W_RESEND]	  = { resend_pkt, true },
 	[P4W_RPC_UNKNOWN] = { unknown_pkt, true },
@@ -623,6 +616,8 @@ static void dispatch(struct rx *rx)
 		homa_live_heard(&rx->rpc->peer->live);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)
 		homa_count(rx->hn, drop_unknown_rpc);
+	else if (likely(pkt->type == P4W_DATA))
+		data_pkt(rx);
 	else if (handlers[pkt->type].needs_rpc && !rx->rpc)
 		no_rpc(rx);
 	else
@@ -647,10 +642,9 @@ static void finish(struct rx *rx)
 
 int homa_rcv(struct sk_buff *skb)
 {
+	struct rx rx __uninitialized;		/* `pkt` and `plan` are large */
 	enum homa_counter why;
-	struct rx rx;
 
-	/* Not the whole of it: `pkt` and `plan` are large. */
 	rx.hn = homa_net(dev_net(skb->dev));
 	rx.hsk = NULL;
 	rx.rpc = NULL;

@@ -7,15 +7,26 @@
 
 #include <linux/types.h>
 
-struct homa_sock;
+#include "sock.h"
+
 struct sk_buff;
 
 /* Callback for IP protocol 146: softirq, in an RCU read-side section. */
 int homa_rcv(struct sk_buff *skb);
 
+void homa_unstall_now(struct homa_sock *hsk);
+
 /* Room in the pool of the socket has become free: messages that waited for it get it, and their
  * senders are asked to send again. No lock is held.
  */
-void homa_unstall(struct homa_sock *hsk);
+static inline void homa_unstall(struct homa_sock *hsk)
+{
+	/* Either we see who has begun to wait, or he, who comes here too then, sees the space that
+	 * was given back before.
+	 */
+	smp_mb();
+	if (READ_ONCE(hsk->nr_stalled))
+		homa_unstall_now(hsk);
+}
 
 #endif /* P4HOMA_RECV_H */

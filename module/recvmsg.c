@@ -296,7 +296,7 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 {
 	void __user *control = msg->msg_control_user;
 	struct homa_sock *hsk = homa_sk(sk);
-	struct homa_recvmsg_args args;
+	struct homa_recvmsg_args args __uninitialized;
 	u64 id;
 	int ret;
 

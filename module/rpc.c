@@ -329,7 +329,7 @@ static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)
 
 void homa_rpc_finish_client(struct homa_rpc *rpc)
 {
-	struct homa_pkt_ack acks[P4W_ACKS_MAX];
+	struct homa_pkt_ack acks[P4W_ACKS_MAX] __uninitialized;
 	bool full;
 
 	spin_lock_bh(&rpc->lock);

@@ -208,10 +208,14 @@ static bool current_cut(struct homa_rpc *rpc, struct cut *cut)
 	u32 seg;
 
 	cut->saddr = rpc->saddr;
-	cut->dst = rpc->out.dst;
-	rpc->out.dst = NULL;
-	if (!cut->dst)
-		cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
+	if (rpc->out.dst) {	/* one packet, as sendmsg has just found out */
+		cut->dst = rpc->out.dst;
+		cut->seg = rpc->out.seg;
+		cut->segs = 1;
+		rpc->out.dst = NULL;
+		return true;
+	}
+	cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
 	if (IS_ERR(cut->dst))
 		return false;
 	seg = seg_bytes(dst_mtu(cut->dst));
@@ -252,28 +256,33 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 	return start;
 }
 
-void homa_send_granted(struct homa_rpc *rpc)
+bool homa_queue_granted(struct homa_rpc *rpc, struct sk_buff_head *queue)
 {
 	struct homa_msg_out *out = &rpc->out;
+	u32 end;
+
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->state == HOMA_DEAD || out->sent >= out->granted)
+		return false;
+	end = homa_pacer_admit(rpc, out->sent, out->granted);
+	if (end <= out->sent)
+		return false;
+	/* Of the first bytes, who starts the timer notes it, unless they waited. */
+	if (out->sent || rpc->pacing.since)
+		out->sent_at = ktime_get_ns();
+	out->sent = queue_range(rpc, out->sent, end, out->prio, false, queue);
+	return out->sent < out->granted;
+}
+
+void homa_send_granted(struct homa_rpc *rpc)
+{
 	struct sk_buff_head queue;
 	bool more;
-	u32 end;
 
 	__skb_queue_head_init(&queue);
 	do {
-		more = false;
 		spin_lock_bh(&rpc->lock);
-		if (rpc->state != HOMA_DEAD && out->sent < out->granted) {
-			end = homa_pacer_admit(rpc, out->sent, out->granted);
-			/* Of the first bytes, who starts the timer notes it, unless they waited. */
-			if (end > out->sent && (out->sent || rpc->pacing.since))
-				out->sent_at = ktime_get_ns();
-			if (end > out->sent) {
-				out->sent = queue_range(rpc, out->sent, end, out->prio, false,
-							&queue);
-				more = out->sent < out->granted;
-			}
-		}
+		more = homa_queue_granted(rpc, &queue);
 		spin_unlock_bh(&rpc->lock);
 		homa_flush(rpc->net, &queue);
 	} while (more);

@@ -50,6 +50,10 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue);
  * as it was sent before. No lock is held.
  */
 void homa_send_granted(struct homa_rpc *rpc);
+/* Makes packets of what is granted and not sent. True: there are more, for homa_send_granted().
+ * rpc->lock is held; homa_flush() the queue when it is not.
+ */
+bool homa_queue_granted(struct homa_rpc *rpc, struct sk_buff_head *queue);
 void homa_send_again(struct homa_rpc *rpc, u32 start, u32 end, u8 priority);
 
 /* Where a control packet goes. */

@@ -68,26 +68,42 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 	return err ? -EINTR : -ESHUTDOWN;
 }
 
+/* The RPC takes over the message. True: not all that may be is in the queue. */
+static bool begin_to_send(struct homa_rpc *rpc, const struct homa_msg_out *out,
+			  struct sk_buff_head *queue)
+{
+	rpc->out = *out;
+	homa_timer_start(rpc);
+	rpc->out.sent_at = rpc->silence.since;
+	return homa_queue_granted(rpc, queue);
+}
+
+static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more)
+{
+	homa_flush(rpc->net, queue);
+	if (more)
+		homa_send_granted(rpc);
+}
+
 static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,
 			void __user *control, const struct homa_sendmsg_args *args)
 {
 	struct homa_sendmsg_args back = *args;
+	struct sk_buff_head queue;
+	bool more = false;
 	int err;
 
 	back.id = id;
 	/* Before anything is sent, so that nobody waits for a response to an id nobody knows. */
 	if (copy_to_user(control, &back, sizeof(back)))
 		return -EFAULT;
+	__skb_queue_head_init(&queue);
 	spin_lock_bh(&rpc->lock);
 	err = homa_rpc_insert(rpc, HOMA_OUTGOING);
-	if (!err) {
-		rpc->out = *out;
-		homa_timer_start(rpc);
-		rpc->out.sent_at = rpc->silence.since;
-	}
-	spin_unlock_bh(&rpc->lock);
 	if (!err)
-		homa_send_granted(rpc);
+		more = begin_to_send(rpc, out, &queue);
+	spin_unlock_bh(&rpc->lock);
+	send_on(rpc, &queue, more);
 	return err;
 }
 
@@ -152,7 +168,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 {
 	bool nonblock = msg->msg_flags & MSG_DONTWAIT;
 	struct homa_tenant *tenant;
-	struct homa_msg_out out;
+	struct homa_msg_out out __uninitialized;
 	int err;
 
 	err = homa_charge(hsk, len, nonblock);
@@ -185,20 +201,19 @@ uncharge:
 
 static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
 {
-	int err = 0;
+	struct sk_buff_head queue;
+	bool more = false;
+	int err = -EINVAL;
 
+	__skb_queue_head_init(&queue);
 	spin_lock_bh(&rpc->lock);
 	if (rpc->state == HOMA_IN_SERVICE) {
-		rpc->out = *out;
 		homa_rpc_move(rpc, HOMA_OUTGOING);
-		homa_timer_start(rpc);
-		rpc->out.sent_at = rpc->silence.since;
-	} else {
-		err = -EINVAL;
+		more = begin_to_send(rpc, out, &queue);
+		err = 0;
 	}
 	spin_unlock_bh(&rpc->lock);
-	if (!err)
-		homa_send_granted(rpc);
+	send_on(rpc, &queue, more);
 	return err;
 }
 
@@ -206,7 +221,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 		      const struct homa_sendmsg_args *args)
 {
 	const struct sockaddr_in *to = msg->msg_name;
-	struct homa_msg_out out;
+	struct homa_msg_out out __uninitialized;
 	struct homa_rpc *rpc;
 	__be32 saddr;
 	int err;

@@ -26,7 +26,7 @@ int homa_pool_free(struct homa_pool *pool, const u32 *offsets, u32 nr)
 	return 0;
 }
 
-void homa_unstall(struct homa_sock *hsk)
+void homa_unstall_now(struct homa_sock *hsk)
 {
 }
 
