@@ -144,7 +144,7 @@ static void open_end(struct end *e, int host, uint16_t port)
 	watch(e->fd, EPOLLIN, &e->watch);
 }
 
-static void homa_open(int hosts)
+static void homa_open(int hosts, int spare)
 {
 	int i;
 

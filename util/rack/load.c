@@ -34,7 +34,8 @@
 #define STREAMS_MAX	2
 #define EVENTS		64
 #define IDLE_REPEATS	5
-#define SETTLE_NS	20000000ul	/* for handshakes, before anything is sent */
+#define SPARE		300	/* connections between two hosts */
+#define SETTLE_NS	50000000ul	/* for handshakes, before anything is sent */
 #define GRACE_NS	500000000ul	/* for messages that began in time */
 #define LATER		UINT64_MAX
 #define PORTS_FILE	"/sys/kernel/debug/rackport"
@@ -253,7 +254,7 @@ static void measure_idle(struct stream *s)
 	size_t i;
 
 	when_done = alone_is_done;
-	s->transport->open(opt.hosts);
+	s->transport->open(opt.hosts, 1);
 	settle();
 	for (i = 0; i < sizeof(few) / sizeof(*few); i++)
 		measure_alone(s, few[i]);
@@ -413,7 +414,7 @@ static void measure_load(void)
 
 	when_done = loaded_is_done;
 	for (s = streams; s < streams + nr_streams; s++)
-		s->transport->open(opt.hosts);
+		s->transport->open(opt.hosts, 1);
 	settle();
 	for (s = streams; s < streams + nr_streams; s++)
 		prepare(s, s - streams);

@@ -31,7 +31,10 @@ struct message {
 
 struct transport {
 	const char *name;
-	void (*open)(int hosts);	/* in each host's namespace; ends the program if it cannot */
+	/* In each host's namespace; `spare`: connections between two hosts, for who has some. Ends
+	 * the program if it cannot.
+	 */
+	void (*open)(int hosts, int spare);
 	void (*send)(struct message *m);	/* now, or as soon as the kernel takes it */
 	void (*report)(FILE *to);	/* what it did beside sending; may be NULL */
 };

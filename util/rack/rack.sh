@@ -8,7 +8,8 @@
 #
 # A job is NAME=ARGUMENTS, spaces as commas: of p4load run, or `sustain TRANSPORT WORKLOAD SECONDS`.
 # What it prints goes to /out/NAME. Times on an idle network of each of $TRANSPORTS are in
-# /out/reference, measured first.
+# /out/reference, measured first. Hosts have the queueing discipline $QDISC; $MIX_QDISC where Homa and
+# TCP are together (mix-NAME) and in what is compared with that (alone-NAME).
 set -eu
 HOSTS=${HOSTS:-8}
 
@@ -30,8 +31,6 @@ rack() {
 		ip -n h$i addr add 10.0.0.$i/24 dev eth0
 		ip -n h$i link set lo up
 		ip -n h$i link set eth0 up
-		# what Debian installs on a real card
-		tc -n h$i qdisc replace dev eth0 root ${QDISC:-fq_codel}
 		ip link set port$i netns sw name p$i
 		ip netns exec sw sysctl -qw net.ipv6.conf.p$i.disable_ipv6=1
 		ip -n sw link set p$i master br0 up
@@ -42,6 +41,12 @@ rack() {
 		for k in $(seq $HOSTS); do
 			[ $i = $k ] || echo "neigh add 10.0.0.$k lladdr 02:00:00:00:00:$(printf %02x $k) dev eth0"
 		done | ip -n h$i -batch -
+	done
+}
+
+set_qdisc() {
+	for i in $(seq $HOSTS); do
+		tc -n h$i qdisc replace dev eth0 root $1
 	done
 }
 
@@ -63,12 +68,17 @@ sustain() {
 }
 
 rack
+set_qdisc "$QDISC"
 for t in $TRANSPORTS; do
 	p4load idle $t --hosts $HOSTS
 done > /out/reference
 for job in $JOBS; do
 	name=${job%%=*}
 	arguments=$(echo "${job#*=}" | tr , ' ')
+	case $name in
+	mix-*|alone-*)	set_qdisc "$MIX_QDISC" ;;
+	*)		set_qdisc "$QDISC" ;;
+	esac
 	case $arguments in
 	sustain*)
 		$arguments ;;

@@ -2,9 +2,9 @@
 /*
  * tcp.c - messages over persistent TCP connections, one at a time on each.
  *
- * Between two hosts there are SPARE more connections than messages were ever under way at once: a
- * message takes the idle one that was used last (its congestion window is the freshest), and if few
- * are left another is opened. Only if none is left a message waits for its own handshake.
+ * Between two hosts there are `spare` connections from the start. A message takes the idle one that was
+ * used last (its congestion window is the freshest); if few are left, another is opened. Only if none
+ * is left a message waits for its own handshake.
  *
  * The receiver learns the length from the sender's own record, throws the bytes away in the kernel
  * (MSG_TRUNC), and is woken for each LOWAT bytes and for the last: fewer system calls, the same
@@ -23,7 +23,7 @@
 #include "workload.h"
 
 #define PORT		5000
-#define SPARE		32	/* idle connections between each two hosts */
+#define FEW		16	/* idle connections between two hosts */
 #define SNDBUF		2000000	/* a message fits, so that one call sends it */
 #define LOWAT		32768
 #define PACKET		1448
@@ -55,7 +55,8 @@ struct listener {
 static struct listener listener[HOSTS_MAX];
 static struct connection *idle[HOSTS_MAX][HOSTS_MAX];
 static int nr_idle[HOSTS_MAX][HOSTS_MAX];	/* and those that are being opened */
-static struct connection *by_port[HOSTS_MAX][65536];	/* of the client, until accepted */
+/* From, to, the client's port: one port may serve connections to several hosts. Until accepted. */
+static struct connection *by_port[HOSTS_MAX][HOSTS_MAX][65536];
 static const char *control = "cubic";
 static uint64_t opened_late;
 static bool started;
@@ -126,10 +127,11 @@ static void response_is_here(struct watch *w, uint32_t events)
 
 	if (!m && !c->is_open && (events & EPOLLOUT))
 		put_idle(c);
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		c->is_open = true;
-	if (m && (events & EPOLLOUT))
-		send_request(c);
+		if (m)
+			send_request(c);
+	}
 	if (!m || !(events & EPOLLIN))
 		return;
 	n = recv(c->client.fd, NULL, RESPONSE_BYTES - c->response, MSG_DONTWAIT | MSG_TRUNC);
@@ -175,7 +177,7 @@ static struct connection *open_connection(int from, int to)
 		die("tcp: connect");
 	if (getsockname(c->client.fd, (struct sockaddr *)&own, &len))
 		die("tcp: getsockname");
-	by_port[from][ntohs(own.sin_port)] = c;
+	by_port[from][to][ntohs(own.sin_port)] = c;
 	c->client.watch.ready = response_is_here;
 	watch(c->client.fd, EPOLLIN | EPOLLOUT | EPOLLET, &c->client.watch);
 	return c;
@@ -197,7 +199,7 @@ static void connection_is_here(struct watch *w, uint32_t events)
 	fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	c = by_port[host_of(&from)][ntohs(from.sin_port)];
+	c = by_port[host_of(&from)][l - listener][ntohs(from.sin_port)];
 	if (!c)
 		die("tcp: a connection from a port that is not ours");
 	c->server.fd = fd;
@@ -208,9 +210,9 @@ static void connection_is_here(struct watch *w, uint32_t events)
 	watch(fd, EPOLLIN | EPOLLET, &c->server.watch);
 }
 
-static void fill_up(int from, int to)
+static void fill_up(int from, int to, int want)
 {
-	while (nr_idle[from][to] < SPARE) {
+	while (nr_idle[from][to] < want) {
 		open_connection(from, to);
 		nr_idle[from][to]++;
 	}
@@ -223,7 +225,7 @@ static void tcp_send(struct message *m)
 	if (c) {
 		idle[m->from][m->to] = c->next;
 		nr_idle[m->from][m->to]--;
-		fill_up(m->from, m->to);
+		fill_up(m->from, m->to, FEW);
 	} else {
 		c = open_connection(m->from, m->to);
 		opened_late++;
@@ -234,10 +236,12 @@ static void tcp_send(struct message *m)
 	c->response = 0;
 	if (c->server.fd)
 		set_lowat(c);
-	send_request(c);
+	/* in virtual time a call that fails is not free */
+	if (c->is_open)
+		send_request(c);
 }
 
-static void tcp_open(int hosts)
+static void tcp_open(int hosts, int spare)
 {
 	int i, k, yes = 1;
 
@@ -259,13 +263,13 @@ static void tcp_open(int hosts)
 	for (i = 0; i < hosts; i++)
 		for (k = 0; k < hosts; k++)
 			if (i != k)
-				fill_up(i, k);
+				fill_up(i, k, spare);
 }
 
-static void dctcp_open(int hosts)
+static void dctcp_open(int hosts, int spare)
 {
 	control = "dctcp";
-	tcp_open(hosts);
+	tcp_open(hosts, spare);
 }
 
 static void tcp_report(FILE *to)
