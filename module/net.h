@@ -34,7 +34,7 @@ struct homa_net {
 	struct homa_knobs knobs;
 	struct ctl_table *knob_table;
 	struct ctl_table_header *knob_header;
-	atomic64_t next_id;		/* of the next RPC or transaction: even, random start */
+	atomic64_t next_id;		/* of the next transaction: even, random start */
 	struct homa_ports *ports;	/* sock.c */
 	struct homa_peers *peers;	/* peer.c */
 	struct homa_rpcs *rpcs;		/* rpc.c */

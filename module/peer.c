@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/jiffies.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <net/ip.h>
 #include <net/route.h>
@@ -18,10 +19,12 @@
 #include "seen.h"
 
 #define PEER_BITS	10
+#define LIFE_ENDS	(U32_MAX - 0xffff)	/* more CPUs than this there are not */
 
 struct homa_peers {
 	spinlock_t lock;		/* BH; guards changes of the table */
 	u32 nr;
+	u32 last_life;			/* upper half of ids; random start */
 	struct hlist_head bucket[1 << PEER_BITS];
 };
 
@@ -49,6 +52,8 @@ static struct homa_peer *find(struct hlist_head *bucket, __be32 addr)
 static void peer_free(struct homa_peer *peer)
 {
 	dst_release(rcu_dereference_protected(peer->dst, true));
+	if (peer->seen)
+		homa_seen_clear(peer->seen);
 	kfree(peer->seen);
 	kfree_rcu(peer, rcu);
 }
@@ -59,13 +64,43 @@ void homa_peer_put(struct homa_peer *peer)
 		peer_free(peer);
 }
 
+/* The upper half of the ids of requests to one peer; never 0. */
+static u64 next_life(struct homa_peers *peers)
+{
+	lockdep_assert_held(&peers->lock);
+	peers->last_life = (peers->last_life & (U32_MAX >> 1)) + 1;
+	return (u64)peers->last_life << 32;
+}
+
+u64 homa_peer_next_id(struct homa_peer *peer)
+{
+	struct homa_peers *peers = peer->net->peers;
+	u64 id = atomic64_add_return(2, &peer->next_id);
+
+	if (likely((u32)id < LIFE_ENDS))
+		return id;
+	/* Those who have drawn from what is left of this life keep it. */
+	spin_lock_bh(&peers->lock);
+	if ((u32)atomic64_read(&peer->next_id) >= LIFE_ENDS)
+		atomic64_set(&peer->next_id, next_life(peers));
+	spin_unlock_bh(&peers->lock);
+	return id;
+}
+
+/* Who has finished no request here has nothing that could run twice. */
+static bool is_less_missed(const struct homa_peer *a, const struct homa_peer *b)
+{
+	if (!a->seen != !b->seen)
+		return !a->seen;
+	return time_before(a->used, b->used);
+}
+
 static void evict_one(struct homa_net *hn, struct hlist_head *bucket)
 {
 	struct homa_peer *peer, *oldest = NULL;
 
 	hlist_for_each_entry(peer, bucket, link)
-		if (refcount_read(&peer->refs) == 1 &&
-		    (!oldest || time_before(peer->used, oldest->used)))
+		if (refcount_read(&peer->refs) == 1 && (!oldest || is_less_missed(peer, oldest)))
 			oldest = peer;
 	if (!oldest || !refcount_dec_if_one(&oldest->refs))
 		return;
@@ -107,6 +142,7 @@ static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
 	peer = peer_alloc(hn, addr);
 	if (!peer)
 		return NULL;
+	atomic64_set(&peer->next_id, next_life(hn->peers));
 	hlist_add_head_rcu(&peer->link, bucket);
 	hn->peers->nr++;
 	homa_count(hn, peers_made);
@@ -273,6 +309,7 @@ int homa_peers_net_init(struct homa_net *hn)
 	if (!hn->peers)
 		return -ENOMEM;
 	spin_lock_init(&hn->peers->lock);
+	hn->peers->last_life = get_random_u32();
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct homa_peer {
 	unsigned long used;		/* jiffies of the last lookup, racy */
 	struct rcu_head rcu;
 
+	atomic64_t next_id;		/* of the next request to this peer, see homa_peer_next_id() */
 	struct homa_rtt rtt;		/* no lock */
 	struct homa_live live;		/* no lock */
 
@@ -65,6 +66,11 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max);
 
 void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
+
+/* An id that no RPC of this namespace has had: even, never 0. Ids for one peer follow each other, so
+ * that it can remember those that are finished in few bytes (seen.c). Any context.
+ */
+u64 homa_peer_next_id(struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
 void homa_peer_add_finished(struct homa_peer *peer, u64 id);

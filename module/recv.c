@@ -367,8 +367,12 @@ static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
 	if (!hsk || READ_ONCE(hsk->port) != ack->port)
 		hsk = homa_sock_find(rx->hn, ack->port);
 	rpc = hsk ? homa_rpc_find(hsk, ack->id, rx->pkt.saddr) : NULL;
-	if (!rpc)
+	if (!rpc) {
+		/* Perhaps the client has given it up before its request came: it need not come now. */
+		if (rx->rpc)
+			homa_peer_add_finished(rx->rpc->peer, ack->id);
 		return;
+	}
 	homa_live_heard(&rpc->peer->live);
 	spin_lock(&rpc->lock);
 	homa_timer_alive(rpc);

@@ -1,56 +1,171 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * seen.c - a window over the ids of one client host. Pure; the caller has the lock of the peer.
+ * seen.c - the finished requests of one client host. Pure but for memory; the caller has the lock
+ * of the peer.
  *
- * A host draws all its ids from one ascending counter, so a bit an id is enough, and what lies
- * below the window is old. It is refused rather than run twice: its client gets a time-out. The
- * exception is a client that has started anew, with a counter somewhere else.
+ * The upper half of an id is the client's life: random, and another one after each start and for
+ * each server (peer.c). The lower half counts up, so requests finish nearly in order, and what must
+ * be remembered is where the order begins (all below `base` is finished) and a bit for each id that
+ * was faster than one before it. That is one word, and grows only while an early request is not
+ * finished while many later ones are. With HOMA_SEEN_MAX of them the early one is given up: it is
+ * refused rather than run twice, and its client gets a time-out. The same happens if there is no
+ * memory.
+ *
+ * An id far ahead of all others is a flipped bit, or a client whose requests all got lost for long.
+ * It begins a run of its own, so that the first cannot make all good ids look old, and the second
+ * goes on. The run that was not used for longest makes room.
+ *
+ * Clients that are not ours may count from 2 after each start (life 0). Once such a client has been
+ * idle for HOMA_SEEN_IDLE_MS, ids that look old are taken for those of a new start.
  */
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
 #include "seen.h"
 
-static u64 number(u64 id)
+static u32 life(u64 id)
 {
-	return id >> 1;		/* the lowest bit only tells client from server */
+	return id >> 32;
 }
 
-static bool is_below(const struct homa_seen *seen, u64 n)
+static u32 number(u64 id)
 {
-	return n < seen->top && seen->top - n > HOMA_SEEN_IDS;
+	return (u32)id >> 1;	/* the lowest bit only tells client from server */
 }
 
-static bool is_restart(const struct homa_seen *seen, u64 n, u64 now_ms)
+/* The run that the id belongs to: the lowest of its life that it is not far ahead of. */
+static int run_of(const struct homa_seen *seen, u64 id)
 {
-	return seen->top - n > HOMA_SEEN_FAR || now_ms - seen->last_ms > HOMA_SEEN_IDLE_MS;
+	int i, best = -1;
+
+	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
+		const struct homa_seen_run *run = &seen->run[i];
+
+		if (!run->top || run->life != life(id) ||
+		    (number(id) >= run->top && number(id) - run->top >= HOMA_SEEN_FAR))
+			continue;
+		if (best < 0 || run->top < seen->run[best].top)
+			best = i;
+	}
+	return best;
+}
+
+static bool is_finished(const struct homa_seen_run *run, u32 n)
+{
+	if (n < run->base)
+		return true;
+	return n < run->top && test_bit(n & (run->size - 1), run->bits);
+}
+
+static bool is_new_start(const struct homa_seen_run *run, u32 n, u64 now_ms)
+{
+	return !run->life && n < run->top && now_ms - run->used_ms > HOMA_SEEN_IDLE_MS;
 }
 
 bool homa_seen_test(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
-	u64 n = number(id);
+	int i = run_of(seen, id);
 
-	if (n >= seen->top)
-		return false;
-	if (is_below(seen, n))
-		return !is_restart(seen, n, now_ms);
-	return test_bit(n % HOMA_SEEN_IDS, seen->bits);
+	return i >= 0 && is_finished(&seen->run[i], number(id)) &&
+	       !is_new_start(&seen->run[i], number(id), now_ms);
+}
+
+static void shrink(struct homa_seen_run *run)
+{
+	if (run->bits != &run->word)
+		kfree(run->bits);
+	run->word = 0;
+	run->bits = &run->word;
+	run->size = BITS_PER_LONG;
+}
+
+/* Gives up the oldest, so that the window begins at `base` or later. */
+static void forget_below(struct homa_seen_run *run, u32 base)
+{
+	if (base >= run->top) {
+		bitmap_zero(run->bits, run->size);
+		run->base = base;
+		run->top = base;
+	}
+	for (; run->base < base; run->base++)
+		__clear_bit(run->base & (run->size - 1), run->bits);
+}
+
+/* Room for number n, at the end of the window. */
+static void make_room(struct homa_seen_run *run, u32 n)
+{
+	u32 i, size = roundup_pow_of_two(min(n - run->base + 1, HOMA_SEEN_MAX));
+	unsigned long *bits = NULL;
+
+	if (size > run->size)
+		bits = bitmap_zalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (bits) {
+		for (i = run->base; i < run->top; i++)
+			if (test_bit(i & (run->size - 1), run->bits))
+				__set_bit(i & (size - 1), bits);
+		if (run->bits != &run->word)
+			bitmap_free(run->bits);
+		run->bits = bits;
+		run->size = size;
+	}
+	if (n - run->base >= run->size)
+		forget_below(run, n - run->size + 1);
+}
+
+static void begin(struct homa_seen_run *run, u64 id)
+{
+	u32 n = number(id);
+
+	shrink(run);
+	run->life = life(id);
+	run->base = n - min_t(u32, n, HOMA_SEEN_BEHIND);
+	run->top = run->base;
+}
+
+static struct homa_seen_run *longest_unused(struct homa_seen *seen)
+{
+	struct homa_seen_run *run = seen->run;
+	int i;
+
+	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
+		if (!seen->run[i].top)
+			return &seen->run[i];
+		if (seen->run[i].used_ms < run->used_ms)
+			run = &seen->run[i];
+	}
+	return run;
 }
 
 void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms)
 {
-	u64 n = number(id);
+	int i = run_of(seen, id);
+	struct homa_seen_run *run = i < 0 ? longest_unused(seen) : &seen->run[i];
+	u32 n = number(id);
 
-	if (is_below(seen, n)) {
-		if (!is_restart(seen, n, now_ms))
-			return;
-		seen->top = 0;
-	}
-	if (n >= seen->top) {
-		if (!seen->top || n - seen->top >= HOMA_SEEN_IDS)
-			bitmap_zero(seen->bits, HOMA_SEEN_IDS);
-		else
-			while (seen->top < n)
-				__clear_bit(seen->top++ % HOMA_SEEN_IDS, seen->bits);
-		seen->top = n + 1;
-	}
-	__set_bit(n % HOMA_SEEN_IDS, seen->bits);
-	seen->last_ms = now_ms;
+	if (i < 0 || is_new_start(run, n, now_ms))
+		begin(run, id);
+	run->used_ms = now_ms;
+	if (n < run->base)
+		return;
+	if (n - run->base >= run->size)
+		make_room(run, n);
+	__set_bit(n & (run->size - 1), run->bits);
+	run->top = max(run->top, n + 1);
+	while (run->base < run->top && test_bit(run->base & (run->size - 1), run->bits))
+		__clear_bit(run->base++ & (run->size - 1), run->bits);
+	if (run->base == run->top && run->size > BITS_PER_LONG)
+		shrink(run);
+}
+
+void homa_seen_clear(struct homa_seen *seen)
+{
+	int i;
+
+	for (i = 0; i < HOMA_SEEN_RUNS; i++)
+		if (seen->run[i].top)
+			shrink(&seen->run[i]);
 }

@@ -130,7 +130,6 @@ static int start_request(struct homa_sock *hsk, const struct sockaddr_in *to,
 			 void __user *control, const struct homa_sendmsg_args *args)
 {
 	struct homa_rpc_birth birth = {
-		.id = homa_sock_next_id(hsk),
 		.cookie = args->completion_cookie,
 		.dport = ntohs(to->sin_port),
 		.is_private = args->flags & HOMA_SENDMSG_PRIVATE,
@@ -144,6 +143,7 @@ static int start_request(struct homa_sock *hsk, const struct sockaddr_in *to,
 	birth.peer = homa_peer_get(hsk->net, to->sin_addr.s_addr);
 	if (!birth.peer)
 		return -ENOMEM;
+	birth.id = homa_peer_next_id(birth.peer);
 	err = prepare(hsk, birth.peer, out, &birth.saddr);
 	if (err)
 		goto put_peer;

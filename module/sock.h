@@ -76,7 +76,7 @@ static inline struct sock *homa_to_sk(struct homa_sock *hsk)
 	return &hsk->inet.sk;
 }
 
-/* An id that no RPC or transaction of this namespace has had: even, never 0. Any context. */
+/* An id that no transaction of this namespace has had: even, never 0. Any context. */
 u64 homa_sock_next_id(struct homa_sock *hsk);
 
 /* Sends a complete Homa packet of at most HOMA_DONE_MAX bytes, with the header's ports in it, as
