@@ -25,6 +25,7 @@
 #include "tenant.h"
 #include "timer.h"
 
+#define TOLD_MAX	64	/* clients that a socket tells when it is closed; others ask */
 #define RPC_BITS	13
 #define LOCK_BITS	6
 
@@ -340,9 +341,25 @@ void homa_rpc_finish_client(struct homa_rpc *rpc)
 		send_acks(rpc, acks);
 }
 
+/* The client still waits: what it asks next finds no socket, and it has its error at once. */
+static void end_server(struct homa_rpc *rpc, bool tell)
+{
+	const struct homa_path path = homa_rpc_path(rpc);
+	struct sk_buff_head queue;
+
+	__skb_queue_head_init(&queue);
+	spin_lock_bh(&rpc->lock);
+	if (tell && rpc->state != HOMA_DEAD)
+		homa_queue_simple(&queue, &path, P4W_RPC_UNKNOWN);
+	homa_rpc_end(rpc);
+	spin_unlock_bh(&rpc->lock);
+	homa_flush(rpc->net, &queue);
+}
+
 void homa_rpc_end_all(struct homa_sock *hsk)
 {
 	struct homa_rpc *rpc;
+	u32 told = 0;
 
 	for (;;) {
 		spin_lock_bh(&hsk->lock);
@@ -352,9 +369,10 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 		spin_unlock_bh(&hsk->lock);
 		if (!rpc)
 			return;
-		spin_lock_bh(&rpc->lock);
-		homa_rpc_end(rpc);
-		spin_unlock_bh(&rpc->lock);
+		if (homa_rpc_is_client(rpc))
+			homa_rpc_finish_client(rpc);
+		else
+			end_server(rpc, told++ < TOLD_MAX);
 		homa_rpc_put(rpc);
 	}
 }
