@@ -13,6 +13,7 @@
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include "rtt.h"
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -70,6 +71,8 @@ struct homa_tenant {
 	u64 seq_epoch;			/* the last epoch that had flows, and */
 	u32 seq_high;			/* the highest sequence number that any flow ever used */
 	bool timer_armed;
+	struct homa_rtt rtt;		/* of the switch */
+	ktime_t answered;		/* when the latest that it has answered was sent */
 	struct homa_tenant_stats stats;
 
 	struct hrtimer timer;		/* repeats and time-outs; stopped before the table's put */

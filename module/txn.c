@@ -248,6 +248,7 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 	call = flow ? flow->call : NULL;
 	if (!call || call->daddr != saddr || !homa_txn_is_answer(&call->packet, got))
 		return NULL;
+	homa_txn_call_answered(call);
 	homa_txn_call_detach(call);
 	count_status(t, got->status);
 	return call;

@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <net/sock.h>
 #include "net.h"
+#include "rtt.h"
 #include "sock.h"
 #include "txncall.h"
 #include "txnpkt.h"
@@ -91,6 +92,18 @@ static bool link_to_socket(struct homa_txn_call *call)
 	return ok;
 }
 
+/* Silence before the first repeat: from what the switch's answers usually take. */
+static u32 first_interval(const struct homa_tenant *t, u32 resend_us)
+{
+	const struct homa_rtt_conf conf = {
+		.floor_ns = (u64)homa_knob(t->hn, resend_min_us) * NSEC_PER_USEC,
+		.initial_ns = (u64)resend_us * NSEC_PER_USEC,
+		.most_ns = (u64)resend_us * NSEC_PER_USEC,
+	};
+
+	return max_t(u64, div_u64(homa_rtt_wait_answer(&t->rtt, &conf, jiffies), NSEC_PER_USEC), 1);
+}
+
 static void start(struct homa_txn_call *call, struct homa_flow *flow)
 {
 	struct homa_tenant *t = call->tenant;
@@ -101,7 +114,8 @@ static void start(struct homa_txn_call *call, struct homa_flow *flow)
 	call->packet.flow = cpu_to_be32(homa_flow_number(alloc, flow));
 	call->packet.seq = cpu_to_be32(flow->seq);
 	call->packet.home = cpu_to_be16(alloc->blocks.block[0]);
-	call->interval_us = call->resend_us;
+	call->sent = now;
+	call->interval_us = first_interval(t, call->resend_us);
 	call->give_up = ktime_add_us(now, homa_knob(t->hn, txn_timeout_us));
 	call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
 	call->outstanding = true;
@@ -145,6 +159,17 @@ bool homa_txn_call_detach(struct homa_txn_call *call)
 	return true;
 }
 
+void homa_txn_call_answered(struct homa_txn_call *call)
+{
+	struct homa_tenant *t = call->tenant;
+
+	lockdep_assert_held(&t->lock);
+	if (!call->repeated && homa_rtt_wants_answer(&t->rtt, jiffies))
+		homa_rtt_add_answer(&t->rtt, ktime_to_ns(ktime_sub(ktime_get(), call->sent)),
+				    jiffies);
+	t->answered = max(t->answered, call->sent);
+}
+
 void homa_txn_call_discard(struct homa_txn_call *call)
 {
 	struct sock *sk = homa_to_sk(call->hsk);
@@ -180,20 +205,39 @@ static u32 next_interval(u32 interval_us, u32 resend_us)
 	return min_t(u64, 2ull * interval_us, (u64)BACKOFF_MAX * resend_us);
 }
 
+/* While the switch answers nothing, it may only be slow, and one packet is enough to find out: the
+ * oldest call's. Once it has answered what was sent later than a call, that call was lost.
+ */
+bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered)
+{
+	return is_oldest || ktime_before(sent, answered);
+}
+
 struct due_calls {
 	struct homa_txn_call *resend[RESEND_BATCH];
 	int nr;
 	struct list_head expired;
 };
 
+static void repeat_call(struct homa_txn_call *call, ktime_t now, struct due_calls *due)
+{
+	call->interval_us = next_interval(call->interval_us, call->resend_us);
+	call->sent = now;
+	call->repeated = true;
+	refcount_inc(&call->ref);
+	sock_hold(homa_to_sk(call->hsk));
+	due->resend[due->nr++] = call;
+}
+
 /* Takes the calls that are due; says if there are more of them than fit. Otherwise the timer is
  * armed for the next one, but not at once again: calls that follow each other closely are one scan.
  */
 static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *due)
 {
-	u32 slack_us = homa_knob(t->hn, txn_resend_us) / 8;
+	u32 slack_us = first_interval(t, homa_knob(t->hn, txn_resend_us)) / 8;
 	struct homa_txn_call *call, *next;
 	ktime_t at = KTIME_MAX;
+	bool is_oldest = true;
 
 	lockdep_assert_held(&t->lock);
 	list_for_each_entry_safe(call, next, &t->outstanding, link) {
@@ -204,14 +248,15 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 			continue;
 		}
 		if (!ktime_before(now, call->due)) {
-			if (due->nr == RESEND_BATCH)
+			bool repeat = homa_txn_may_repeat(is_oldest, call->sent, t->answered);
+
+			if (repeat && due->nr == RESEND_BATCH)
 				return true;
-			call->interval_us = next_interval(call->interval_us, call->resend_us);
+			if (repeat)
+				repeat_call(call, now, due);
 			call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
-			refcount_inc(&call->ref);
-			sock_hold(homa_to_sk(call->hsk));
-			due->resend[due->nr++] = call;
 		}
+		is_oldest = false;
 		at = min(at, call->due);
 	}
 	if (!list_empty(&t->outstanding))

@@ -12,12 +12,14 @@
 
 struct homa_txn_call {
 	refcount_t ref;
-	bool outstanding;		/* tenant.lock, as the next six */
+	bool outstanding;		/* tenant.lock, as the next eight */
 	struct list_head link;		/* tenant.outstanding */
 	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
 	struct homa_flow *flow;
 	ktime_t due;			/* of the next repeat, or of giving up */
 	ktime_t give_up;
+	ktime_t sent;			/* when last */
+	bool repeated;
 	u32 interval_us;		/* between the last repeat and the next */
 
 	/* These never change once it is outstanding. */
@@ -39,6 +41,10 @@ int homa_txn_call_send(struct homa_txn_call *call);
 /* Under tenant.lock. The first fails with ESHUTDOWN. */
 int homa_txn_call_attach(struct homa_txn_call *call, struct homa_flow *flow);
 bool homa_txn_call_detach(struct homa_txn_call *call);
+void homa_txn_call_answered(struct homa_txn_call *call);	/* before it is detached */
+
+/* Pure: whether a call that is due is sent again, or only waited for longer. */
+bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered);
 
 /* For whoever has detached it, without a lock. */
 void homa_txn_call_finish(struct homa_txn_call *call, int error);

@@ -11,6 +11,7 @@
 #include "../../module/bitmap.c"
 #include "../../module/tenant.c"
 #include "../../module/txnpkt.c"
+#include "../../module/rtt.c"
 #include "../../module/txncall.c"
 #include "../../module/txn.c"
 
@@ -351,6 +352,28 @@ static void timer__repeats_then_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[i + 2].seq), 2);
 }
 
+/* A switch that is silent is asked with one transaction; what it has passed over is sent again. */
+static void timer__one_asks_for_all(struct kunit *test)
+{
+	ktime_t t = ktime_set(5, 0);
+	int i;
+
+	rig.hn.knobs.txn_resend_us = 2000;
+	rig.hn.knobs.txn_timeout_us = 100000;
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	await_done(3);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 3);
+	/* Nearly all repeats are the first's; the others have a turn when it has timed out. */
+	KUNIT_EXPECT_LE(test, rig.nr_sent, 3 + 6 + 2);
+	for (i = 3; i < min(rig.nr_sent, 6); i++)
+		KUNIT_EXPECT_EQ(test, rig.sent[i].flow, rig.sent[0].flow);
+	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(true, t, 0));
+	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(false, t, 0));
+	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(false, t, t));
+	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(false, t, t + 1));
+}
+
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, send_one(1), 0);		/* the timer is armed for in 10 s */
@@ -630,6 +653,7 @@ static int build_rig(struct kunit *test)
 	spin_lock_init(&rig.lock);
 	rig.hn.counters = alloc_percpu(struct homa_counters);
 	rig.hn.knobs.txn_resend_us = 10000000;
+	rig.hn.knobs.resend_min_us = 10000000;
 	rig.hn.knobs.txn_timeout_us = 60000000;
 	rig.hn.knobs.wmem_max = 1000000;
 	KUNIT_ASSERT_EQ(test, homa_tenants_net_init(&rig.hn), 0);
@@ -676,6 +700,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flows__rest_longest_first),
 	KUNIT_CASE(flows__worn_out),
 	KUNIT_CASE(timer__repeats_then_gives_up),
+	KUNIT_CASE(timer__one_asks_for_all),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(quota__limits_transactions),
