@@ -41,7 +41,7 @@ static void icmp_for(struct homa_net *hn, const struct iphdr *iph, const struct 
 		return;
 	spin_lock_bh(&rpc->lock);
 	if (rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD) {
-		homa_count(hn, rx_icmp);
+		homa_count(hn, icmp_errors);
 		if (homa_rpc_is_client(rpc))
 			homa_rpc_complete(rpc, error);
 		else

@@ -125,12 +125,12 @@ bool homa_check_packet(const void *head, u32 len, struct homa_pkt *pkt, enum hom
 	bool ok = true;
 	u32 least;
 
-	*why = HOMA_drop_short;
+	*why = HOMA_short_packets;
 	if (len < sizeof(*c))
 		return false;
 	least = min_len(c->type);
 	if (!least)
-		*why = HOMA_drop_type;
+		*why = HOMA_unknown_packet_types;
 	if (!least || len < least)
 		return false;
 

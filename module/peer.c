@@ -145,7 +145,7 @@ static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
 	atomic64_set(&peer->next_id, next_life(hn->peers));
 	hlist_add_head_rcu(&peer->link, bucket);
 	hn->peers->nr++;
-	homa_count(hn, peers_made);
+	homa_count(hn, peer_allocs);
 	return peer;
 }
 

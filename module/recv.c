@@ -24,6 +24,7 @@
 #include "rpc.h"
 #include "tenant.h"
 #include "timer.h"
+#include "trace.h"
 #include "txn.h"
 
 #define STALLED_MAX	1024	/* requests of one socket that wait for pool space */
@@ -39,6 +40,21 @@ struct rx {
 	struct homa_grant_plan plan;
 	bool stalled;			/* an RPC has begun to wait for pool space */
 };
+
+static void drop(const struct rx *rx, enum homa_counter why)
+{
+	homa_count_nr(rx->hn, why, 1);
+	trace_homa_drop(&rx->pkt, rx->skb ? rx->skb->len : 0, why);
+}
+
+/* The same for what is no well-formed packet: rx->pkt may be anything. */
+static void drop_bad(const struct rx *rx, enum homa_counter why)
+{
+	static const struct homa_pkt none;
+
+	homa_count_nr(rx->hn, why, 1);
+	trace_homa_drop(&none, rx->skb ? rx->skb->len : 0, why);
+}
 
 static bool is_to_server(const struct homa_pkt *pkt)
 {
@@ -131,7 +147,7 @@ static void begin_message(struct rx *rx, struct homa_rpc *rpc)
 	rpc->in.stalled = true;
 	rx->stalled = stall(rpc);
 	if (rx->stalled)
-		homa_count(rx->hn, pool_waits);
+		homa_count(rx->hn, buffer_alloc_failures);
 	else
 		homa_rpc_end(rpc);	/* its client will hear that it is unknown, and try again */
 }
@@ -195,6 +211,16 @@ static void asked_too_early(struct homa_rpc *rpc)
 	homa_rtt_was_hasty(&rpc->peer->rtt, &conf, jiffies);
 }
 
+/* No byte of it is new. */
+static void discard(const struct rx *rx, struct homa_rpc *rpc)
+{
+	homa_count(rx->hn, packet_discards);
+	if (!rx->pkt.data.again)
+		return;
+	homa_count(rx->hn, resent_discards);
+	asked_too_early(rpc);
+}
+
 /* The first byte of a response: how long it took, if the request went in one packet, once. */
 static void measure_answer(struct homa_rpc *rpc)
 {
@@ -215,20 +241,18 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	int new;
 
 	if (is_too_costly(&rpc->in)) {
-		homa_count(rx->hn, drop_no_memory);
+		drop(rx, HOMA_drop_no_memory);
 		return;
 	}
 	new = homa_gaps_add(&rpc->in.gaps, pkt->data.offset, pkt->data.offset + pkt->data.len,
 			    &from, &to);
 	if (new < 0) {
-		homa_count(rx->hn, drop_no_memory);
+		drop(rx, HOMA_drop_no_memory);
 		homa_timer_progress(rpc);	/* asks for it again */
 		return;
 	}
 	if (!new) {
-		homa_count(rx->hn, rx_data_again);
-		if (pkt->data.again)
-			asked_too_early(rpc);
+		discard(rx, rpc);
 		return;
 	}
 	range->start = from;
@@ -239,14 +263,17 @@ static void take_data(struct rx *rx, struct homa_rpc *rpc)
 	__skb_queue_tail(&rpc->in.packets, rx->skb);
 	rx->skb = NULL;
 	rpc->in.received += new;
-	homa_count(rx->hn, rx_data);
-	if (pkt->data.again)
+	if (pkt->data.again) {
+		homa_count(rx->hn, resent_packets_used);
 		homa_rtt_was_right(&rpc->peer->rtt, jiffies);
+	}
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
-	if (rpc->in.received == rpc->in.length)
+	if (rpc->in.received == rpc->in.length) {
+		homa_count_message(rx->hn, rpc->in.length);
 		homa_rpc_complete(rpc, 0);
-	else
+	} else {
 		homa_timer_progress(rpc);
+	}
 }
 
 /* The sender has other cutoffs than ours. */
@@ -270,9 +297,7 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 	spin_lock(&rpc->lock);
 	if (!takes_data(rpc)) {
 		homa_timer_alive(rpc);
-		homa_count(rx->hn, rx_data_again);
-		if (pkt->data.again)
-			asked_too_early(rpc);
+		discard(rx, rpc);
 		goto unlock;
 	}
 	if (!rpc->in.length) {
@@ -281,12 +306,12 @@ static void data_for(struct rx *rx, struct homa_rpc *rpc)
 		begin_message(rx, rpc);
 	}
 	if (rpc->in.length != pkt->data.msg_len || rpc->peer_tenant != pkt->data.tenant) {
-		homa_count(rx->hn, drop_mismatch);
+		drop(rx, HOMA_drop_mismatch);
 		goto unlock;
 	}
 	if (rpc->in.stalled) {
 		homa_timer_alive(rpc);
-		homa_count(rx->hn, drop_no_buffer);
+		drop(rx, HOMA_dropped_data_no_bufs);
 		goto unlock;
 	}
 	take_data(rx, rpc);
@@ -333,7 +358,7 @@ static void new_request(struct rx *rx)
 	struct sock *sk = homa_to_sk(rx->hsk);
 
 	if (!rx->hsk->is_server) {
-		homa_count(rx->hn, drop_not_server);
+		drop(rx, HOMA_drop_not_server);
 		refuse(rx);
 		return;
 	}
@@ -343,15 +368,15 @@ static void new_request(struct rx *rx)
 	rx->rpc = make_server_rpc(rx);
 	sock_put(sk);
 	if (!IS_ERR(rx->rpc)) {
-		homa_count(rx->hn, server_rpcs);
+		homa_count(rx->hn, server_requests_started);
 		return;
 	}
 	if (PTR_ERR(rx->rpc) == -EEXIST)	/* another CPU was faster */
 		rx->rpc = homa_rpc_find(rx->hsk, rx->pkt.id, rx->pkt.saddr);
 	else if (PTR_ERR(rx->rpc) == -EALREADY)
-		homa_count(rx->hn, drop_repeated);
+		drop(rx, HOMA_drop_repeated);
 	else
-		homa_count(rx->hn, drop_no_memory);
+		drop(rx, HOMA_server_cant_create_rpcs);
 	if (IS_ERR(rx->rpc))
 		rx->rpc = NULL;
 }
@@ -381,7 +406,7 @@ static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
 	homa_rpc_end(rpc);
 	spin_unlock(&rpc->lock);
 	homa_rpc_put(rpc);
-	homa_count(rx->hn, server_acked);
+	homa_count(rx->hn, server_responses_done);
 }
 
 static void data_pkt(struct rx *rx)
@@ -389,7 +414,7 @@ static void data_pkt(struct rx *rx)
 	if (!rx->rpc && is_to_server(&rx->pkt))
 		new_request(rx);
 	else if (!rx->rpc)
-		homa_count(rx->hn, drop_unknown_rpc);
+		drop(rx, HOMA_unknown_rpcs);
 	if (rx->rpc)
 		data_for(rx, rx->rpc);
 	acked(rx, &rx->pkt.data.ack);
@@ -420,7 +445,6 @@ static void grant_pkt(struct rx *rx)
 	bool again;
 	u32 offset;
 
-	homa_count(rx->hn, rx_grant);
 	spin_lock_bh(&rpc->lock);
 	offset = min(pkt->grant.offset, out->length);
 	if (!is_sending(rpc)) {
@@ -449,7 +473,6 @@ static void resend_pkt(struct rx *rx)
 	bool send, again;
 	u32 end;
 
-	homa_count(rx->hn, rx_resend);
 	spin_lock_bh(&rpc->lock);
 	homa_timer_alive(rpc);
 	path = homa_rpc_path(rpc);
@@ -477,7 +500,6 @@ static void unknown_pkt(struct rx *rx)
 	bool again = false;
 	u8 priority;
 
-	homa_count(rx->hn, rx_unknown);
 	spin_lock_bh(&rpc->lock);
 	priority = rpc->out.unsched_prio;
 	if (homa_rpc_is_client(rpc)) {
@@ -486,7 +508,8 @@ static void unknown_pkt(struct rx *rx)
 	} else if (rpc->state != HOMA_DEAD) {
 		homa_peer_add_finished(rpc->peer, rpc->id);
 		homa_rpc_end(rpc);
-		homa_count(rx->hn, server_discards);
+		homa_count(rx->hn, server_rpc_discards);
+		homa_count(rx->hn, server_rpcs_unknown);
 	}
 	spin_unlock_bh(&rpc->lock);
 	if (again)
@@ -495,7 +518,6 @@ static void unknown_pkt(struct rx *rx)
 
 static void busy_pkt(struct rx *rx)
 {
-	homa_count(rx->hn, rx_busy);
 	spin_lock_bh(&rx->rpc->lock);
 	homa_timer_alive(rx->rpc);
 	spin_unlock_bh(&rx->rpc->lock);
@@ -508,7 +530,6 @@ static void need_ack_pkt(struct rx *rx)
 	struct homa_path path;
 	bool done = true;
 
-	homa_count(rx->hn, rx_need_ack);
 	if (is_to_server(&rx->pkt))
 		return;
 	if (rpc) {
@@ -532,7 +553,6 @@ static void ack_pkt(struct rx *rx)
 	const struct homa_pkt_ack first = { .id = pkt->id, .port = pkt->dport };
 	u32 i;
 
-	homa_count(rx->hn, rx_ack);
 	if (!is_to_server(pkt))
 		return;
 	acked(rx, &first);
@@ -542,13 +562,12 @@ static void ack_pkt(struct rx *rx)
 
 static void cutoffs_pkt(struct rx *rx)
 {
-	homa_count(rx->hn, rx_cutoffs);
 	homa_peer_set_cutoffs(rx->rpc->peer, &rx->pkt);
 }
 
 static void freeze_pkt(struct rx *rx)
 {
-	homa_count(rx->hn, drop_freeze);
+	drop(rx, HOMA_drop_freeze);
 }
 
 /* ------------------------------------------------------------------ dispatch */
@@ -572,7 +591,7 @@ static void no_rpc(struct rx *rx)
 	struct homa_peer *peer;
 	bool finished = false;
 
-	homa_count(rx->hn, drop_unknown_rpc);
+	drop(rx, HOMA_unknown_rpcs);
 	if (rx->pkt.type != P4W_RESEND)
 		return;
 	/* "Unknown" would make the client send a request again that has been served. */
@@ -597,11 +616,11 @@ static void no_socket(struct rx *rx)
 	case P4W_DATA:
 	case P4W_GRANT:
 	case P4W_RESEND:
-		homa_count(rx->hn, drop_no_socket);
+		drop(rx, HOMA_drop_no_socket);
 		refuse(rx);
 		break;
 	default:
-		homa_count(rx->hn, drop_no_socket);
+		drop(rx, HOMA_drop_no_socket);
 	}
 }
 
@@ -619,7 +638,7 @@ static void dispatch(struct rx *rx)
 	if (rx->rpc)
 		homa_live_heard(&rx->rpc->peer->live);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)
-		homa_count(rx->hn, drop_unknown_rpc);
+		drop(rx, HOMA_unknown_rpcs);
 	else if (likely(pkt->type == P4W_DATA))
 		data_pkt(rx);
 	else if (handlers[pkt->type].needs_rpc && !rx->rpc)
@@ -659,18 +678,18 @@ int homa_rcv(struct sk_buff *skb)
 	if (skb_is_gso(skb)) {
 		rx.skb = skb = homa_offload_plain(skb);
 		if (!skb) {
-			homa_count(rx.hn, drop_range);
+			drop_bad(&rx, HOMA_drop_range);
 			return 0;
 		}
 	}
 	if (!pskb_may_pull(skb, min(skb->len, HOMA_PKT_PULL))) {
-		homa_count(rx.hn, drop_no_memory);
+		drop_bad(&rx, HOMA_drop_no_memory);
 		goto drop;
 	}
 	rx.pkt.saddr = ip_hdr(skb)->saddr;
 	rx.pkt.daddr = ip_hdr(skb)->daddr;
 	if (!homa_check_packet(skb->data, skb->len, &rx.pkt, &why)) {
-		homa_count_nr(rx.hn, why, 1);
+		drop_bad(&rx, why);
 		goto drop;
 	}
 	/* Nobody is asked for an answer that all hosts of a network would give. */
@@ -678,12 +697,14 @@ int homa_rcv(struct sk_buff *skb)
 		goto drop;
 	switch (rx.pkt.type) {
 	case P4W_TXN:
-		homa_count(rx.hn, drop_txn_request);
+		drop(&rx, HOMA_drop_txn_request);
 		break;
 	case P4W_TXN_REPLY:
 		homa_txn_reply_pkt(rx.hn, skb);
 		break;
 	default:
+		homa_count_type(rx.hn, packets_rcvd_DATA, rx.pkt.type);
+		trace_homa_packet_rcvd(&rx.pkt, skb->len, -1);
 		dispatch(&rx);
 	}
 drop:

@@ -122,7 +122,8 @@ static bool hand_response(struct homa_rpc *rpc)
 {
 	rpc->in.nr_bpages = 0;
 	homa_rpc_finish_client(rpc);
-	homa_count(rpc->net, client_done);
+	homa_count(rpc->net, client_responses_done);
+	homa_count_add(rpc->net, client_response_bytes_done, rpc->in.length);
 	return true;
 }
 
@@ -139,8 +140,10 @@ static bool hand_request(struct homa_rpc *rpc)
 		handed = true;
 	}
 	spin_unlock_bh(&rpc->lock);
-	if (handed)
-		homa_count(rpc->net, server_handed);
+	if (handed) {
+		homa_count(rpc->net, server_requests_done);
+		homa_count_add(rpc->net, server_request_bytes_done, rpc->in.length);
+	}
 	return handed;
 }
 
@@ -154,7 +157,7 @@ static void drop_rpc(struct homa_rpc *rpc)
 	spin_lock_bh(&rpc->lock);
 	homa_rpc_end(rpc);
 	spin_unlock_bh(&rpc->lock);
-	homa_count(rpc->net, server_discards);
+	homa_count(rpc->net, server_rpc_discards);
 }
 
 static int write_args(void __user *control, const struct homa_recvmsg_args *args)
@@ -201,7 +204,6 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 	}
 	if (homa_rpc_is_client(rpc) ? hand_response(rpc) : hand_request(rpc)) {
 		fill_address(msg, addr_len, rpc->peer->addr, htons(rpc->dport));
-		homa_count_add(hsk->net, rx_msg_bytes, len);
 		err = len;
 	}
 put:

@@ -24,6 +24,7 @@
 #include "rpc.h"
 #include "tenant.h"
 #include "timer.h"
+#include "trace.h"
 
 #define TOLD_MAX	64	/* clients that a socket tells when it is closed; others ask */
 #define RPC_BITS	13
@@ -69,6 +70,7 @@ void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to)
 {
 	lockdep_assert_held(&rpc->lock);
 	WARN_ON_ONCE(!homa_state_may(rpc->state, to, homa_rpc_is_client(rpc)));
+	trace_homa_rpc_state(rpc, to);
 	rpc->state = to;
 }
 
@@ -337,8 +339,10 @@ void homa_rpc_finish_client(struct homa_rpc *rpc)
 	homa_rpc_end(rpc);
 	full = homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks);
 	spin_unlock_bh(&rpc->lock);
-	if (full)
+	if (full) {
+		homa_count(rpc->net, ack_overflows);
 		send_acks(rpc, acks);
+	}
 }
 
 /* The client still waits: what it asks next finds no socket, and it has its error at once. */

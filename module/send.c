@@ -25,6 +25,7 @@
 #include "peer.h"
 #include "rpc.h"
 #include "send.h"
+#include "trace.h"
 
 #define BATCH		32	/* packets made before the lock is let go */
 
@@ -111,7 +112,6 @@ static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entr
 			  NUMA_NO_NODE);
 	if (!skb) {
 		dst_release(dst);
-		homa_count(path->net, tx_error);
 		return ERR_PTR(-ENOMEM);
 	}
 	skb_reserve(skb, headroom);
@@ -141,20 +141,27 @@ static struct sk_buff *route_packet(const struct homa_path *path, u32 linear, u8
 
 	if (!IS_ERR(dst))
 		return make_packet(path, dst, saddr, linear, priority);
-	homa_count(path->net, tx_error);
+	homa_count(path->net, peer_route_errors);
 	return ERR_CAST(dst);
 }
 
 void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 	struct sk_buff *skb;
+	bool is_data;
 	int err;
 
 	while ((skb = __skb_dequeue(queue))) {
 		homa_pacer_sent(hn, skb);
+		trace_homa_packet_sent(skb);
+		is_data = ((const struct p4w_common *)skb_transport_header(skb))->type == P4W_DATA;
 		err = ip_local_out(hn->net, NULL, skb);
-		if (net_xmit_eval(err))
-			homa_count(hn, tx_error);
+		if (!net_xmit_eval(err))
+			continue;
+		if (is_data)
+			homa_count(hn, data_xmit_errors);
+		else
+			homa_count(hn, control_xmit_errors);
 	}
 }
 
@@ -178,8 +185,10 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 
 	skb = make_packet(&path, cut->dst, cut->saddr, linear, priority);
 	/* Else as if the network had lost it: the receiver will ask. */
-	if (IS_ERR(skb))
+	if (IS_ERR(skb)) {
+		homa_count(rpc->net, data_xmit_errors);
 		return;
+	}
 	d = skb_put_zero(skb, sizeof(*d));
 	homa_fill_common(&d->common, P4W_DATA, path.sport, path.dport, path.id);
 	d->common.sequence = htonl(start);
@@ -197,9 +206,10 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	if (end - start > cut->seg)
 		homa_offload_shape(skb, cut->seg, homa_knob(rpc->net, tso));
 	__skb_queue_tail(queue, skb);
-	homa_count(rpc->net, tx_data);
+	homa_count(rpc->net, packets_sent_DATA);
+	homa_count_priority(rpc->net, priority, end - start);
 	if (again)
-		homa_count(rpc->net, tx_data_again);
+		homa_count(rpc->net, resent_packets);
 }
 
 /* False: no way to the peer now. */
@@ -235,7 +245,7 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 	int i;
 
 	if (!current_cut(rpc, &cut)) {
-		homa_count(rpc->net, tx_error);
+		homa_count(rpc->net, peer_route_errors);
 		return end;
 	}
 	if (!start && end == out->unsched && end == out->length && end <= cut.seg) {
@@ -328,34 +338,20 @@ static void *queue_control(struct sk_buff_head *queue, const struct homa_path *p
 	struct sk_buff *skb = route_packet(path, len, homa_control_priority(path->net));
 	void *body;
 
-	if (IS_ERR(skb))
+	if (IS_ERR(skb)) {
+		homa_count(path->net, control_xmit_errors);
 		return NULL;
+	}
 	body = skb_put_zero(skb, len);
 	homa_fill_common(body, type, path->sport, path->dport, path->id);
 	__skb_queue_tail(queue, skb);
-	homa_count(path->net, tx_control);
+	homa_count_type(path->net, packets_sent_DATA, type);
 	return body;
-}
-
-static void count_simple(struct homa_net *hn, u8 type)
-{
-	switch (type) {
-	case P4W_RPC_UNKNOWN:
-		homa_count(hn, tx_unknown);
-		break;
-	case P4W_BUSY:
-		homa_count(hn, tx_busy);
-		break;
-	case P4W_NEED_ACK:
-		homa_count(hn, tx_need_ack);
-		break;
-	}
 }
 
 void homa_queue_simple(struct sk_buff_head *queue, const struct homa_path *path, u8 type)
 {
-	if (queue_control(queue, path, type, sizeof(struct p4w_common)))
-		count_simple(path->net, type);
+	queue_control(queue, path, type, sizeof(struct p4w_common));
 }
 
 void homa_queue_grant(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
@@ -367,7 +363,7 @@ void homa_queue_grant(struct sk_buff_head *queue, const struct homa_path *path, 
 		return;
 	g->offset = htonl(offset);
 	g->priority = priority;
-	homa_count(path->net, tx_grant);
+	trace_homa_grant(path, offset, priority);
 }
 
 void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path, u32 offset,
@@ -380,7 +376,7 @@ void homa_queue_resend(struct sk_buff_head *queue, const struct homa_path *path,
 	r->offset = htonl(offset);
 	r->length = htonl(length);
 	r->priority = homa_control_priority(path->net);
-	homa_count(path->net, tx_resend);
+	trace_homa_resend(path, offset, length);
 }
 
 void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path)
@@ -395,7 +391,6 @@ void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path
 	smp_rmb();	/* pairs with adopt() */
 	for (i = 0; i < P4W_PRIORITIES; i++)
 		c->cutoffs[i] = htonl(READ_ONCE(path->net->cutoffs->unsched_cutoffs[i]));
-	homa_count(path->net, tx_cutoffs);
 }
 
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
@@ -411,7 +406,6 @@ void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 		a->acks[i].client_id = cpu_to_be64(acks[i].id ^ 1);
 		a->acks[i].server_port = htons(acks[i].port);
 	}
-	homa_count(path->net, tx_ack);
 }
 
 int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,

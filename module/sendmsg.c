@@ -183,8 +183,8 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = start_request(hsk, msg->msg_name, &out, tenant, control, args);
 	if (err)
 		goto free_message;
-	homa_count(hsk->net, client_rpcs);
-	homa_count_add(hsk->net, tx_msg_bytes, len);
+	homa_count(hsk->net, client_requests_started);
+	homa_count_add(hsk->net, client_request_bytes_started, len);
 	return 0;
 
 free_message:
@@ -246,8 +246,8 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 		err = send_to_client(rpc, &out);
 	if (err)
 		goto free_message;
-	homa_count(hsk->net, server_replies);
-	homa_count_add(hsk->net, tx_msg_bytes, len);
+	homa_count(hsk->net, server_responses_started);
+	homa_count_add(hsk->net, server_response_bytes_started, len);
 	homa_rpc_put(rpc);
 	return 0;
 

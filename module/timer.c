@@ -34,6 +34,7 @@
 #include "rtt.h"
 #include "send.h"
 #include "timer.h"
+#include "trace.h"
 
 #define MIN_QUESTIONS	10	/* before an RPC is given up, however long the pauses */
 
@@ -322,10 +323,11 @@ void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue)
 void homa_timer_give_up(struct homa_rpc *rpc)
 {
 	homa_count(rpc->net, rpc_timeouts);
+	trace_homa_timeout(rpc);
 	if (homa_rpc_is_client(rpc)) {
 		homa_rpc_complete(rpc, -ETIMEDOUT);
 	} else {
-		homa_count(rpc->net, server_discards);
+		homa_count(rpc->net, server_rpc_discards);
 		homa_rpc_end(rpc);
 	}
 }

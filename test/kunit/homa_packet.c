@@ -48,14 +48,14 @@ static void lengths(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		fill(&p, t[i].type);
 		KUNIT_EXPECT_EQ_MSG(test, check(&p, t[i].min, &pkt), OK, "type %x", t[i].type);
-		KUNIT_EXPECT_EQ_MSG(test, check(&p, t[i].min - 1, &pkt), HOMA_drop_short,
+		KUNIT_EXPECT_EQ_MSG(test, check(&p, t[i].min - 1, &pkt), HOMA_short_packets,
 				    "type %x", t[i].type);
 		KUNIT_EXPECT_EQ_MSG(test, check(&p, 200, &pkt), OK, "type %x", t[i].type);
 	}
 	fill(&p, P4W_DATA);
-	KUNIT_EXPECT_EQ(test, check(&p, 55, &pkt), HOMA_drop_short);
+	KUNIT_EXPECT_EQ(test, check(&p, 55, &pkt), HOMA_short_packets);
 	for (i = 0; i < 28; i++)
-		KUNIT_EXPECT_EQ(test, check(&p, i, &pkt), HOMA_drop_short);
+		KUNIT_EXPECT_EQ(test, check(&p, i, &pkt), HOMA_short_packets);
 }
 
 static void types(struct kunit *test)
@@ -69,7 +69,7 @@ static void types(struct kunit *test)
 
 		fill(&p, type);
 		p.data.message_length = htonl(200);
-		KUNIT_EXPECT_EQ_MSG(test, check(&p, 200, &pkt), known ? OK : HOMA_drop_type,
+		KUNIT_EXPECT_EQ_MSG(test, check(&p, 200, &pkt), known ? OK : HOMA_unknown_packet_types,
 				    "type %x", type);
 	}
 }

@@ -71,10 +71,10 @@ equal 'sysctl set: none' "$(p -j sysctl show)" "$before"
 check 'sysctl: near words' refused 2 "did you mean 'resend_interval'?" sysctl show resend_intervall
 start_server h2
 check 'an RPC' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 3
-check 'stats: requests' shows 'client_rpcs 3 requests sent by programs' stats
+check 'stats: requests' shows 'client_requests_started 3 requests sent by programs' stats
 check 'stats: pattern, zeros' shows 'txn_timeout 0' stats --all 'txn_*'
 equal 'stats: zeros are left out' "$(p stats | grep -c ' 0  ')" 0
-start rates p stats --watch 1 --count 2 --all client_rpcs
+start rates p stats --watch 1 --count 2 --all client_requests_started
 watcher=$pid
 check 'stats: rates' wait "$watcher"
 equal 'stats: two rounds' "$(grep -c '^-- ' /tmp/rates.log)" 2

@@ -17,9 +17,9 @@ check 'short messages' on h1 rpc client --to 10.0.0.2:4000 --len 100 --count 800
 check 'cutoffs are computed' await 20 sh -c "[ $(knob h2 cutoff_version) -gt 1 ] ||
 	ip netns exec h1 rpc client --to 10.0.0.2:4000 --len 100 --count 100"
 equal 'all levels but one are for unasked bytes' "$(knob h2 max_sched_prio)" 0
-check 'h1 was told' [ "$(count h2 tx_cutoffs)" -gt 0 ]
-check 'h1 took what it was told' [ "$(count h1 rx_cutoffs)" -gt 0 ]
-check 'not with each packet' [ "$(count h2 tx_cutoffs)" -lt 20 ]
+check 'h1 was told' [ "$(count h2 packets_sent_CUTOFFS)" -gt 0 ]
+check 'h1 took what it was told' [ "$(count h1 packets_rcvd_CUTOFFS)" -gt 0 ]
+check 'not with each packet' [ "$(count h2 packets_sent_CUTOFFS)" -lt 20 ]
 
 refused num_priorities 0 8
 refused num_priorities 9 8
