@@ -9,6 +9,7 @@
 #include <linux/ctype.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
+#include "listing.h"
 #include "net.h"
 #include "netlink.h"
 #include "nlattr.h"
@@ -469,6 +470,24 @@ static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
+static int rpc_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct homa_viewer viewer = {
+		.sees_all = netlink_ns_capable(cb->skb, sock_net(skb->sk)->user_ns, CAP_NET_ADMIN),
+		.uid = READ_ONCE(NETLINK_CB(cb->skb).sk->sk_uid),
+		.ns = sk_user_ns(NETLINK_CB(cb->skb).sk),
+	};
+	struct homa_listing at = { cb->args[0], cb->args[1] }, next = at;
+	struct homa_rpc_view view;
+
+	while (homa_listing_next(homa_net(sock_net(skb->sk)), &viewer, &next, &view) &&
+	       !dump_one(skb, cb, P4A_CMD_RPC_GET, homa_nl_put_rpc, &view))
+		at = next;
+	cb->args[0] = at.chain;
+	cb->args[1] = at.nth;
+	return skb->len;
+}
+
 /* ---------------------------------------------------------------- the family */
 
 static const struct genl_ops ops[] = {
@@ -484,6 +503,7 @@ static const struct genl_ops ops[] = {
 	{ .cmd = P4A_CMD_ALLOC_GET, .doit = alloc_get, .start = start_dump,
 	  .dumpit = alloc_dump },
 	{ .cmd = P4A_CMD_STATS_GET, .start = start_dump, .dumpit = stats_dump },
+	{ .cmd = P4A_CMD_RPC_GET, .start = start_dump, .dumpit = rpc_dump },
 };
 
 static const struct genl_multicast_group groups[] = {

@@ -213,3 +213,27 @@ int homa_nl_put_stat(struct sk_buff *msg, const void *what)
 		return -EMSGSIZE;
 	return 0;
 }
+
+int homa_nl_put_rpc(struct sk_buff *msg, const void *what)
+{
+	const struct homa_rpc_view *v = what;
+
+	if (put_u64(msg, P4A_A_RPC_ID, v->id) ||
+	    nla_put_u32(msg, P4A_A_RPC_STATE, v->state) ||
+	    nla_put(msg, P4A_A_RPC_PEER, sizeof(v->peer), v->peer) ||
+	    nla_put_u16(msg, P4A_A_RPC_PEER_PORT, v->peer_port) ||
+	    nla_put_u16(msg, P4A_A_RPC_PORT, v->port) ||
+	    nla_put_u32(msg, P4A_A_RPC_UID, v->uid) ||
+	    nla_put_u32(msg, P4A_A_TENANT_ID, v->tenant) ||
+	    nla_put_u32(msg, P4A_A_RPC_TX_LENGTH, v->tx_length) ||
+	    nla_put_u32(msg, P4A_A_RPC_TX_SENT, v->tx_sent) ||
+	    nla_put_u32(msg, P4A_A_RPC_TX_GRANTED, v->tx_granted) ||
+	    nla_put_u32(msg, P4A_A_RPC_RX_LENGTH, v->rx_length) ||
+	    nla_put_u32(msg, P4A_A_RPC_RX_RECEIVED, v->rx_received) ||
+	    nla_put_u32(msg, P4A_A_RPC_RX_GRANTED, v->rx_granted) ||
+	    nla_put_u32(msg, P4A_A_RPC_AGE_MS, v->age_ms) ||
+	    nla_put_u32(msg, P4A_A_RPC_SILENCE_MS, v->silence_ms) ||
+	    nla_put_u32(msg, P4A_A_RPC_FLAGS, v->flags))
+		return -EMSGSIZE;
+	return 0;
+}

@@ -105,6 +105,7 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->net = hsk->net;
 	rpc->peer = birth->peer;
 	rpc->saddr = birth->saddr;
+	rpc->born = jiffies;
 	rpc->dport = birth->dport;
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
@@ -194,6 +195,38 @@ again:
 	rpc = NULL;
 unlock:
 	rcu_read_unlock();
+	return rpc;
+}
+
+/* With the lock of the chain, so that none changes its place. */
+static struct homa_rpc *nth_of(struct homa_rpcs *rpcs, u32 chain, u32 *nth)
+{
+	struct hlist_nulls_node *node;
+	struct homa_rpc *rpc;
+	u32 n = 0;
+
+	hlist_nulls_for_each_entry(rpc, node, &rpcs->chain[chain], by_id) {
+		if (n++ < *nth)
+			continue;
+		*nth = n;
+		if (refcount_inc_not_zero(&rpc->refs))
+			return rpc;
+	}
+	return NULL;
+}
+
+struct homa_rpc *homa_rpc_next(struct homa_net *hn, u32 *chain, u32 *nth)
+{
+	struct homa_rpc *rpc = NULL;
+
+	for (; *chain < 1 << RPC_BITS; ++*chain, *nth = 0) {
+		spin_lock_bh(chain_lock(hn, *chain));
+		rpc = nth_of(hn->rpcs, *chain, nth);
+		spin_unlock_bh(chain_lock(hn, *chain));
+		if (rpc)
+			break;
+		cond_resched();
+	}
 	return rpc;
 }
 

@@ -66,6 +66,7 @@ struct homa_rpc {
 	bool is_private;
 	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
 	u32 tenant_id;		/* stamped into DATA that we send */
+	unsigned long born;	/* jiffies */
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct rcu_head rcu;
@@ -112,6 +113,11 @@ void homa_rpcs_net_exit(struct homa_net *hn);
 
 /* With a reference, or NULL. `hsk` must be the owner; peer 0: any. Takes no lock. */
 struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer);
+
+/* Goes through all RPCs of a namespace, from *chain = *nth = 0 on; the next with a reference, or
+ * NULL. What comes or goes meanwhile may be missed or come twice. Process context.
+ */
+struct homa_rpc *homa_rpc_next(struct homa_net *hn, u32 *chain, u32 *nth);
 
 /* What is needed to begin one. The RPC takes over the references of peer and tenant if and only if
  * it is made.

@@ -134,6 +134,8 @@ static struct rig *make(struct kunit *test)
 	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, rig);
+	rig->hn.counters = alloc_percpu(struct homa_counters);
+	KUNIT_ASSERT_NOT_NULL(test, rig->hn.counters);
 	KUNIT_ASSERT_EQ(test, homa_rpcs_net_init(&rig->hn), 0);
 	rig->hsk = kunit_kzalloc(test, sizeof(*rig->hsk), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, rig->hsk);
@@ -154,6 +156,12 @@ static struct rig *make(struct kunit *test)
 	completed = 0;
 	flush_acks = false;
 	return rig;
+}
+
+static void unmake(struct rig *rig)
+{
+	homa_rpcs_net_exit(&rig->hn);
+	free_percpu(rig->hn.counters);
 }
 
 /* An RPC in the tables, whose only further reference is the test's. */
@@ -212,7 +220,43 @@ static void finding(struct kunit *test)
 	homa_rpc_put(rpc);
 	end(rpc);
 	expect_gone(test, rig, rpc, 1000);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
+}
+
+#define MANY	20000
+
+/* Each once, with a reference, though the listing stops after each. */
+static void listing(struct kunit *test)
+{
+	u8 *seen = kunit_kzalloc(test, MANY, GFP_KERNEL);
+	u32 chain = 0, nth = 0, i, nr = 0;
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc;
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 2 * MANY);
+	refcount_set(&rig->peer.refs, 2 * MANY);
+	for (i = 0; i < MANY; i++)
+		add(test, rig, 2 * i + 2);
+	while ((rpc = homa_rpc_next(&rig->hn, &chain, &nth))) {
+		KUNIT_ASSERT_TRUE(test, rpc->id >= 2 && rpc->id <= 2 * MANY);
+		KUNIT_EXPECT_EQ(test, seen[rpc->id / 2 - 1]++, 0);
+		KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 3);
+		homa_rpc_put(rpc);
+		nr++;
+	}
+	KUNIT_EXPECT_EQ(test, nr, MANY);
+	for (i = 0; i < MANY; i++) {
+		rpc = homa_rpc_find(rig->hsk, 2 * i + 2, 0);
+		KUNIT_ASSERT_NOT_NULL(test, rpc);
+		end(rpc);
+		homa_rpc_put(rpc);
+		homa_rpc_put(rpc);
+	}
+	chain = 0;
+	nth = 0;
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_next(&rig->hn, &chain, &nth));
+	unmake(rig);
 }
 
 static void twins(struct kunit *test)
@@ -230,7 +274,7 @@ static void twins(struct kunit *test)
 	refcount_set(&rig->peer.refs, 100);
 	end(rpc);
 	expect_gone(test, rig, rpc, 1001);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 /* Shutdown may come upon one that homa_rpc_insert() has just given up. */
@@ -245,7 +289,7 @@ static void never_born(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
 	homa_rpc_put(rpc);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void shutdown(struct kunit *test)
@@ -263,7 +307,7 @@ static void shutdown(struct kunit *test)
 	spin_unlock_bh(&late->lock);
 	homa_rpc_put(late);
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void death_in_the_ready_queue(struct kunit *test)
@@ -280,7 +324,7 @@ static void death_in_the_ready_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 3);
 	end(rpc);
 	expect_gone(test, rig, rpc, 1000);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void death_without_buffer(struct kunit *test)
@@ -295,7 +339,7 @@ static void death_without_buffer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_stalled, 0);
 	KUNIT_EXPECT_EQ(test, finished, 0);	/* no program had it: it may come again */
 	expect_gone(test, rig, rpc, 1001);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void handed_requests_are_remembered(struct kunit *test)
@@ -309,7 +353,7 @@ static void handed_requests_are_remembered(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, finished, 1);
 	expect_gone(test, rig, rpc, 1001);
 	KUNIT_EXPECT_EQ(test, uncharged, 7);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void clients_owe_acks(struct kunit *test)
@@ -322,7 +366,7 @@ static void clients_owe_acks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, owed, 1);
 	KUNIT_EXPECT_EQ(test, acks_sent, 1);
 	expect_gone(test, rig, rpc, 1000);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static void private_ones_are_not_shared(struct kunit *test)
@@ -339,12 +383,13 @@ static void private_ones_are_not_shared(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, rpc->is_complete);
 	end(rpc);
 	expect_gone(test, rig, rpc, 1000);
-	homa_rpcs_net_exit(&rig->hn);
+	unmake(rig);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(states),
 	KUNIT_CASE(finding),
+	KUNIT_CASE(listing),
 	KUNIT_CASE(twins),
 	KUNIT_CASE(never_born),
 	KUNIT_CASE(shutdown),

@@ -79,6 +79,28 @@ watcher=$pid
 check 'stats: rates' wait "$watcher"
 equal 'stats: two rounds' "$(grep -c '^-- ' /tmp/rates.log)" 2
 
+# ---------------------------------------------------------------- RPCs
+
+all_live() { [ "$(live on h1)" = 300 ]; }
+
+live() { echo $("$@" p4ctl -j rpc | grep -c '"side"'); }
+
+patience=$(on h1 sysctl -n net.homa.timeout_ticks)
+on h1 sysctl -q -w net.homa.timeout_ticks=100000
+on h1 tc qdisc add dev eth0 root netem loss 100%
+start_on h1 many rpc client --to 10.0.0.2:4000 --len 2000 --count 300 --parallel 300
+many=$pid
+await 60 all_live
+equal 'rpc: all of them' "$(live on h1)" 300
+check 'rpc: what is known of one' shows ' 10.0.0.2:4000 2000/2000/2000 0/0/0 ' rpc --client
+equal 'rpc: none has its server here' "$(p rpc --server | grep -c outgoing)" 0
+equal 'rpc: those of a tenant' "$(p rpc --tenant 7 | grep -c outgoing)" 0
+equal 'rpc: not in the other namespace' "$(live on h2)" 0
+equal 'rpc: not for other users' "$(live on h1 setpriv --reuid 1001 --clear-groups)" 0
+on h1 tc qdisc del dev eth0 root
+check 'rpc: the listing does not disturb them' wait $many
+on h1 sysctl -q -w net.homa.timeout_ticks="$patience"
+
 # ---------------------------------------------------------------- events
 
 # A listener is there when it has told of something: what is set already is set until then.

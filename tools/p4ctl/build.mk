@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 P4CTL_PURE := diag value args table msg config help owners allocd event knobs
 P4CTL_REST := main netlink jsock output cmd_tenant cmd_geometry cmd_policy cmd_alloc cmd_sysctl \
-	      cmd_stats cmd_switch cmd_show cmd_events
+	      cmd_stats cmd_rpc cmd_switch cmd_show cmd_events
 P4CTL_PKGS := libnl-3.0 libnl-genl-3.0 json-c
 P4CTL_FLAGS := -Itools/p4ctl -I$(B)/gen
 

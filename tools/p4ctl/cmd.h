@@ -37,9 +37,11 @@ extern const struct cmd switch_cmds[];
 
 extern const struct arg_spec no_args[];
 extern const struct arg_spec stats_args[];
+extern const struct arg_spec rpc_args[];
 extern const struct arg_spec events_args[];
 
 int stats_run(struct run *r, const struct arg *args);
+int rpc_run(struct run *r, const struct arg *args);
 int show_run(struct run *r, const struct arg *args);
 int events_run(struct run *r, const struct arg *args);
 

@@ -48,6 +48,14 @@ static const struct cmd commands[] = {
 		   "  p4ctl stats 'txn_*' --all             transactions, zeros too\n"
 		   "  p4ctl stats --watch 1                 rates, each second, until Ctrl-C\n"
 		   "  p4ctl -j stats --watch 10 --count 6   a JSON line each 10 s\n" },
+	{ "rpc", "RPCs that are alive in this network namespace", .run = rpc_run, .args = rpc_args,
+	  .about = "All of them for CAP_NET_ADMIN, else those of your own sockets. An id is even\n"
+		   "where the client is and one more at the server. What is granted may exceed what\n"
+		   "was sent (the sender waits for its turn) or received (bytes are on their way).\n\n"
+		   "Examples:\n"
+		   "  p4ctl rpc                             everything\n"
+		   "  p4ctl rpc --client                    what this host waits for\n"
+		   "  p4ctl -j rpc --tenant 7               for programs\n" },
 	{ "switch", "the software switch: ports, counters, owners, registers", .sub = switch_cmds,
 	  .about = "Examples:\n"
 		   "  p4ctl switch show\n"

@@ -63,6 +63,26 @@ const struct field stat_fields[] = {
 	{ 0 },
 };
 
+const struct field rpc_fields[] = {
+	FIELD(rpc_entry, id, RPC_ID, U64, "id"),
+	FIELD(rpc_entry, state, RPC_STATE, U32, "state"),
+	FIELD(rpc_entry, peer, RPC_PEER, BINARY, "peer"),
+	FIELD(rpc_entry, peer_port, RPC_PEER_PORT, U16, "peer_port"),
+	FIELD(rpc_entry, port, RPC_PORT, U16, "port"),
+	FIELD(rpc_entry, uid, RPC_UID, U32, "uid"),
+	FIELD(rpc_entry, tenant, TENANT_ID, U32, "tenant"),
+	FIELD(rpc_entry, tx_length, RPC_TX_LENGTH, U32, "tx_length"),
+	FIELD(rpc_entry, tx_sent, RPC_TX_SENT, U32, "tx_sent"),
+	FIELD(rpc_entry, tx_granted, RPC_TX_GRANTED, U32, "tx_granted"),
+	FIELD(rpc_entry, rx_length, RPC_RX_LENGTH, U32, "rx_length"),
+	FIELD(rpc_entry, rx_received, RPC_RX_RECEIVED, U32, "rx_received"),
+	FIELD(rpc_entry, rx_granted, RPC_RX_GRANTED, U32, "rx_granted"),
+	FIELD(rpc_entry, age_ms, RPC_AGE_MS, U32, "age_ms"),
+	FIELD(rpc_entry, silence_ms, RPC_SILENCE_MS, U32, "silence_ms"),
+	FIELD(rpc_entry, flags, RPC_FLAGS, U32, "flags"),
+	{ 0 },
+};
+
 static const char *const attr_names[P4A_A_MAX + 1] = {
 	[P4A_A_FLAGS] = "FLAGS",
 	[P4A_A_TENANT_ID] = "TENANT_ID",

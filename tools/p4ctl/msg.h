@@ -48,6 +48,14 @@ struct stat_entry {
 	char help[128];
 };
 
+struct rpc_entry {
+	uint32_t have, state, uid, tenant, tx_length, tx_sent, tx_granted, rx_length, rx_received,
+		 rx_granted, age_ms, silence_ms, flags;	/* P4A_RPC_F_* */
+	uint64_t id;
+	uint16_t peer_port, port;
+	uint8_t peer[16];
+};
+
 enum field_type { FIELD_U16, FIELD_U32, FIELD_U64, FIELD_STRING, FIELD_BINARY };
 
 struct field {
@@ -59,7 +67,7 @@ struct field {
 
 /* Each ends with an entry without a name. */
 extern const struct field tenant_fields[], geometry_fields[], policy_fields[], alloc_fields[],
-			  stat_fields[];
+			  stat_fields[], rpc_fields[];
 
 /* The bit in `have` of the field that carries this attribute. */
 uint32_t msg_bit(const struct field *fields, uint16_t attr);

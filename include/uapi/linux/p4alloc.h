@@ -63,6 +63,26 @@
  * P4A_CMD_STATS_GET (anybody): dump; one message a counter of the namespace:
  *    P4A_A_STAT_NAME: string, P4A_A_STAT_VALUE: u64, P4A_A_STAT_HELP: string.
  *
+ * P4A_CMD_RPC_GET (anybody): dump; one message an RPC of the namespace that is alive: of all
+ *    sockets for CAP_NET_ADMIN in the namespace's user namespace, else of those of the caller's uid.
+ *    RPCs that come or go meanwhile may be missing or come twice.
+ *    P4A_A_RPC_ID:		u64, as this host knows it: even if it is the client, else odd
+ *    P4A_A_RPC_STATE:		u32, enum p4a_rpc_state
+ *    P4A_A_RPC_PEER:		binary, 16 bytes: IPv6 address, an IPv4 one mapped
+ *    P4A_A_RPC_PEER_PORT:	u16, host order
+ *    P4A_A_RPC_PORT:		u16, of our socket
+ *    P4A_A_RPC_UID:		u32, of our socket
+ *    P4A_A_TENANT_ID:		u32, that of the client, 0 = none
+ *    P4A_A_RPC_TX_LENGTH:	u32, bytes of the message that we send, 0: none yet
+ *    P4A_A_RPC_TX_SENT:	u32
+ *    P4A_A_RPC_TX_GRANTED:	u32, what may be sent
+ *    P4A_A_RPC_RX_LENGTH:	u32, bytes of the message that we get, 0: nothing has come
+ *    P4A_A_RPC_RX_RECEIVED:	u32
+ *    P4A_A_RPC_RX_GRANTED:	u32, what we have asked for
+ *    P4A_A_RPC_AGE_MS:		u32, since it began here
+ *    P4A_A_RPC_SILENCE_MS:	u32, since anything came from the peer
+ *    P4A_A_RPC_FLAGS:		u32, P4A_RPC_F_*
+ *
  * Events: TENANT_NTF, TENANT_DEL_NTF (ID only), GEOMETRY_NTF, POLICY_NTF, ALLOC_NTF carry what the
  *    GET of the same name answers. In dumps, NLM_F_DUMP_INTR says that state changed meanwhile.
  */
@@ -92,6 +112,7 @@ enum p4a_cmd {
 	P4A_CMD_GEOMETRY_NTF,
 	P4A_CMD_POLICY_NTF,
 	P4A_CMD_ALLOC_NTF,
+	P4A_CMD_RPC_GET,
 	__P4A_CMD_MAX,
 	P4A_CMD_MAX = __P4A_CMD_MAX - 1
 };
@@ -129,11 +150,36 @@ enum p4a_attr {
 	P4A_A_STAT_NAME,
 	P4A_A_STAT_VALUE,
 	P4A_A_STAT_HELP,
+	P4A_A_RPC_ID,
+	P4A_A_RPC_STATE,
+	P4A_A_RPC_PEER,
+	P4A_A_RPC_PEER_PORT,
+	P4A_A_RPC_PORT,
+	P4A_A_RPC_UID,
+	P4A_A_RPC_TX_LENGTH,
+	P4A_A_RPC_TX_SENT,
+	P4A_A_RPC_TX_GRANTED,
+	P4A_A_RPC_RX_LENGTH,
+	P4A_A_RPC_RX_RECEIVED,
+	P4A_A_RPC_RX_GRANTED,
+	P4A_A_RPC_AGE_MS,
+	P4A_A_RPC_SILENCE_MS,
+	P4A_A_RPC_FLAGS,
 	__P4A_A_MAX,
 	P4A_A_MAX = __P4A_A_MAX - 1
 };
 
 #define P4A_F_CREATE_ONLY	(1u << 0)
 #define P4A_F_MODIFY_ONLY	(1u << 1)
+
+enum p4a_rpc_state {
+	P4A_RPC_OUTGOING = 1,	/* client: no byte of the response yet; server: response on its way */
+	P4A_RPC_INCOMING,	/* client: the response, server: the request is coming or waits */
+	P4A_RPC_IN_SERVICE,	/* server: a program has the request */
+};
+
+#define P4A_RPC_F_PRIVATE	(1u << 0)
+#define P4A_RPC_F_NO_BUFFER	(1u << 1)	/* waits for room in the receive buffer */
+#define P4A_RPC_F_READY		(1u << 2)	/* recvmsg can have it, message or error */
 
 #endif /* _UAPI_LINUX_P4ALLOC_H */
