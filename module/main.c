@@ -127,10 +127,23 @@ static struct inet_protosw protosw = {
 	.flags = INET_PROTOSW_REUSE,
 };
 
+/* Only one module can have the protocol; HomaModule's would also want our names in /proc. */
+static int __init is_taken(void)
+{
+	if (!rcu_access_pointer(inet_protos[P4W_IPPROTO]))
+		return 0;
+	pr_err("p4homa: another module has IP protocol %d, probably HomaModule's homa: unload it first\n",
+	       P4W_IPPROTO);
+	return -EBUSY;
+}
+
 static int __init load(void)
 {
 	int err;
 
+	err = is_taken();
+	if (err)
+		return err;
 	err = homa_rpcs_init();
 	if (err)
 		return err;
@@ -194,5 +207,6 @@ module_init(load);
 module_exit(unload);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");
 MODULE_DESCRIPTION("Homa transport, tenants and switch transactions");
-MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, P4W_IPPROTO, SOCK_DGRAM);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, P4W_IPPROTO, 2);	/* SOCK_DGRAM, an enum */
