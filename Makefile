@@ -5,7 +5,9 @@
 # make soak       the long forms of tests, hours; SOAK="inject" only these, see test/soak/run
 # make bench      the transport against TCP and UDP in virtual time; ROWS="rpc100 lo" only these
 # make bench-rack hosts around a switch, in virtual time, hours; RACK="--workload w3", see util/rack/run
-# make install    PREFIX=/usr/local DESTDIR= ; `make modules_install` for the module; `uninstall`
+# make install    PREFIX=/usr/local DESTDIR= ; `make uninstall`
+# make modules_install    the module, for the kernel of KDIR; `make modules_uninstall`
+# make dkms_install       its sources, built again for each kernel by dkms; `make dkms_uninstall`
 # make clean      V=1 shows commands; KDIR=... the kernel to build the module for
 # Each folder's build.mk adds its targets to the lists below.
 
@@ -90,8 +92,16 @@ test-programs: $(addprefix $(B)/,$(UNIT) $(TESTS))
 
 # ---------------------------------------------------------------- installation
 
+RELEASE = $(shell cat $(KDIR)/include/config/kernel.release)
+DKMS_NAME  := p4homa/$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' setup/dkms.conf)
+DKMS_TO    := $(DESTDIR)/usr/src/$(subst /,-,$(DKMS_NAME))
+DKMS_FILES := Kbuild $(filter-out %.mod.c,$(wildcard module/*.[ch] module/compat/*.* module/compat/*/*)) module/Kbuild \
+	$(wildcard include/*.h include/uapi/linux/*.h)
+
 # $(call put,MODE,FILES,FOLDER UNDER PREFIX)
 put = install -d '$(DESTDIR)$(PREFIX)/$(3)' && install -m $(1) $(2) '$(DESTDIR)$(PREFIX)/$(3)/'
+
+EXAMPLES = setup/modprobe.conf setup/modules-load.conf
 
 # What `put` has put, by the same lists; `uninstall` takes away these and nothing else.
 INSTALLED = $(addprefix bin/,$(notdir $(PROGRAMS))) \
@@ -99,6 +109,7 @@ INSTALLED = $(addprefix bin/,$(notdir $(PROGRAMS))) \
 	lib/pkgconfig/$(notdir $(LIB_PC)) \
 	$(addprefix include/,p4wire.h $(notdir $(LIB_HEADERS)) linux/homa.h linux/p4alloc.h) \
 	share/p4alloc/p4db.spec \
+	$(addprefix share/p4alloc/,$(notdir $(EXAMPLES))) \
 	$(patsubst completion/%,share/bash-completion/completions/%,$(wildcard completion/*)) \
 	$(patsubst man/%,share/man/%,$(wildcard man/man*/*))
 
@@ -110,7 +121,7 @@ install: programs
 	$(Q)$(call put,644,$(LIB_PC),lib/pkgconfig)
 	$(Q)$(call put,644,include/p4wire.h $(LIB_HEADERS),include)
 	$(Q)$(call put,644,include/uapi/linux/homa.h include/uapi/linux/p4alloc.h,include/linux)
-	$(Q)$(call put,644,$(B)/p4db.spec,share/p4alloc)
+	$(Q)$(call put,644,$(B)/p4db.spec $(EXAMPLES),share/p4alloc)
 	$(Q)$(if $(wildcard completion/*),\
 		$(call put,644,$(wildcard completion/*),share/bash-completion/completions))
 	$(Q)$(foreach s,$(sort $(dir $(wildcard man/man*/*))),\
@@ -119,8 +130,23 @@ install: programs
 uninstall:
 	$(Q)cd '$(DESTDIR)$(PREFIX)' && rm -f $(INSTALLED)
 
+# With DESTDIR nothing runs depmod: the package that is made of it has to, where it is installed.
 modules_install: module
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
+	$(Q)$(if $(DESTDIR),echo 'p4homa.ko can be loaded by name after: depmod $(RELEASE)',depmod $(RELEASE))
+
+modules_uninstall:
+	$(Q)rm -f '$(DESTDIR)/lib/modules/$(RELEASE)'/*/module/p4homa.ko
+	$(Q)$(if $(DESTDIR),:,depmod $(RELEASE))
+
+dkms_install:
+	$(Q)install -d '$(DKMS_TO)' && cp -r --parents $(DKMS_FILES) '$(DKMS_TO)/' && \
+		install -m 644 setup/dkms.conf '$(DKMS_TO)/'
+	$(Q)$(if $(DESTDIR),:,dkms install $(DKMS_NAME))
+
+dkms_uninstall:
+	$(Q)$(if $(DESTDIR),:,dkms remove $(DKMS_NAME) --all)
+	$(Q)rm -rf '$(DKMS_TO)'
 
 .PHONY: all programs module clean packages demo test soak bench bench-rack test-programs \
-	install uninstall modules_install
+	install uninstall modules_install modules_uninstall dkms_install dkms_uninstall
