@@ -79,7 +79,7 @@ static const struct cmd root = {
 		 "  p4ctl tenant add 7 name shop user alice\n"
 		 "  p4ctl -j alloc show                   for programs\n"
 		 "  p4ctl show > rack.conf; sh rack.conf  save and restore the configuration\n\n"
-		 "See p4ctl(8), p4homa(7).\n",
+		 "See p4ctl(8), p4homa(7), homa(7).\n",
 };
 
 /* The words of the command line with the options that go anywhere taken out. */
