@@ -25,6 +25,7 @@ struct seq_file;
 	X(dropped_data_no_bufs,			"DATA of messages that wait for receive buffer") \
 	X(drop_range,				"packets with a length, offset or count out of range") \
 	X(drop_mismatch,			"DATA that contradicts earlier DATA of its message") \
+	X(drop_address,				"IPv6 packets with an address that no host has") \
 	X(drop_no_socket,			"packets to a port that nobody has") \
 	X(drop_not_server,			"requests to a socket that takes none") \
 	X(drop_repeated,			"late packets of requests that were finished") \

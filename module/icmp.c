@@ -4,21 +4,28 @@
  * RPC that is quoted, and no other. Softirq, in an RCU read-side section.
  */
 #include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <net/icmp.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
 #include <net/route.h>
 #include <p4wire.h>
 
+#include "addr.h"
 #include "icmp.h"
 #include "net.h"
 #include "peer.h"
 #include "rpc.h"
 
-static int icmp_errno(int type, int code)
+/* "Fragmentation needed" is no error: the route learns the new MTU. */
+int homa_icmp_errno(u8 type, u8 code)
 {
 	if (type != ICMP_DEST_UNREACH)
 		return 0;
 	switch (code) {
+	case ICMP_FRAG_NEEDED:
+		return 0;
 	case ICMP_PORT_UNREACH:
 		return -ENOTCONN;
 	case ICMP_PROT_UNREACH:
@@ -28,15 +35,26 @@ static int icmp_errno(int type, int code)
 	}
 }
 
+int homa_icmp6_errno(u8 type, u8 code)
+{
+	if (type == ICMPV6_DEST_UNREACH && code == ICMPV6_PORT_UNREACH)
+		return -ENOTCONN;
+	if (type == ICMPV6_DEST_UNREACH && code == ICMPV6_ADDR_UNREACH)
+		return -EHOSTUNREACH;
+	if (type == ICMPV6_PARAMPROB && code == ICMPV6_UNK_NEXTHDR)
+		return -EPROTONOSUPPORT;
+	return 0;
+}
+
 /* The quoted packet must be one of ours, for an RPC that is alive. */
-static void icmp_for(struct homa_net *hn, const struct iphdr *iph, const struct p4w_common *c,
-		     int error)
+static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
+		     const struct p4w_common *c, int error)
 {
 	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
 	struct homa_rpc *rpc = NULL;
 
 	if (hsk)
-		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), iph->daddr);
+		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), daddr);
 	if (!rpc)
 		return;
 	spin_lock_bh(&rpc->lock);
@@ -57,15 +75,37 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	struct net *net = dev_net(skb->dev);
 	int type = icmp_hdr(skb)->type;
 	int code = icmp_hdr(skb)->code;
-	int error = icmp_errno(type, code);
+	int error = homa_icmp_errno(type, code);
+	struct in6_addr daddr;
 
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED) {
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED)
 		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
-		return 0;
-	}
 	if (!error || !pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common)))
 		return 0;
 	iph = (const struct iphdr *)skb->data;
-	icmp_for(homa_net(net), iph, (const void *)iph + iph->ihl * 4, error);
+	daddr = homa_addr_v4(iph->daddr);
+	icmp_for(homa_net(net), &daddr, (const void *)iph + iph->ihl * 4, error);
 	return 0;
 }
+
+#if IS_ENABLED(CONFIG_IPV6)
+
+int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code, int offset,
+	       __be32 info)
+{
+	int error = homa_icmp6_errno(type, code);
+	struct net *net = dev_net(skb->dev);
+	const struct ipv6hdr *ip6;
+	struct in6_addr daddr;
+
+	if (type == ICMPV6_PKT_TOOBIG)
+		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
+	if (!error || !pskb_may_pull(skb, offset + sizeof(struct p4w_common)))
+		return 0;
+	ip6 = (const struct ipv6hdr *)skb->data;
+	if (homa_addr_from_wire(&daddr, &ip6->daddr, inet6_iif(skb)))
+		icmp_for(homa_net(net), &daddr, (const void *)skb->data + offset, error);
+	return 0;
+}
+
+#endif

@@ -25,7 +25,7 @@ static void describe(struct homa_rpc *rpc, const struct homa_viewer *viewer,
 	lockdep_assert_held(&rpc->lock);
 	v->id = rpc->id;
 	v->state = rpc->state;
-	ipv6_addr_set_v4mapped(rpc->peer->addr, (struct in6_addr *)v->peer);
+	memcpy(v->peer, &rpc->peer->addr, sizeof(rpc->peer->addr));
 	v->peer_port = rpc->dport;
 	v->port = READ_ONCE(rpc->hsk->port);
 	v->uid = from_kuid_munged(viewer->ns, READ_ONCE(sk->sk_uid));

@@ -168,10 +168,15 @@ static int __init load(void)
 	err = inet_add_protocol(&protocol, P4W_IPPROTO);
 	if (err)
 		goto undo_offload;
+	err = homa_sock6_init();
+	if (err)
+		goto undo_protocol;
 	inet_register_protosw(&protosw);
 	pr_info("p4homa: Homa transport, IP protocol %d\n", P4W_IPPROTO);
 	return 0;
 
+undo_protocol:
+	inet_del_protocol(&protocol, P4W_IPPROTO);
 undo_offload:
 	homa_offload_exit();
 undo_proto:
@@ -192,6 +197,7 @@ undo_rpcs:
 static void __exit unload(void)
 {
 	inet_unregister_protosw(&protosw);
+	homa_sock6_exit();
 	inet_del_protocol(&protocol, P4W_IPPROTO);
 	homa_offload_exit();
 	proto_unregister(&homa_prot);
@@ -210,3 +216,4 @@ MODULE_LICENSE("GPL");
 MODULE_VERSION("1.0");
 MODULE_DESCRIPTION("Homa transport, tenants and switch transactions");
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, P4W_IPPROTO, 2);	/* SOCK_DGRAM, an enum */
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, P4W_IPPROTO, 2);

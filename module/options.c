@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 #include <net/inet_common.h>
 
+#include "addr.h"
 #include "options.h"
 #include "peer.h"
 #include "pool.h"
@@ -20,26 +21,25 @@
 
 int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len)
 {
-	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
 	struct homa_sock *hsk = homa_sk(sk);
+	struct in6_addr ignored;
 	u16 port;
 	int err;
 
-	if (addr_len < sizeof(*in))
-		return -EINVAL;
-	if (in->sin_family != AF_INET)
-		return -EAFNOSUPPORT;
-	port = ntohs(in->sin_port);
+	err = homa_addr_from_user(&ignored, &port, sk->sk_family, sk->sk_bound_dev_if, addr,
+				  addr_len);
+	if (err)
+		return err;
 	if (port >= HOMA_MIN_DEFAULT_PORT)
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "bind: ports from 32768 on are given automatically");
 	if (READ_ONCE(hsk->is_shutdown))
 		return -ESHUTDOWN;
 	if (!port)
 		return 0;
-	err = homa_sock_set_port(hsk, port);
-	if (!err)
-		WRITE_ONCE(hsk->is_server, true);
-	return err;
+	if (homa_sock_set_port(hsk, port))
+		return homa_fail(hsk, -EADDRINUSE, "bind: another socket has this port");
+	WRITE_ONCE(hsk->is_server, true);
+	return 0;
 }
 
 static int set_rcvbuf(struct homa_sock *hsk, sockptr_t optval, unsigned int optlen)
@@ -53,8 +53,10 @@ static int set_rcvbuf(struct homa_sock *hsk, sockptr_t optval, unsigned int optl
 		return -EINVAL;
 	if (copy_from_sockptr(&args, optval, sizeof(args)))
 		return -EFAULT;
-	if (args.start & ~PAGE_MASK || args.length < min || args.length > RCVBUF_MAX)
-		return -EINVAL;
+	if (args.start & ~PAGE_MASK)
+		return homa_fail(hsk, -EINVAL, "receive region: start is not page-aligned");
+	if (args.length < min || args.length > RCVBUF_MAX)
+		return homa_fail(hsk, -EINVAL, "receive region: length is too small or above 4 GiB");
 	if (copy_to_user(u64_to_user_ptr(args.start), probe, sizeof(probe)))
 		return -EFAULT;
 	pool = homa_pool_create(args.start, args.length);
@@ -63,7 +65,7 @@ static int set_rcvbuf(struct homa_sock *hsk, sockptr_t optval, unsigned int optl
 	/* Publishes the pool to packets and readers, which load it with acquire. */
 	if (cmpxchg_release(&hsk->pool, NULL, pool)) {
 		homa_pool_destroy(pool);
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "receive region: there is one already");
 	}
 	homa_unstall(hsk);
 	return 0;
@@ -99,12 +101,26 @@ static int set_bool(bool *flag, u32 value)
 	return 0;
 }
 
+static int set_v6only(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	int value;
+
+	if (optlen != sizeof(value))
+		return -EINVAL;
+	if (copy_from_sockptr(&value, optval, sizeof(value)))
+		return -EFAULT;
+	sk->sk_ipv6only = !!value;
+	return 0;
+}
+
 int homa_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
 {
 	struct homa_sock *hsk = homa_sk(sk);
 	u32 value;
 
+	if (level == IPPROTO_IPV6 && optname == IPV6_V6ONLY && sk->sk_family == AF_INET6)
+		return set_v6only(sk, optval, optlen);
 	if (level != IPPROTO_HOMA)
 		return -ENOPROTOOPT;
 	switch (optname) {
@@ -141,6 +157,19 @@ static u32 joined_tenant(struct homa_sock *hsk)
 	return id;
 }
 
+static int put_option(char __user *optval, int __user *optlen, const void *out, int size)
+{
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < size)
+		return -EINVAL;
+	if (copy_to_user(optval, out, size) || put_user(size, optlen))
+		return -EFAULT;
+	return 0;
+}
+
 int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		    int __user *optlen)
 {
@@ -149,9 +178,13 @@ int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval
 		struct homa_rcvbuf_args rcvbuf;
 		u32 value;
 	} out = {};
-	int len, size = sizeof(out.value);
+	int size = sizeof(out.value);
 	struct homa_pool *pool;
 
+	if (level == IPPROTO_IPV6 && optname == IPV6_V6ONLY && sk->sk_family == AF_INET6) {
+		out.value = sk->sk_ipv6only;
+		return put_option(optval, optlen, &out, size);
+	}
 	if (level != IPPROTO_HOMA)
 		return -ENOPROTOOPT;
 	switch (optname) {
@@ -173,27 +206,17 @@ int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval
 	default:
 		return -ENOPROTOOPT;
 	}
-	if (get_user(len, optlen))
-		return -EFAULT;
-	if (len < size)
-		return -EINVAL;
-	if (copy_to_user(optval, &out, size) || put_user(size, optlen))
-		return -EFAULT;
-	return 0;
+	return put_option(optval, optlen, &out, size);
 }
 
 /* ------------------------------------------------------------------ ioctl */
 
 static void describe(struct homa_rpc *rpc, struct homa_rpc_info *info)
 {
-	struct sockaddr_in *peer = (struct sockaddr_in *)&info->peer;
-
 	memset(info, 0, sizeof(*info));
 	spin_lock_bh(&rpc->lock);
 	info->id = rpc->id;
-	peer->sin_family = AF_INET;
-	peer->sin_addr.s_addr = rpc->peer->addr;
-	peer->sin_port = htons(rpc->dport);
+	homa_addr_to_user(&info->peer, rpc->hsk->inet.sk.sk_family, &rpc->peer->addr, rpc->dport);
 	info->completion_cookie = rpc->cookie;
 	info->tx_length = rpc->out.length ? (s32)rpc->out.length : -1;
 	info->tx_sent = rpc->out.sent;
@@ -276,6 +299,7 @@ static int ioctl_info(struct homa_sock *hsk, void __user *arg)
 	info.bpool_avail_bytes = pool ? homa_pool_avail(pool) : 0;
 	info.port = hsk->port;
 	info.num_rpcs = total;
+	strscpy(info.error_msg, READ_ONCE(hsk->error) ?: "", sizeof(info.error_msg));
 	if ((nr && copy_to_user(u64_to_user_ptr(in.rpc_info), infos, nr * sizeof(*infos))) ||
 	    copy_to_user(arg, &info, sizeof(info)))
 		err = -EFAULT;
@@ -319,12 +343,14 @@ static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
 
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
-	if (args._pad1 || args._pad2[0] || args._pad2[1] || args.error > MAX_ERRNO)
-		return -EINVAL;
+	if (args._pad1 || args._pad2[0] || args._pad2[1])
+		return homa_fail(hsk, -EINVAL, "abort: reserved fields are not 0");
+	if (args.error > MAX_ERRNO)
+		return homa_fail(hsk, -EINVAL, "abort: error is no errno");
 	if (args.id) {
-		rpc = args.id & 1 ? NULL : homa_rpc_find(hsk, args.id, 0);
+		rpc = args.id & 1 ? NULL : homa_rpc_find(hsk, args.id, NULL);
 		if (!rpc)
-			return -EINVAL;
+			return homa_fail(hsk, -EINVAL, "abort: no client RPC has this id");
 		abort_rpc(rpc, args.error);
 		homa_rpc_put(rpc);
 		return 0;
@@ -347,13 +373,20 @@ int homa_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 	case HOMAIOCINFO:
 	case 0xC0886801:
 		return ioctl_info(hsk, (void __user *)arg);
+	case HOMAIOCFREEZE:	/* of time traces, which there are none of */
+	case 0x6803:
+	case 0x89EF:
+		return 0;
 	case HOMAIOCABORT:
 	case 0xC0206802:
 	case 0xC02089E3:
 		return ioctl_abort(hsk, (const void __user *)arg);
 	}
 	/* What every internet socket can be asked; it ends at sk_prot->ioctl, which is not there. */
-	err = inet_ioctl(sock, cmd, arg);
+	if (IS_ENABLED(CONFIG_IPV6) && sock->ops->family == PF_INET6)
+		err = inet6_ioctl(sock, cmd, arg);
+	else
+		err = inet_ioctl(sock, cmd, arg);
 	return err == -ENOIOCTLCMD ? -EINVAL : err;
 }
 

@@ -209,7 +209,7 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 {
 	struct homa_pacing *m = &rpc->pacing;
 	struct homa_link *link = NULL;
-	struct dst_entry *dst;
+	const struct homa_route *route;
 	u64 wait;
 	u32 mbps;
 
@@ -217,9 +217,9 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 	if (rpc->out.length - start <= homa_knob(rpc->net, defer_min_bytes))
 		return end;
 	rcu_read_lock();
-	dst = rcu_dereference(rpc->peer->dst);
-	if (dst)
-		link = paced_link(rpc->net, dst->dev, &mbps);
+	route = rcu_dereference(rpc->peer->route);
+	if (route)
+		link = paced_link(rpc->net, route->dst->dev, &mbps);
 	if (!link)
 		goto unlock;
 	spin_lock_bh(&link->pacer.lock);

@@ -5,6 +5,7 @@
 #ifndef P4HOMA_PACKET_H
 #define P4HOMA_PACKET_H
 
+#include <linux/in6.h>
 #include <linux/types.h>
 #include <p4wire.h>
 
@@ -21,8 +22,8 @@ struct homa_pkt {
 	u8 priority;		/* GRANT, RESEND: 0 .. 7 */
 	u16 sport;		/* not 0 */
 	u16 dport;		/* not 0 */
-	__be32 saddr;		/* filled in by the caller */
-	__be32 daddr;		/* likewise */
+	struct in6_addr saddr;	/* filled in by the caller, see addr.h */
+	struct in6_addr daddr;	/* likewise */
 	u64 id;			/* as this host knows the RPC: odd if it is the server; > 1 */
 	union {
 		struct {

@@ -3,27 +3,30 @@
  * peer.c - other hosts, by address, in one hash table a network namespace.
  *
  * Lookup is under RCU. An RPC holds a reference; a peer that nobody holds stays in the table, since
- * it remembers finished requests, until peer_net_max is reached: then the unused peer of the same
- * bucket that was looked up longest ago makes room for a new one.
+ * it remembers finished requests, until peer_net_max is reached: then a hand walks over the table,
+ * and the unused peer of the next bucket that was looked up longest ago makes room for a new one.
  */
 #include <linux/err.h>
-#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/slab.h>
-#include <net/ip.h>
-#include <net/route.h>
+#include <net/dst.h>
+#include <net/ipv6.h>
 
+#include "ip.h"
 #include "net.h"
 #include "peer.h"
 #include "seen.h"
 
 #define PEER_BITS	10
 #define LIFE_ENDS	(U32_MAX - 0xffff)	/* more CPUs than this there are not */
+#define EVICT_WALK	64	/* peers that are looked at to make room for one */
 
 struct homa_peers {
 	spinlock_t lock;		/* BH; guards changes of the table */
 	u32 nr;
+	u32 hand;			/* bucket where the last eviction stopped */
+	u32 seed;
 	u32 last_life;			/* upper half of ids; random start */
 	struct hlist_head bucket[1 << PEER_BITS];
 };
@@ -33,25 +36,33 @@ static const u32 default_cutoff[P4W_PRIORITIES] = {
 	INT_MAX, 0, 0, 0, 1000000, 15000, 2800, 200,
 };
 
-static struct hlist_head *bucket_of(struct homa_peers *peers, __be32 addr)
+static struct hlist_head *bucket_of(struct homa_peers *peers, const struct in6_addr *addr)
 {
-	return &peers->bucket[hash_32((__force u32)addr, PEER_BITS)];
+	return &peers->bucket[__ipv6_addr_jhash(addr, peers->seed) >> (32 - PEER_BITS)];
 }
 
 /* The caller is in an RCU read-side section, or has the lock of the table. */
-static struct homa_peer *find(struct hlist_head *bucket, __be32 addr)
+static struct homa_peer *find(struct hlist_head *bucket, const struct in6_addr *addr)
 {
 	struct homa_peer *peer;
 
 	hlist_for_each_entry_rcu(peer, bucket, link, true)
-		if (peer->addr == addr && refcount_inc_not_zero(&peer->refs))
+		if (ipv6_addr_equal(&peer->addr, addr) && refcount_inc_not_zero(&peer->refs))
 			return peer;
 	return NULL;
 }
 
+static void free_route(struct homa_route *route)
+{
+	if (!route)
+		return;
+	dst_release(route->dst);
+	kfree_rcu(route, rcu);
+}
+
 static void peer_free(struct homa_peer *peer)
 {
-	dst_release(rcu_dereference_protected(peer->dst, true));
+	free_route(rcu_dereference_protected(peer->route, true));
 	if (peer->seen)
 		homa_seen_clear(peer->seen);
 	kfree(peer->seen);
@@ -95,13 +106,29 @@ static bool is_less_missed(const struct homa_peer *a, const struct homa_peer *b)
 	return time_before(a->used, b->used);
 }
 
-static void evict_one(struct homa_net *hn, struct hlist_head *bucket)
+static struct homa_peer *oldest_unused(struct hlist_head *bucket, int *nr)
 {
 	struct homa_peer *peer, *oldest = NULL;
 
-	hlist_for_each_entry(peer, bucket, link)
+	hlist_for_each_entry(peer, bucket, link) {
+		++*nr;
 		if (refcount_read(&peer->refs) == 1 && (!oldest || is_less_missed(peer, oldest)))
 			oldest = peer;
+	}
+	return oldest;
+}
+
+/* The hand goes round the table, so a peer is safe for a whole round after its turn. */
+static void evict_one(struct homa_net *hn)
+{
+	struct homa_peers *peers = hn->peers;
+	struct homa_peer *oldest = NULL;
+	int i, nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(peers->bucket) && nr < EVICT_WALK && !oldest; i++) {
+		peers->hand = (peers->hand + 1) % ARRAY_SIZE(peers->bucket);
+		oldest = oldest_unused(&peers->bucket[peers->hand], &nr);
+	}
 	if (!oldest || !refcount_dec_if_one(&oldest->refs))
 		return;
 	hlist_del_rcu(&oldest->link);
@@ -110,21 +137,24 @@ static void evict_one(struct homa_net *hn, struct hlist_head *bucket)
 	peer_free(oldest);
 }
 
-static struct homa_peer *peer_alloc(struct homa_net *hn, __be32 addr)
+static struct homa_peer *peer_alloc(struct homa_net *hn, const struct in6_addr *addr)
 {
-	struct homa_peer *peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
+	struct homa_peer *peer;
 
+	/* There may be a million of them. Lock checking makes them bigger. */
+	BUILD_BUG_ON(sizeof(*peer) > 512 && !IS_ENABLED(CONFIG_LOCKDEP));
+	peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
 	if (!peer)
 		return NULL;
 	peer->net = hn;
-	peer->addr = addr;
+	peer->addr = *addr;
 	spin_lock_init(&peer->lock);
 	memcpy(peer->cutoff, default_cutoff, sizeof(peer->cutoff));
 	refcount_set(&peer->refs, 2);	/* the table's and the caller's */
 	return peer;
 }
 
-static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
+static struct homa_peer *find_or_add(struct homa_net *hn, const struct in6_addr *addr)
 {
 	struct hlist_head *bucket = bucket_of(hn->peers, addr);
 	u32 max = homa_knob(hn, peer_net_max);
@@ -135,8 +165,8 @@ static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
 	if (peer)
 		return peer;
 	if (hn->peers->nr >= max)
-		evict_one(hn, bucket);
-	/* Other buckets may be fuller, so there is some room beyond the limit. */
+		evict_one(hn);
+	/* All that were looked at may be in use, so there is some room beyond the limit. */
 	if (hn->peers->nr >= max + max / 4)
 		return NULL;
 	peer = peer_alloc(hn, addr);
@@ -149,7 +179,7 @@ static struct homa_peer *find_or_add(struct homa_net *hn, __be32 addr)
 	return peer;
 }
 
-struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
+struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr)
 {
 	struct homa_peer *peer;
 
@@ -167,64 +197,55 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
 }
 
 /* A reference to the cached route, if it is still good and has the wanted local address. */
-static struct dst_entry *cached_route(struct homa_peer *peer, __be32 *saddr)
+static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *saddr)
 {
-	struct dst_entry *dst;
-	__be32 local;
+	struct dst_entry *dst = NULL;
+	struct homa_route *route;
 
 	rcu_read_lock();
-	dst = rcu_dereference(peer->dst);
-	local = READ_ONCE(peer->saddr);
-	if (dst && ((*saddr && *saddr != local) || !dst_check(dst, 0) || !dst_hold_safe(dst)))
-		dst = NULL;
+	route = rcu_dereference(peer->route);
+	if (route && (ipv6_addr_any(saddr) || ipv6_addr_equal(saddr, &route->saddr)) &&
+	    dst_check(route->dst, route->cookie) && dst_hold_safe(route->dst)) {
+		dst = route->dst;
+		*saddr = route->saddr;
+	}
 	rcu_read_unlock();
-	if (dst)
-		*saddr = local;
 	return dst;
 }
 
-static void cache_route(struct homa_peer *peer, struct dst_entry *dst, __be32 saddr)
+static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
+			const struct in6_addr *saddr, u32 cookie)
 {
-	struct dst_entry *old;
+	struct homa_route *route = kmalloc(sizeof(*route), GFP_ATOMIC);
 
+	if (!route)
+		return;
 	dst_hold(dst);
+	route->dst = dst;
+	route->saddr = *saddr;
+	route->cookie = cookie;
 	spin_lock_bh(&peer->lock);
-	old = rcu_dereference_protected(peer->dst, lockdep_is_held(&peer->lock));
-	rcu_assign_pointer(peer->dst, dst);
-	WRITE_ONCE(peer->saddr, saddr);
+	route = rcu_replace_pointer(peer->route, route, lockdep_is_held(&peer->lock));
 	spin_unlock_bh(&peer->lock);
-	dst_release(old);
+	free_route(route);
 }
 
-struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr)
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
+				  struct in6_addr *saddr)
 {
 	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark);
 	struct dst_entry *dst;
-	struct rtable *rt;
-	struct flowi4 fl4;
+	u32 cookie;
 
 	if (!special) {
 		dst = cached_route(peer, saddr);
 		if (dst)
 			return dst;
 	}
-	flowi4_init_output(&fl4, sk ? sk->sk_bound_dev_if : 0, sk ? sk->sk_mark : 0, 0,
-			   RT_SCOPE_UNIVERSE, P4W_IPPROTO, sk ? inet_sk_flowi_flags(sk) : 0,
-			   peer->addr, *saddr, 0, 0,
-			   sk ? sock_i_uid((struct sock *)sk) : GLOBAL_ROOT_UID);
-	if (sk)
-		security_sk_classify_flow((struct sock *)sk, flowi4_to_flowi_common(&fl4));
-	rt = ip_route_output_flow(peer->net->net, &fl4, sk);
-	if (IS_ERR(rt))
-		return ERR_CAST(rt);
-	if (rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) {
-		ip_rt_put(rt);
-		return ERR_PTR(-EACCES);
-	}
-	*saddr = fl4.saddr;
-	if (!special)
-		cache_route(peer, &rt->dst, fl4.saddr);
-	return &rt->dst;
+	dst = homa_ip_route(peer->net->net, sk, &peer->addr, saddr, &cookie);
+	if (!IS_ERR(dst) && !special)
+		cache_route(peer, dst, saddr, cookie);
+	return dst;
 }
 
 bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
@@ -309,6 +330,7 @@ int homa_peers_net_init(struct homa_net *hn)
 	if (!hn->peers)
 		return -ENOMEM;
 	spin_lock_init(&hn->peers->lock);
+	hn->peers->seed = get_random_u32();
 	hn->peers->last_life = get_random_u32();
 	return 0;
 }

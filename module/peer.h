@@ -6,24 +6,33 @@
 #ifndef P4HOMA_PEER_H
 #define P4HOMA_PEER_H
 
+#include <linux/in6.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#include <net/dst.h>
 #include <p4wire.h>
 
 #include "live.h"
 #include "packet.h"
 #include "rtt.h"
 
+struct dst_entry;
 struct homa_net;
 struct homa_seen;
 struct sock;
 
+/* Readers under RCU, so that route and address belong together. */
+struct homa_route {
+	struct dst_entry *dst;		/* reference */
+	struct in6_addr saddr;		/* our address on that way */
+	u32 cookie;			/* for dst_check() */
+	struct rcu_head rcu;
+};
+
 struct homa_peer {
 	struct hlist_node link;		/* table, RCU */
 	struct homa_net *net;		/* never changes, like addr */
-	__be32 addr;
+	struct in6_addr addr;		/* see addr.h */
 	refcount_t refs;		/* the table has one; unused peers stay for a while */
 	unsigned long used;		/* jiffies of the last lookup, racy */
 	struct rcu_head rcu;
@@ -33,8 +42,7 @@ struct homa_peer {
 	struct homa_live live;		/* no lock */
 
 	spinlock_t lock;		/* BH, a leaf; guards what follows */
-	struct dst_entry __rcu *dst;	/* way there for sockets without options of their own */
-	__be32 saddr;			/* our address on that way; read without the lock */
+	struct homa_route __rcu *route;	/* for sockets without options of their own */
 	u32 nr_acks;
 	struct homa_pkt_ack acks[P4W_ACKS_MAX];	/* owed */
 	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
@@ -48,14 +56,15 @@ int homa_peers_net_init(struct homa_net *hn);
 void homa_peers_net_exit(struct homa_net *hn);
 
 /* The peer with that address, made if need be; NULL: no memory or too many in use. Any context. */
-struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr);
+struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr);
 void homa_peer_put(struct homa_peer *peer);
 
 /*
  * A route to the peer with a reference, or an ERR_PTR. `sk` may be NULL. *saddr: the local address
- * wanted, or 0; then it is filled in.
+ * wanted, or "any"; then it is filled in.
  */
-struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr);
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
+				  struct in6_addr *saddr);
 
 /* Bottom halves are off in all that follow but homa_peer_set_cutoffs(). */
 

@@ -7,14 +7,14 @@
  * carried out at the end, with no lock held. Softirq, in an RCU read-side section, which keeps the
  * socket's memory; an RPC in hand is a reference.
  */
-#include <linux/icmp.h>
 #include <linux/ktime.h>
 #include <linux/rculist.h>
 #include <linux/sizes.h>
-#include <net/icmp.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 
 #include "cutoffs.h"
+#include "ip.h"
 #include "net.h"
 #include "offload.h"
 #include "packet.h"
@@ -66,7 +66,7 @@ static void answer(struct rx *rx, u8 type)
 {
 	struct homa_path path = {
 		.net = rx->hn,
-		.peer = homa_peer_get(rx->hn, rx->pkt.saddr),
+		.peer = homa_peer_get(rx->hn, &rx->pkt.saddr),
 		.saddr = rx->pkt.daddr,
 		.sport = rx->pkt.dport,
 		.dport = rx->pkt.sport,
@@ -82,11 +82,6 @@ static void answer(struct rx *rx, u8 type)
 	else
 		homa_queue_simple(&rx->queue, &path, type);
 	homa_peer_put(path.peer);
-}
-
-static void refuse(struct rx *rx)
-{
-	icmp_send(rx->skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
 }
 
 /* ------------------------------------------------------------------ DATA */
@@ -330,7 +325,7 @@ static struct homa_rpc *make_server_rpc(struct rx *rx)
 	struct homa_rpc *rpc;
 	int err;
 
-	birth.peer = homa_peer_get(rx->hn, rx->pkt.saddr);
+	birth.peer = homa_peer_get(rx->hn, &rx->pkt.saddr);
 	if (!birth.peer)
 		return ERR_PTR(-ENOMEM);
 	birth.tenant_id = homa_tenant_id(READ_ONCE(rx->hsk->tenant));	/* freed by RCU */
@@ -353,13 +348,23 @@ static struct homa_rpc *make_server_rpc(struct rx *rx)
 	return ERR_PTR(err);
 }
 
+/* An AF_INET socket has no form for the address of an IPv6 client. */
+static bool takes_from(const struct homa_sock *hsk, const struct in6_addr *client)
+{
+	const struct sock *sk = &hsk->inet.sk;
+
+	if (homa_addr_is_v4(client))
+		return !sk->sk_ipv6only;
+	return sk->sk_family == AF_INET6;
+}
+
 static void new_request(struct rx *rx)
 {
 	struct sock *sk = homa_to_sk(rx->hsk);
 
-	if (!rx->hsk->is_server) {
+	if (!rx->hsk->is_server || !takes_from(rx->hsk, &rx->pkt.saddr)) {
 		drop(rx, HOMA_drop_not_server);
-		refuse(rx);
+		homa_ip_refuse(rx->skb);
 		return;
 	}
 	/* A socket on its way out may have no reference left. */
@@ -372,7 +377,7 @@ static void new_request(struct rx *rx)
 		return;
 	}
 	if (PTR_ERR(rx->rpc) == -EEXIST)	/* another CPU was faster */
-		rx->rpc = homa_rpc_find(rx->hsk, rx->pkt.id, rx->pkt.saddr);
+		rx->rpc = homa_rpc_find(rx->hsk, rx->pkt.id, &rx->pkt.saddr);
 	else if (PTR_ERR(rx->rpc) == -EALREADY)
 		drop(rx, HOMA_drop_repeated);
 	else
@@ -391,7 +396,7 @@ static void acked(struct rx *rx, const struct homa_pkt_ack *ack)
 		return;
 	if (!hsk || READ_ONCE(hsk->port) != ack->port)
 		hsk = homa_sock_find(rx->hn, ack->port);
-	rpc = hsk ? homa_rpc_find(hsk, ack->id, rx->pkt.saddr) : NULL;
+	rpc = hsk ? homa_rpc_find(hsk, ack->id, &rx->pkt.saddr) : NULL;
 	if (!rpc) {
 		/* Perhaps the client has given it up before its request came: it need not come now. */
 		if (rx->rpc)
@@ -595,7 +600,7 @@ static void no_rpc(struct rx *rx)
 	if (rx->pkt.type != P4W_RESEND)
 		return;
 	/* "Unknown" would make the client send a request again that has been served. */
-	peer = is_to_server(&rx->pkt) ? homa_peer_get(rx->hn, rx->pkt.saddr) : NULL;
+	peer = is_to_server(&rx->pkt) ? homa_peer_get(rx->hn, &rx->pkt.saddr) : NULL;
 	if (peer) {
 		finished = homa_peer_has_finished(peer, rx->pkt.id);
 		homa_peer_put(peer);
@@ -617,7 +622,7 @@ static void no_socket(struct rx *rx)
 	case P4W_GRANT:
 	case P4W_RESEND:
 		drop(rx, HOMA_drop_no_socket);
-		refuse(rx);
+		homa_ip_refuse(rx->skb);
 		break;
 	default:
 		drop(rx, HOMA_drop_no_socket);
@@ -634,7 +639,7 @@ static void dispatch(struct rx *rx)
 		no_socket(rx);
 		return;
 	}
-	rx->rpc = homa_rpc_find(rx->hsk, pkt->id, pkt->saddr);
+	rx->rpc = homa_rpc_find(rx->hsk, pkt->id, &pkt->saddr);
 	if (rx->rpc)
 		homa_live_heard(&rx->rpc->peer->live);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)
@@ -663,51 +668,85 @@ static void finish(struct rx *rx)
 		kfree_skb(rx->skb);
 }
 
-int homa_rcv(struct sk_buff *skb)
+/* Not the whole of it: `pkt` and `plan` are large. */
+static void rx_init(struct rx *rx, struct sk_buff *skb)
 {
-	struct rx rx __uninitialized;		/* `pkt` and `plan` are large */
+	rx->hn = homa_net(dev_net(skb->dev));
+	rx->hsk = NULL;
+	rx->rpc = NULL;
+	rx->skb = skb;
+	rx->plan.nr = 0;
+	rx->stalled = false;
+	__skb_queue_head_init(&rx->queue);
+}
+
+/* The caller has filled in the addresses. */
+static void receive(struct rx *rx)
+{
+	struct sk_buff *skb = rx->skb;
 	enum homa_counter why;
 
-	rx.hn = homa_net(dev_net(skb->dev));
-	rx.hsk = NULL;
-	rx.rpc = NULL;
-	rx.skb = skb;
-	rx.plan.nr = 0;
-	rx.stalled = false;
-	__skb_queue_head_init(&rx.queue);
 	if (skb_is_gso(skb)) {
-		rx.skb = skb = homa_offload_plain(skb);
+		rx->skb = skb = homa_offload_plain(skb);
 		if (!skb) {
-			drop_bad(&rx, HOMA_drop_range);
-			return 0;
+			drop_bad(rx, HOMA_drop_range);
+			return;
 		}
 	}
 	if (!pskb_may_pull(skb, min(skb->len, HOMA_PKT_PULL))) {
-		drop_bad(&rx, HOMA_drop_no_memory);
-		goto drop;
+		drop_bad(rx, HOMA_drop_no_memory);
+		return;
 	}
-	rx.pkt.saddr = ip_hdr(skb)->saddr;
-	rx.pkt.daddr = ip_hdr(skb)->daddr;
-	if (!homa_check_packet(skb->data, skb->len, &rx.pkt, &why)) {
-		drop_bad(&rx, why);
-		goto drop;
+	if (!homa_check_packet(skb->data, skb->len, &rx->pkt, &why)) {
+		drop_bad(rx, why);
+		return;
 	}
 	/* Nobody is asked for an answer that all hosts of a network would give. */
 	if (skb->pkt_type != PACKET_HOST)
-		goto drop;
-	switch (rx.pkt.type) {
+		return;
+	switch (rx->pkt.type) {
 	case P4W_TXN:
-		drop(&rx, HOMA_drop_txn_request);
+		drop(rx, HOMA_drop_txn_request);
 		break;
 	case P4W_TXN_REPLY:
-		homa_txn_reply_pkt(rx.hn, skb);
+		homa_txn_reply_pkt(rx->hn, skb, &rx->pkt.saddr);
 		break;
 	default:
-		homa_count_type(rx.hn, packets_rcvd_DATA, rx.pkt.type);
-		trace_homa_packet_rcvd(&rx.pkt, skb->len, -1);
-		dispatch(&rx);
+		homa_count_type(rx->hn, packets_rcvd_DATA, rx->pkt.type);
+		trace_homa_packet_rcvd(&rx->pkt, skb->len, -1);
+		dispatch(rx);
 	}
-drop:
+}
+
+int homa_rcv(struct sk_buff *skb)
+{
+	struct rx rx __uninitialized;
+
+	rx_init(&rx, skb);
+	rx.pkt.saddr = homa_addr_v4(ip_hdr(skb)->saddr);
+	rx.pkt.daddr = homa_addr_v4(ip_hdr(skb)->daddr);
+	receive(&rx);
 	finish(&rx);
 	return 0;
 }
+
+#if IS_ENABLED(CONFIG_IPV6)
+
+int homa_rcv6(struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	struct rx rx __uninitialized;
+
+	rx_init(&rx, skb);
+	if (homa_addr_from_wire(&rx.pkt.saddr, &ip6->saddr, inet6_iif(skb)) &&
+	    !ipv6_addr_is_multicast(&ip6->daddr) && !ipv6_addr_v4mapped(&ip6->daddr)) {
+		rx.pkt.daddr = ip6->daddr;
+		receive(&rx);
+	} else {
+		drop_bad(&rx, HOMA_drop_address);
+	}
+	finish(&rx);
+	return 0;
+}
+
+#endif

@@ -11,8 +11,9 @@
 
 struct sk_buff;
 
-/* Callback for IP protocol 146: softirq, in an RCU read-side section. */
+/* Callbacks for IP protocol 146: softirq, in an RCU read-side section. */
 int homa_rcv(struct sk_buff *skb);
+int homa_rcv6(struct sk_buff *skb);
 
 void homa_unstall_now(struct homa_sock *hsk);
 

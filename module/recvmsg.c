@@ -6,10 +6,10 @@
  * pages in it were taken, also with EAGAIN and EINTR, so a repetition does not give them back twice.
  * Message bytes are copied here, from the packets to the region that the program has given.
  */
-#include <linux/in.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
 
+#include "addr.h"
 #include "calls.h"
 #include "peer.h"
 #include "pool.h"
@@ -35,11 +35,11 @@ static int take_private(struct homa_rpc *rpc)
 
 static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, bool nonblock)
 {
-	struct homa_rpc *rpc = id & 1 ? NULL : homa_rpc_find(hsk, id, 0);
+	struct homa_rpc *rpc = id & 1 ? NULL : homa_rpc_find(hsk, id, NULL);
 	int err = 0, ret;
 
 	if (!rpc)
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(homa_fail(hsk, -EINVAL, "recvmsg: id names no private RPC"));
 	ret = rpc->is_private ? take_private(rpc) : -EINVAL;
 	if (!ret && !nonblock)
 		err = wait_event_interruptible(hsk->private_wait, (ret = take_private(rpc)));
@@ -165,17 +165,11 @@ static int write_args(void __user *control, const struct homa_recvmsg_args *args
 	return copy_to_user(control, args, sizeof(*args)) ? -EFAULT : 0;
 }
 
-static void fill_address(struct msghdr *msg, int *addr_len, __be32 addr, __be16 port)
+static void fill_address(const struct homa_sock *hsk, struct msghdr *msg, int *addr_len,
+			 const struct in6_addr *addr, u16 port)
 {
-	struct sockaddr_in *to = msg->msg_name;
-
-	if (!to)
-		return;
-	memset(to, 0, sizeof(*to));
-	to->sin_family = AF_INET;
-	to->sin_addr.s_addr = addr;
-	to->sin_port = port;
-	*addr_len = sizeof(*to);
+	if (msg->msg_name)
+		*addr_len = homa_addr_to_user(msg->msg_name, hsk->inet.sk.sk_family, addr, port);
 }
 
 /* Length, a negative errno (of the RPC, or EFAULT), or 0: withdrawn meanwhile, take the next. Puts
@@ -203,7 +197,7 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 		goto put;
 	}
 	if (homa_rpc_is_client(rpc) ? hand_response(rpc) : hand_request(rpc)) {
-		fill_address(msg, addr_len, rpc->peer->addr, htons(rpc->dport));
+		fill_address(hsk, msg, addr_len, &rpc->peer->addr, rpc->dport);
 		err = len;
 	}
 put:
@@ -244,7 +238,7 @@ static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct ms
 	if (write_args(control, args))
 		err = -EFAULT;
 	if (!err) {
-		fill_address(msg, addr_len, done->peer.sin_addr.s_addr, done->peer.sin_port);
+		fill_address(hsk, msg, addr_len, &done->peer, done->port);
 		err = done->len;
 	}
 	done->release(done);
@@ -256,17 +250,19 @@ static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
 		     struct homa_recvmsg_args *args, u64 *id)
 {
 	if (msg->msg_controllen != sizeof(*args))
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "recvmsg: msg_controllen is not 88");
 	if (!msg->msg_control_user || !msg->msg_control_is_user ||
 	    copy_from_user(args, msg->msg_control_user, sizeof(*args)))
 		return -EFAULT;
-	if ((args->reserved && !hsk->peer_tenant) || args->num_bpages > HOMA_MAX_BPAGES)
-		return -EINVAL;
+	if (args->reserved && !hsk->peer_tenant)
+		return homa_fail(hsk, -EINVAL, "recvmsg: reserved is not 0");
+	if (args->num_bpages > HOMA_MAX_BPAGES)
+		return homa_fail(hsk, -EINVAL, "recvmsg: num_bpages is above 16");
 	if (!smp_load_acquire(&hsk->pool))	/* set_rcvbuf() */
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "recvmsg: no receive region was given");
 	if (args->num_bpages) {
 		if (homa_pool_free(hsk->pool, args->bpage_offsets, args->num_bpages))
-			return -EINVAL;
+			return homa_fail(hsk, -EINVAL, "recvmsg: a page is not the program's");
 		homa_unstall(hsk);
 	}
 	*id = args->id;

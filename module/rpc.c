@@ -18,6 +18,7 @@
 #include <linux/rculist_nulls.h>
 #include <linux/slab.h>
 
+#include "addr.h"
 #include "peer.h"
 #include "pool.h"
 #include "recv.h"
@@ -173,7 +174,7 @@ static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64
 	return rpc->id == id && rpc->hsk == hsk;
 }
 
-struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer)
+struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer)
 {
 	u32 chain = chain_of(id);
 	struct hlist_nulls_head *head = &hsk->net->rpcs->chain[chain];
@@ -186,7 +187,7 @@ again:
 		if (!is_that(rpc, hsk, id) || !refcount_inc_not_zero(&rpc->refs))
 			continue;
 		/* Now it stays what it is; when we looked it was perhaps another one. */
-		if (is_that(rpc, hsk, id) && (!peer || rpc->peer->addr == peer))
+		if (is_that(rpc, hsk, id) && (!peer || ipv6_addr_equal(&rpc->peer->addr, peer)))
 			goto unlock;
 		homa_rpc_put(rpc);
 	}
@@ -278,7 +279,8 @@ static int add_to_table(struct homa_rpc *rpc)
 
 	spin_lock(lock);
 	hlist_nulls_for_each_entry(other, node, head, by_id)
-		if (is_that(other, rpc->hsk, rpc->id) && other->peer->addr == rpc->peer->addr)
+		if (is_that(other, rpc->hsk, rpc->id) &&
+		    ipv6_addr_equal(&other->peer->addr, &rpc->peer->addr))
 			err = -EEXIST;
 	if (!err)
 		hlist_nulls_add_head_rcu(&rpc->by_id, head);

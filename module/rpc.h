@@ -61,7 +61,7 @@ struct homa_rpc {
 	struct homa_sock *hsk;	/* reference */
 	struct homa_net *net;
 	struct homa_peer *peer;	/* reference */
-	__be32 saddr;		/* our address */
+	struct in6_addr saddr;	/* our address */
 	u16 dport;
 	bool is_private;
 	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
@@ -111,8 +111,8 @@ void homa_rpcs_exit(void);
 int homa_rpcs_net_init(struct homa_net *hn);
 void homa_rpcs_net_exit(struct homa_net *hn);
 
-/* With a reference, or NULL. `hsk` must be the owner; peer 0: any. Takes no lock. */
-struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, __be32 peer);
+/* With a reference, or NULL. `hsk` must be the owner; peer NULL: any. Takes no lock. */
+struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer);
 
 /* Goes through all RPCs of a namespace, from *chain = *nth = 0 on; the next with a reference, or
  * NULL. What comes or goes meanwhile may be missed or come twice. Process context.
@@ -126,7 +126,7 @@ struct homa_rpc_birth {
 	u64 id;
 	u64 cookie;
 	struct homa_peer *peer;
-	__be32 saddr;
+	struct in6_addr saddr;
 	u16 dport;
 	bool is_private;
 	struct homa_tenant *tenant;

@@ -15,9 +15,9 @@
 #include <linux/netdevice.h>
 #include <linux/unaligned.h>
 #include <net/ip.h>
-#include <net/route.h>
 
 #include "cutoffs.h"
+#include "ip.h"
 #include "net.h"
 #include "offload.h"
 #include "pacer.h"
@@ -61,9 +61,9 @@ void homa_msg_out_free(struct homa_msg_out *out)
 	out->dst = NULL;
 }
 
-static u32 seg_bytes(u32 mtu)
+static u32 seg_bytes(u32 mtu, u32 ip_header)
 {
-	const u32 headers = sizeof(struct iphdr) + sizeof(struct p4w_data);
+	u32 headers = ip_header + sizeof(struct p4w_data);
 
 	mtu = min_t(u32, mtu, IP_MAX_MTU);
 	return mtu > headers ? mtu - headers : 0;
@@ -72,7 +72,7 @@ static u32 seg_bytes(u32 mtu)
 int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
 		      u32 unsched_bytes)
 {
-	out->seg = seg_bytes(mtu);
+	out->seg = seg_bytes(mtu, homa_ip_header_len(&peer->addr));
 	if (!out->seg)
 		return -EINVAL;
 	out->unsched = min(out->length, unsched_bytes);
@@ -100,13 +100,13 @@ bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 r
  * the local address `saddr`, both from homa_peer_route(). Takes over the reference.
  */
 static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entry *dst,
-				   __be32 saddr, u32 linear, u8 priority)
+				   const struct in6_addr *saddr, u32 linear, u8 priority)
 {
+	const struct in6_addr *daddr = &path->peer->addr;
 	struct sk_buff *skb;
-	struct iphdr *iph;
 	u32 headroom;
 
-	headroom = LL_RESERVED_SPACE(dst->dev) + sizeof(*iph);
+	headroom = LL_RESERVED_SPACE(dst->dev) + homa_ip_header_len(daddr);
 	/* With bottom halves off there is a CPU's own store of them. */
 	skb = __alloc_skb(headroom + linear, GFP_ATOMIC, in_softirq() ? SKB_ALLOC_NAPI : 0,
 			  NUMA_NO_NODE);
@@ -117,30 +117,19 @@ static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entr
 	skb_reserve(skb, headroom);
 	skb_reset_transport_header(skb);
 	skb_dst_set(skb, dst);
-	iph = skb_push(skb, sizeof(*iph));
-	skb_reset_network_header(skb);
-	memset(iph, 0, sizeof(*iph));
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) / 4;
-	iph->tos = homa_ip_class(path->net, priority);
-	iph->ttl = ip4_dst_hoplimit(dst);
-	iph->protocol = P4W_IPPROTO;
-	iph->saddr = saddr;
-	iph->daddr = path->peer->addr;
-	if (!ip_mtu_locked(dst))
-		iph->frag_off = htons(IP_DF);
-	ip_select_ident_segs(path->net->net, skb, NULL, 1);
+	homa_ip_push_header(path->net->net, skb, saddr, daddr,
+			    homa_ip_class(path->net, priority));
 	return skb;
 }
 
 /* The same for one that comes alone. */
 static struct sk_buff *route_packet(const struct homa_path *path, u32 linear, u8 priority)
 {
-	__be32 saddr = path->saddr;
+	struct in6_addr saddr = path->saddr;
 	struct dst_entry *dst = homa_peer_route(path->peer, path->sk, &saddr);
 
 	if (!IS_ERR(dst))
-		return make_packet(path, dst, saddr, linear, priority);
+		return make_packet(path, dst, &saddr, linear, priority);
 	homa_count(path->net, peer_route_errors);
 	return ERR_CAST(dst);
 }
@@ -155,7 +144,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 		homa_pacer_sent(hn, skb);
 		trace_homa_packet_sent(skb);
 		is_data = ((const struct p4w_common *)skb_transport_header(skb))->type == P4W_DATA;
-		err = ip_local_out(hn->net, NULL, skb);
+		err = homa_ip_out(hn->net, skb);
 		if (!net_xmit_eval(err))
 			continue;
 		if (is_data)
@@ -168,7 +157,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 /* How a message may be cut now, and where it goes. */
 struct cut {
 	struct dst_entry *dst;	/* reference */
-	__be32 saddr;
+	struct in6_addr saddr;
 	u32 seg;		/* a packet may not outgrow a path whose MTU has shrunk */
 	u32 segs;		/* packets in a buffer */
 };
@@ -183,7 +172,7 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	struct sk_buff *skb;
 	struct p4w_data *d;
 
-	skb = make_packet(&path, cut->dst, cut->saddr, linear, priority);
+	skb = make_packet(&path, cut->dst, &cut->saddr, linear, priority);
 	/* Else as if the network had lost it: the receiver will ask. */
 	if (IS_ERR(skb)) {
 		homa_count(rpc->net, data_xmit_errors);
@@ -228,7 +217,7 @@ static bool current_cut(struct homa_rpc *rpc, struct cut *cut)
 	cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
 	if (IS_ERR(cut->dst))
 		return false;
-	seg = seg_bytes(dst_mtu(cut->dst));
+	seg = seg_bytes(dst_mtu(cut->dst), homa_ip_header_len(&rpc->peer->addr));
 	cut->seg = seg ? min(seg, rpc->out.seg) : rpc->out.seg;
 	cut->segs = homa_offload_segs(cut->dst->dev, cut->seg, homa_knob(rpc->net, max_gso_size));
 	return true;
@@ -408,8 +397,8 @@ void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 	}
 }
 
-int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
-		    int priority)
+int homa_xmit_small(struct homa_sock *hsk, const struct in6_addr *daddr, const void *packet,
+		    size_t len, int priority)
 {
 	struct homa_path path = { .net = hsk->net, .sk = homa_to_sk(hsk) };
 	struct sk_buff_head queue;

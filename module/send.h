@@ -5,6 +5,7 @@
 #ifndef P4HOMA_SEND_H
 #define P4HOMA_SEND_H
 
+#include <linux/in6.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <linux/uio.h>
@@ -61,7 +62,7 @@ struct homa_path {
 	struct homa_net *net;
 	const struct sock *sk;	/* or NULL */
 	struct homa_peer *peer;
-	__be32 saddr;		/* or 0 */
+	struct in6_addr saddr;	/* or "any" */
 	u16 sport;
 	u16 dport;
 	u64 id;			/* as we know it */

@@ -7,17 +7,22 @@
  * does not take it for control messages. The whole message is copied before its RPC becomes known, so
  * nothing sleeps under a lock, and a message that cannot be read leaves nothing behind.
  */
-#include <linux/in.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
-#include <net/route.h>
+#include <net/dst.h>
 
+#include "addr.h"
 #include "calls.h"
 #include "peer.h"
 #include "rpc.h"
 #include "tenant.h"
 #include "timer.h"
 #include "txn.h"
+
+struct destination {
+	struct in6_addr addr;
+	u16 port;
+};
 
 /* Room in the send buffer, for a message or a transaction. */
 int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
@@ -109,7 +114,7 @@ static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u6
 
 /* A route to the destination, and what the message can be sent in. */
 static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_msg_out *out,
-		   __be32 *saddr)
+		   struct in6_addr *saddr)
 {
 	struct dst_entry *dst = homa_peer_route(peer, homa_to_sk(hsk), saddr);
 	int err;
@@ -125,13 +130,13 @@ static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_ms
 }
 
 /* Message and charge go to the RPC if 0 is returned. */
-static int start_request(struct homa_sock *hsk, const struct sockaddr_in *to,
+static int start_request(struct homa_sock *hsk, const struct destination *to,
 			 struct homa_msg_out *out, struct homa_tenant *tenant,
 			 void __user *control, const struct homa_sendmsg_args *args)
 {
 	struct homa_rpc_birth birth = {
 		.cookie = args->completion_cookie,
-		.dport = ntohs(to->sin_port),
+		.dport = to->port,
 		.is_private = args->flags & HOMA_SENDMSG_PRIVATE,
 		.tenant = tenant,
 		.tenant_id = homa_tenant_id(tenant),
@@ -140,7 +145,7 @@ static int start_request(struct homa_sock *hsk, const struct sockaddr_in *to,
 	struct homa_rpc *rpc;
 	int err;
 
-	birth.peer = homa_peer_get(hsk->net, to->sin_addr.s_addr);
+	birth.peer = homa_peer_get(hsk->net, &to->addr);
 	if (!birth.peer)
 		return -ENOMEM;
 	birth.id = homa_peer_next_id(birth.peer);
@@ -164,7 +169,7 @@ put_peer:
 }
 
 static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
-			void __user *control, const struct homa_sendmsg_args *args)
+			const struct destination *to, void __user *control, const struct homa_sendmsg_args *args)
 {
 	bool nonblock = msg->msg_flags & MSG_DONTWAIT;
 	struct homa_tenant *tenant;
@@ -180,7 +185,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = homa_msg_out_copy(&out, &msg->msg_iter, len);
 	if (err)
 		goto uncharge_tenant;
-	err = start_request(hsk, msg->msg_name, &out, tenant, control, args);
+	err = start_request(hsk, to, &out, tenant, control, args);
 	if (err)
 		goto free_message;
 	homa_count(hsk->net, client_requests_started);
@@ -218,17 +223,16 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
 }
 
 static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
-		      const struct homa_sendmsg_args *args)
+		      const struct destination *to, const struct homa_sendmsg_args *args)
 {
-	const struct sockaddr_in *to = msg->msg_name;
 	struct homa_msg_out out __uninitialized;
+	struct in6_addr saddr;
 	struct homa_rpc *rpc;
-	__be32 saddr;
 	int err;
 
-	if (args->completion_cookie || !(args->id & 1))
-		return -EINVAL;
-	rpc = homa_rpc_find(hsk, args->id, to->sin_addr.s_addr);
+	if (args->completion_cookie)
+		return homa_fail(hsk, -EINVAL, "sendmsg: a reply has no completion_cookie");
+	rpc = homa_rpc_find(hsk, args->id, &to->addr);
 	if (!rpc) {
 		/* The client has gone meanwhile; there is nobody to tell. */
 		homa_count(hsk->net, server_late_replies);
@@ -260,15 +264,20 @@ put:
 	return err;
 }
 
-static int check_destination(const struct msghdr *msg)
+static int get_destination(struct homa_sock *hsk, const struct msghdr *msg, struct destination *to)
 {
-	const struct sockaddr_in *to = msg->msg_name;
+	const struct sock *sk = homa_to_sk(hsk);
+	int err;
 
-	if (!to || msg->msg_namelen < sizeof(*to))
-		return -EINVAL;
-	if (to->sin_family != AF_INET)
-		return -EAFNOSUPPORT;
-	return to->sin_port ? 0 : -EINVAL;
+	if (!msg->msg_name)
+		return homa_fail(hsk, -EINVAL, "sendmsg: no destination in msg_name");
+	err = homa_addr_from_user(&to->addr, &to->port, sk->sk_family, sk->sk_bound_dev_if,
+				  msg->msg_name, msg->msg_namelen);
+	if (err)
+		return homa_fail(hsk, err, "sendmsg: msg_name is no address for this socket");
+	if (sk->sk_ipv6only && homa_addr_is_v4(&to->addr))
+		return -ENETUNREACH;
+	return to->port ? 0 : homa_fail(hsk, -EINVAL, "sendmsg: destination port is 0");
 }
 
 static int send_txn(struct homa_sock *hsk, struct msghdr *msg, size_t len, void __user *control,
@@ -289,24 +298,25 @@ int homa_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct homa_sock *hsk = homa_sk(sk);
 	void __user *control = msg->msg_control_user;
 	struct homa_sendmsg_args args;
+	struct destination to;
 	int err;
 
 	if (msg->msg_controllen)
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "sendmsg: msg_controllen is not 0");
 	if (!control || !msg->msg_control_is_user || copy_from_user(&args, control, sizeof(args)))
-		return -EFAULT;
+		return homa_fail(hsk, -EFAULT, "sendmsg: the arguments at msg_control are unreadable");
 	if (args.flags & ~(HOMA_SENDMSG_PRIVATE | HOMA_SENDMSG_TXN) || args.reserved)
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "sendmsg: unknown flags, or reserved is not 0");
 	if (READ_ONCE(hsk->is_shutdown))
 		return -ESHUTDOWN;
 	if (args.flags & HOMA_SENDMSG_TXN)
 		return send_txn(hsk, msg, len, control, &args);
-	err = check_destination(msg);
+	err = get_destination(hsk, msg, &to);
 	if (err)
 		return err;
 	if (!len || len > HOMA_MAX_MESSAGE_LENGTH)
-		return -EINVAL;
+		return homa_fail(hsk, -EINVAL, "sendmsg: length is not in 1 .. 1000000");
 	if (args.id)
-		return send_reply(hsk, msg, len, &args);
-	return send_request(hsk, msg, len, control, &args);
+		return send_reply(hsk, msg, len, &to, &args);
+	return send_request(hsk, msg, len, &to, control, &args);
 }

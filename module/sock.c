@@ -7,7 +7,6 @@
  * for a grace period after the last reference, so a packet may still be looking at it.
  */
 #include <linux/hash.h>
-#include <linux/poll.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <net/inet_common.h>
@@ -95,7 +94,7 @@ static int set_free_port(struct homa_sock *hsk)
 	return err;
 }
 
-static void drop_port(struct sock *sk)
+void homa_sock_drop_port(struct sock *sk)
 {
 	struct homa_sock *hsk = homa_sk(sk);
 
@@ -104,13 +103,13 @@ static void drop_port(struct sock *sk)
 	spin_unlock_bh(&hsk->net->ports->lock);
 }
 
-static void destruct(struct sock *sk)
+void homa_sock_destruct(struct sock *sk)
 {
 	homa_pool_destroy(homa_sk(sk)->pool);
 	inet_sock_destruct(sk);
 }
 
-static int init(struct sock *sk)
+int homa_sock_init(struct sock *sk)
 {
 	struct homa_sock *hsk = homa_sk(sk);
 
@@ -123,7 +122,7 @@ static int init(struct sock *sk)
 	init_waitqueue_head(&hsk->private_wait);
 	spin_lock_init(&hsk->txn_lock);
 	INIT_LIST_HEAD(&hsk->txns);
-	sk->sk_destruct = destruct;
+	sk->sk_destruct = homa_sock_destruct;
 	sock_set_flag(sk, SOCK_RCU_FREE);
 	/* Keeps the generic disconnect from taking the port away. */
 	sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
@@ -152,7 +151,7 @@ void homa_sock_shutdown(struct homa_sock *hsk)
 		wake_up_interruptible_all(sk_sleep(sk));
 }
 
-static int shutdown_op(struct socket *sock, int how)
+int homa_sock_shutdown_op(struct socket *sock, int how)
 {
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
@@ -160,7 +159,7 @@ static int shutdown_op(struct socket *sock, int how)
 	return 0;
 }
 
-static void close(struct sock *sk, long timeout)
+void homa_sock_close(struct sock *sk, long timeout)
 {
 	struct homa_sock *hsk = homa_sk(sk);
 	struct homa_tenant *tenant;
@@ -211,7 +210,7 @@ void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)
 	rcu_read_unlock();
 }
 
-static __poll_t poll_op(struct file *file, struct socket *sock, poll_table *wait)
+__poll_t homa_sock_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
 	struct homa_sock *hsk = homa_sk(sock->sk);
 	__poll_t mask = 0;
@@ -229,16 +228,16 @@ static __poll_t poll_op(struct file *file, struct socket *sock, poll_table *wait
 struct proto homa_prot = {
 	.name		= "HOMA",
 	.owner		= THIS_MODULE,
-	.close		= close,
+	.close		= homa_sock_close,
 	.connect	= ip4_datagram_connect,
 	.disconnect	= udp_disconnect,
-	.init		= init,
+	.init		= homa_sock_init,
 	.setsockopt	= homa_setsockopt,
 	.getsockopt	= homa_getsockopt,
 	.sendmsg	= homa_sendmsg,
 	.recvmsg	= homa_recvmsg,
 	.bind		= homa_bind,
-	.unhash		= drop_port,
+	.unhash		= homa_sock_drop_port,
 	.obj_size	= sizeof(struct homa_sock),
 	.no_autobind	= true,
 };
@@ -252,13 +251,13 @@ const struct proto_ops homa_proto_ops = {
 	.socketpair	= sock_no_socketpair,
 	.accept		= sock_no_accept,
 	.getname	= inet_getname,
-	.poll		= poll_op,
+	.poll		= homa_sock_poll,
 	.ioctl		= homa_ioctl,
 #ifdef CONFIG_COMPAT
 	.compat_ioctl	= homa_compat_ioctl,
 #endif
 	.listen		= sock_no_listen,
-	.shutdown	= shutdown_op,
+	.shutdown	= homa_sock_shutdown_op,
 	.setsockopt	= sock_common_setsockopt,
 	.getsockopt	= sock_common_getsockopt,
 	.sendmsg	= inet_sendmsg,

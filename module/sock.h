@@ -10,6 +10,7 @@
 
 #include <linux/in.h>
 #include <linux/list.h>
+#include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <net/inet_sock.h>
@@ -34,7 +35,8 @@ struct homa_done {
 	int error;		/* 0 or a negative errno, then there is no data */
 	u32 len;		/* bytes at data, 1 .. HOMA_DONE_MAX */
 	const void *data;
-	struct sockaddr_in peer;
+	struct in6_addr peer;	/* see addr.h */
+	u16 port;		/* of the peer */
 	struct homa_rpc *rpc;	/* set by rpc.c only: the message is that RPC's; else NULL */
 	void (*release)(struct homa_done *done);
 };
@@ -49,6 +51,7 @@ struct homa_sock {
 	bool peer_tenant;		/* SO_HOMA_PEER_TENANT */
 	struct hlist_node port_link;	/* ports->lock, RCU */
 
+	const char *error;		/* why a call failed last, a constant, or NULL; racy */
 	atomic64_t wmem;		/* bytes of messages held for sending */
 	spinlock_t lock;		/* BH; guards what follows up to nr_stalled */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
@@ -76,6 +79,13 @@ static inline struct sock *homa_to_sk(struct homa_sock *hsk)
 	return &hsk->inet.sk;
 }
 
+/* Remembers for HOMAIOCINFO what the program did wrong. */
+static inline int homa_fail(struct homa_sock *hsk, int err, const char *text)
+{
+	WRITE_ONCE(hsk->error, text);
+	return err;
+}
+
 /* An id that no transaction of this namespace has had: even, never 0. Any context. */
 u64 homa_sock_next_id(struct homa_sock *hsk);
 
@@ -83,12 +93,16 @@ u64 homa_sock_next_id(struct homa_sock *hsk);
  * one IP packet to daddr. Process context or softirq, no spinlock held. Copies the packet. 0 or a
  * negative errno (EHOSTUNREACH, ENOMEM, ...); 0 does not say that it left.
  */
-int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
-		    int priority);
+int homa_xmit_small(struct homa_sock *hsk, const struct in6_addr *daddr, const void *packet,
+		    size_t len, int priority);
 
 /* The rest is for the transport. */
 extern struct proto homa_prot;
 extern const struct proto_ops homa_proto_ops;
+
+/* sock6.c: AF_INET6; nothing of it without CONFIG_IPV6. */
+int homa_sock6_init(void);
+void homa_sock6_exit(void);
 
 int homa_ports_net_init(struct homa_net *hn);
 void homa_ports_net_exit(struct homa_net *hn);
@@ -97,6 +111,12 @@ void homa_ports_net_exit(struct homa_net *hn);
 struct homa_sock *homa_sock_find(struct homa_net *hn, u16 port);
 int homa_sock_set_port(struct homa_sock *hsk, u16 port);	/* EADDRINUSE */
 void homa_sock_shutdown(struct homa_sock *hsk);
+int homa_sock_init(struct sock *sk);
+void homa_sock_close(struct sock *sk, long timeout);
+void homa_sock_drop_port(struct sock *sk);
+void homa_sock_destruct(struct sock *sk);
+int homa_sock_shutdown_op(struct socket *sock, int how);
+__poll_t homa_sock_poll(struct file *file, struct socket *sock, poll_table *wait);
 
 /* Send buffer: false if it is full. */
 bool homa_sock_charge(struct homa_sock *hsk, u32 bytes);

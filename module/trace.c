@@ -7,7 +7,7 @@
 
 static inline void homa_trace_addr(u8 to[16], const struct homa_peer *peer)
 {
-	ipv6_addr_set_v4mapped(peer->addr, (struct in6_addr *)to);
+	memcpy(to, &peer->addr, sizeof(peer->addr));
 }
 
 #define CREATE_TRACE_POINTS

@@ -12,6 +12,7 @@
 #include <linux/net.h>
 #include <linux/uio.h>
 #include <net/sock.h>
+#include "addr.h"
 #include "calls.h"
 #include "net.h"
 #include "p4wire.h"
@@ -116,14 +117,13 @@ static struct homa_txn_call *create_call(struct homa_sock *hsk, struct homa_tena
 	if (!call)
 		return NULL;
 	/* Address and port may be of two policies: the switch answers whatever they are. */
-	call->daddr = READ_ONCE(policy->alloc_addr);
+	call->daddr = homa_addr_v4(READ_ONCE(policy->alloc_addr));
 	call->count = txn->count;
 	call->done.id = homa_sock_next_id(hsk);
 	homa_txn_fill_head(&call->packet, txn, call->done.id, READ_ONCE(hsk->port),
 			   READ_ONCE(policy->alloc_port));
-	call->done.peer.sin_family = AF_INET;
-	call->done.peer.sin_addr.s_addr = call->daddr;
-	call->done.peer.sin_port = call->packet.common.dport;
+	call->done.peer = call->daddr;
+	call->done.port = ntohs(call->packet.common.dport);
 	return call;
 }
 
@@ -147,7 +147,7 @@ static int send_txn(struct homa_sock *hsk, struct homa_tenant *t, const struct h
 		return -ENOMEM;
 	}
 	err = -EDESTADDRREQ;
-	if (!call->daddr)
+	if (!homa_addr_to_v4(&call->daddr))
 		goto out;
 	call->done.cookie = args->completion_cookie;
 	err = start_or_wait(call, txn, may_wait);
@@ -236,7 +236,7 @@ static void count_status(struct homa_tenant *t, u8 status)
 
 /* Detaches the call that the packet answers, if there is one. */
 static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p4w_txn *got,
-					   __be32 saddr)
+					   const struct in6_addr *saddr)
 {
 	struct homa_txn_call *call;
 	struct homa_flow *flow;
@@ -246,7 +246,8 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 		return NULL;
 	flow = homa_flow_find(t->alloc, be32_to_cpu(got->flow));
 	call = flow ? flow->call : NULL;
-	if (!call || call->daddr != saddr || !homa_txn_is_answer(&call->packet, got))
+	if (!call || !ipv6_addr_equal(&call->daddr, saddr) ||
+	    !homa_txn_is_answer(&call->packet, got))
 		return NULL;
 	homa_txn_call_answered(call);
 	homa_txn_call_detach(call);
@@ -255,7 +256,7 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 }
 
 /* Softirq, under RCU. The packet is linear and at least as long as struct p4w_txn. */
-void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb)
+void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb, const struct in6_addr *saddr)
 {
 	const struct p4w_txn *got = (const struct p4w_txn *)skb->data;
 	struct homa_txn_call *call;
@@ -267,7 +268,7 @@ void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb)
 		return;
 	}
 	spin_lock_bh(&t->lock);
-	call = take_answered(t, got, ip_hdr(skb)->saddr);
+	call = take_answered(t, got, saddr);
 	spin_unlock_bh(&t->lock);
 	if (!call) {
 		homa_count(hn, txn_unmatched);

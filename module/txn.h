@@ -20,7 +20,7 @@ struct homa_txn_state {
 
 int homa_txn_sendmsg(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 		     struct homa_sendmsg_args *args);
-void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb);
+void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb, const struct in6_addr *saddr);
 void homa_txn_sock_shutdown(struct homa_sock *hsk);
 
 void homa_txn_tenant_init(struct homa_tenant *t);

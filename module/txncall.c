@@ -65,7 +65,7 @@ struct homa_txn_call *homa_txn_call_create(struct homa_sock *hsk, struct homa_te
 /* The same bytes each time, so the switch recognises a repeat. */
 int homa_txn_call_send(struct homa_txn_call *call)
 {
-	return homa_xmit_small(call->hsk, call->daddr, &call->packet, sizeof(call->packet),
+	return homa_xmit_small(call->hsk, &call->daddr, &call->packet, sizeof(call->packet),
 			       P4W_PRIORITIES - 1);
 }
 

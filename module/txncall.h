@@ -26,7 +26,7 @@ struct homa_txn_call {
 	struct homa_tenant *tenant;
 	struct homa_sock *hsk;
 	u32 resend_us;
-	__be32 daddr;
+	struct in6_addr daddr;	/* v4-mapped */
 	u8 count;
 	struct p4w_txn packet;
 

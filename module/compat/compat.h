@@ -38,6 +38,13 @@ static inline int import_ubuf(int direction, void __user *to, size_t len, struct
 #define ctl_const		const
 #endif
 
+/* Where the IPv6 part of a socket is: at its end, before the protocol could say so. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define HOMA_PINFO_OFFSET(type, member)
+#else
+#define HOMA_PINFO_OFFSET(type, member)	.ipv6_pinfo_offset = offsetof(type, member),
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define genl_info_dump(cb)	genl_dumpit_info(cb)	/* both have attrs */
 #endif

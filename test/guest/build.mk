@@ -15,6 +15,12 @@ $(eval $(call program,test/guest/txn-rtt,test/guest/txn-rtt.c $(t_nl),libnl-genl
 $(eval $(call program,test/guest/waiters,test/guest/waiters.c $(t_homa)))
 $(eval $(call program,test/guest/inject,test/guest/inject.c $(t_homa)))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
+$(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
+
+# the same for a 32-bit user space
+$(B)/test/guest/api32: test/guest/api.c $(t_homa)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -m32 -o $@ $^
 
 GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt waiters inject \
-	fake-switch)
+	fake-switch api api32)

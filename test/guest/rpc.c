@@ -27,14 +27,20 @@
 static struct options {
 	const char *role;
 	const char *transport;
-	struct sockaddr_in peer;
+	union {
+		struct sockaddr_in peer;
+		struct sockaddr_in6 peer6;
+	};
+	const char *to;
+	int family;
 	uint16_t port;
 	const char *lengths;
 	uint32_t count;
 	uint32_t parallel;
 	uint32_t max_failed;
 	bool unchecked;
-} opt = { .transport = "homa", .port = 4000, .lengths = "100", .count = 100, .parallel = 1 };
+} opt = { .transport = "homa", .port = 4000, .lengths = "100", .count = 100, .parallel = 1,
+	.family = AF_INET };
 
 static volatile sig_atomic_t stop;
 static volatile sig_atomic_t idle_seconds;
@@ -52,14 +58,15 @@ static void on_tick(int sig)
 
 static void usage(FILE *to)
 {
-	fputs("usage: rpc server [--transport homa|tcp|udp] [--port N] [--unchecked]\n"
+	fputs("usage: rpc server [--transport homa|tcp|udp] [--port N] [--inet6] [--unchecked]\n"
 	      "       rpc client --to ADDRESS:PORT [--transport homa|tcp|udp] [--len N,N,...]\n"
-	      "           [--count N] [--parallel N] [--max-failed N]\n"
+	      "           [--count N] [--parallel N] [--max-failed N] [--inet6]\n"
 	      "Server: echoes until SIGTERM; then says how many requests it ran; exit 1 if one ran\n"
 	      "twice (Homa) or a byte was wrong, unless it is told to take requests of strangers\n"
 	      "as they are (--unchecked). Client: for each length, `count` round trips,\n"
 	      "`parallel` at a time (Homa only; else 1); exit 1 if more than --max-failed fail\n"
-	      "(time-outs) or a byte is wrong. Prints, one line a length:\n"
+	      "(time-outs) or a byte is wrong. --inet6 (Homa only): an AF_INET6 socket, and ADDRESS\n"
+	      "is of IPv4 or [of%INTERFACE] IPv6. Prints, one line a length:\n"
 	      "  rpc: homa len 100: 1000 done, 0 failed, p50 25600 p99 31000 ns\n"
 	      "Exit: 0 pass, 1 fail, 2 usage, 77 no such protocol.\n", to);
 }
@@ -106,20 +113,23 @@ static bool is_filled(const uint8_t *p, uint32_t len)
 
 static struct seen {
 	uint64_t id;
-	uint32_t addr;
+	uint32_t addr[4];
 } *seen;
 
 /* Whether this request has run before. Open addressing; the table is never full. */
 static bool ran_before(const struct t_message *m)
 {
 	uint32_t slot = (m->args.id * 0x9e3779b97f4a7c15ull >> 40) % SEEN_MAX;
+	uint32_t addr[4] = { m->peer.sin_addr.s_addr };
 
+	if (opt.family == AF_INET6)
+		memcpy(addr, &m->peer6.sin6_addr, sizeof(addr));
 	for (; seen[slot].id; slot = (slot + 1) % SEEN_MAX) {
-		if (seen[slot].id == m->args.id && seen[slot].addr == m->peer.sin_addr.s_addr)
+		if (seen[slot].id == m->args.id && !memcmp(seen[slot].addr, addr, sizeof(addr)))
 			return true;
 	}
 	seen[slot].id = m->args.id;
-	seen[slot].addr = m->peer.sin_addr.s_addr;
+	memcpy(seen[slot].addr, addr, sizeof(addr));
 	return false;
 }
 
@@ -132,7 +142,7 @@ static int serve_homa(void)
 	int err, len;
 
 	seen = calloc(SEEN_MAX, sizeof(*seen));
-	err = t_homa_open(&h, opt.port);
+	err = t_homa_open_family(&h, opt.family, opt.port);
 	if (err)
 		die("server socket", err);
 	while (!stop && (opt.unchecked || requests < SEEN_MAX / 2)) {
@@ -303,7 +313,7 @@ static void run_homa(struct run *r)
 	struct t_message m = { 0 };
 	uint32_t sent = 0;
 	struct t_homa h;
-	int err = t_homa_open(&h, 0);
+	int err = t_homa_open_family(&h, opt.family, 0);
 
 	if (err)
 		die("socket", err);
@@ -377,8 +387,19 @@ static const struct option long_options[] = {
 	{ "to", required_argument, NULL, 'a' }, { "len", required_argument, NULL, 'l' },
 	{ "count", required_argument, NULL, 'c' }, { "parallel", required_argument, NULL, 'n' },
 	{ "max-failed", required_argument, NULL, 'f' }, { "unchecked", no_argument, NULL, 'u' },
-	 { "help", no_argument, NULL, 'h' }, { 0 }
+	{ "inet6", no_argument, NULL, '6' }, { "help", no_argument, NULL, 'h' }, { 0 }
 };
+
+static void take_destination(void)
+{
+	int err = opt.family == AF_INET6 ? t_parse_peer6(opt.to, &opt.peer6) :
+					   t_parse_peer(opt.to, &opt.peer);
+
+	if (!err)
+		return;
+	fprintf(stderr, "rpc: --to: '%s' is not ADDRESS:PORT\n", opt.to);
+	exit(2);
+}
 
 static void take_option(int c)
 {
@@ -390,10 +411,10 @@ static void take_option(int c)
 		opt.port = t_parse_number("--port", optarg, 1, 32767);
 		break;
 	case 'a':
-		if (t_parse_peer(optarg, &opt.peer)) {
-			fprintf(stderr, "rpc: --to: '%s' is not ADDRESS:PORT\n", optarg);
-			exit(2);
-		}
+		opt.to = optarg;
+		break;
+	case '6':
+		opt.family = AF_INET6;
 		break;
 	case 'l':
 		opt.lengths = optarg;
@@ -430,10 +451,12 @@ int main(int argc, char **argv)
 		take_option(c);
 	opt.role = optind == argc - 1 ? argv[optind] : "";
 	is_server = !strcmp(opt.role, "server");
-	if (!is_server && (strcmp(opt.role, "client") || !opt.peer.sin_port)) {
+	if (!is_server && (strcmp(opt.role, "client") || !opt.to)) {
 		usage(stderr);
 		return 2;
 	}
+	if (opt.to)
+		take_destination();
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	if (!strcmp(opt.transport, "homa")) {

@@ -2,6 +2,7 @@
 /* t_homa.c - see t_homa.h. Keeps no state of its own. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,17 @@
 
 #define REGION_BYTES	(32u << 20)
 
-static int bind_port(int fd, uint16_t port)
+static socklen_t length_of(const void *addr)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(port) };
+	return ((const struct sockaddr *)addr)->sa_family == AF_INET6 ?
+	       sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
 
-	return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+static int bind_port(int fd, int family, uint16_t port)
+{
+	struct sockaddr_in6 addr = { .sin6_family = family, .sin6_port = htons(port) };
+
+	return bind(fd, (struct sockaddr *)&addr, length_of(&addr)) ? -errno : 0;
 }
 
 static int give_region(struct t_homa *h)
@@ -37,13 +44,18 @@ static int give_region(struct t_homa *h)
 /* Port 0: a client with a port that the kernel chose. */
 int t_homa_open(struct t_homa *h, uint16_t port)
 {
+	return t_homa_open_family(h, AF_INET, port);
+}
+
+int t_homa_open_family(struct t_homa *h, int family, uint16_t port)
+{
 	int err;
 
 	h->region = MAP_FAILED;
-	h->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_HOMA);
+	h->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_HOMA);
 	if (h->fd < 0)
 		return -errno;
-	err = port ? bind_port(h->fd, port) : 0;
+	err = port ? bind_port(h->fd, family, port) : 0;
 	if (!err)
 		err = give_region(h);
 	if (err)
@@ -58,19 +70,19 @@ void t_homa_close(struct t_homa *h)
 		munmap(h->region, REGION_BYTES);
 }
 
-static int send_message(struct t_homa *h, const struct sockaddr_in *to, const void *data,
-			size_t len, struct homa_sendmsg_args *args, int flags)
+static int send_message(struct t_homa *h, const void *to, const void *data, size_t len,
+		        struct homa_sendmsg_args *args, int flags)
 {
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
 	struct msghdr msg = {
-		.msg_name = (void *)to, .msg_namelen = to ? sizeof(*to) : 0,
+		.msg_name = (void *)to, .msg_namelen = to ? length_of(to) : 0,
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = args,
 	};
 
 	return sendmsg(h->fd, &msg, flags) < 0 ? -errno : 0;
 }
 
-int t_homa_request(struct t_homa *h, const struct sockaddr_in *to, const void *data, size_t len,
+int t_homa_request(struct t_homa *h, const void *to, const void *data, size_t len,
 		   uint64_t cookie, uint64_t *id)
 {
 	struct homa_sendmsg_args args = { .completion_cookie = cookie };
@@ -102,7 +114,7 @@ int t_homa_recv(struct t_homa *h, struct t_message *m, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = h->fd, .events = POLLIN };
 	struct msghdr msg = {
-		.msg_name = &m->peer, .msg_namelen = sizeof(m->peer),
+		.msg_name = &m->peer6, .msg_namelen = sizeof(m->peer6),
 		.msg_control = &m->args, .msg_controllen = sizeof(m->args),
 	};
 	ssize_t len;
@@ -170,6 +182,33 @@ int t_parse_peer(const char *text, struct sockaddr_in *peer)
 	addr[colon - text] = 0;
 	peer->sin_port = htons(t_parse_number("port", colon + 1, 1, 65535));
 	return inet_pton(AF_INET, addr, &peer->sin_addr) == 1 ? 0 : -EINVAL;
+}
+
+/* ADDRESS:PORT (v4-mapped) or [ADDRESS%INTERFACE]:PORT */
+int t_parse_peer6(const char *text, struct sockaddr_in6 *peer)
+{
+	const struct addrinfo hints = {
+		.ai_family = AF_INET6, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED,
+		.ai_socktype = SOCK_DGRAM,
+	};
+	struct addrinfo *found;
+	char *host, *port;
+	int err = -EINVAL;
+
+	host = strdup(text[0] == '[' ? text + 1 : text);
+	port = strrchr(host, ':');
+	if (port && text[0] == '[' && port > host && port[-1] == ']')
+		port[-1] = 0;
+	if (port) {
+		*port++ = 0;
+		err = getaddrinfo(host, port, &hints, &found) ? -EINVAL : 0;
+	}
+	free(host);
+	if (err)
+		return err;
+	memcpy(peer, found->ai_addr, sizeof(*peer));
+	freeaddrinfo(found);
+	return 0;
 }
 
 /* A number from the command line, or the program ends and says what was expected. */

@@ -102,6 +102,7 @@ struct rig {
 	struct netdev_queue txq;
 	struct net_device dev;
 	struct dst_entry dst;
+	struct homa_route route;
 	struct homa_peer peer;
 	struct homa_rpc *rpc[MESSAGES];
 };
@@ -129,7 +130,8 @@ static struct rig *make(struct kunit *test)
 	rig->dev._tx = &rig->txq;
 	rig->dev.num_tx_queues = 1;
 	rig->dst.dev = &rig->dev;
-	rcu_assign_pointer(rig->peer.dst, &rig->dst);
+	rig->route.dst = &rig->dst;
+	rcu_assign_pointer(rig->peer.route, &rig->route);
 	memset(&the_link, 0, sizeof(the_link));
 	the_link.mbps = MBPS;
 	refcount_set(&the_link.refs, 1);

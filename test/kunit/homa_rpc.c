@@ -147,7 +147,7 @@ static struct rig *make(struct kunit *test)
 	INIT_LIST_HEAD(&rig->hsk->stalled);
 	init_waitqueue_head(&rig->hsk->private_wait);
 	refcount_set(&rig->peer.refs, 100);
-	rig->peer.addr = htonl(0x0a000001);
+	rig->peer.addr = homa_addr_v4(htonl(0x0a000001));
 	rig->birth = (struct homa_rpc_birth){ .id = 1000, .peer = &rig->peer, .gfp = GFP_KERNEL };
 	acks_sent = 0;
 	owed = 0;
@@ -183,7 +183,7 @@ static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rp
 {
 	KUNIT_EXPECT_EQ(test, rpc->state, HOMA_DEAD);
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
-	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, 0));
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, NULL));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->stalled));
@@ -207,14 +207,15 @@ static void finding(struct kunit *test)
 	struct rig *rig = make(test);
 	struct homa_rpc *rpc = add(test, rig, 1000);
 	struct homa_sock *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	const struct in6_addr stranger = homa_addr_v4(htonl(0x0a000002));
 
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	other->net = &rig->hn;
-	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, 0), rpc);
-	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, rig->peer.addr), rpc);
-	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1000, htonl(0x0a000002)));
-	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1001, rig->peer.addr));
-	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(other, 1000, rig->peer.addr));
+	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, NULL), rpc);
+	KUNIT_EXPECT_PTR_EQ(test, homa_rpc_find(rig->hsk, 1000, &rig->peer.addr), rpc);
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1000, &stranger));
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, 1001, &rig->peer.addr));
+	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(other, 1000, &rig->peer.addr));
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 4);
 	homa_rpc_put(rpc);
 	homa_rpc_put(rpc);

@@ -9,7 +9,8 @@
 
 unsigned int homa_net_id;
 
-struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk, __be32 *saddr)
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
+				  struct in6_addr *saddr)
 {
 	return ERR_PTR(-ENETUNREACH);
 }
@@ -23,7 +24,7 @@ void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb)
 {
 }
 
-struct homa_peer *homa_peer_get(struct homa_net *hn, __be32 addr)
+struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr)
 {
 	return NULL;
 }
@@ -67,6 +68,16 @@ u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 m
 u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
 {
 	return 6;
+}
+
+void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_addr *saddr,
+			 const struct in6_addr *daddr, u8 priority)
+{
+}
+
+int homa_ip_out(struct net *net, struct sk_buff *skb)
+{
+	return 0;
 }
 
 void homa_fill_common(struct p4w_common *c, u8 type, u16 sport, u16 dport, u64 id)
@@ -147,13 +158,15 @@ static void buffers_end_where_packets_end(struct kunit *test)
 
 static void mtu(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, seg_bytes(1500), 1424);
-	KUNIT_EXPECT_EQ(test, seg_bytes(9000), 8924);
-	KUNIT_EXPECT_EQ(test, seg_bytes(77), 1);
-	KUNIT_EXPECT_EQ(test, seg_bytes(76), 0);
-	KUNIT_EXPECT_EQ(test, seg_bytes(0), 0);
-	KUNIT_EXPECT_EQ(test, seg_bytes(65536), 65535 - 76);	/* IP's length field */
-	KUNIT_EXPECT_LE(test, seg_bytes(65536) + PAGE_SIZE - 1, MAX_SKB_FRAGS * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, seg_bytes(1500, 20), 1424);
+	KUNIT_EXPECT_EQ(test, seg_bytes(1500, 40), 1404);
+	KUNIT_EXPECT_EQ(test, seg_bytes(9000, 20), 8924);
+	KUNIT_EXPECT_EQ(test, seg_bytes(9000, 40), 8904);
+	KUNIT_EXPECT_EQ(test, seg_bytes(77, 20), 1);
+	KUNIT_EXPECT_EQ(test, seg_bytes(76, 20), 0);
+	KUNIT_EXPECT_EQ(test, seg_bytes(0, 20), 0);
+	KUNIT_EXPECT_EQ(test, seg_bytes(65536, 20), 65535 - 76);	/* IP's length field */
+	KUNIT_EXPECT_LE(test, seg_bytes(65536, 20) + PAGE_SIZE - 1, MAX_SKB_FRAGS * PAGE_SIZE);
 }
 
 static struct kunit_case cases[] = {

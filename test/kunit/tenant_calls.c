@@ -43,8 +43,8 @@ u64 homa_sock_next_id(struct homa_sock *hsk)
 	return atomic64_add_return(2, &hsk->net->next_id);
 }
 
-int homa_xmit_small(struct homa_sock *hsk, __be32 daddr, const void *packet, size_t len,
-		    int priority)
+int homa_xmit_small(struct homa_sock *hsk, const struct in6_addr *daddr, const void *packet,
+		    size_t len, int priority)
 {
 	if (rig.xmit_error)
 		return rig.xmit_error;
@@ -148,16 +148,13 @@ static struct p4w_txn reply_to(int i)
 
 static void receive_from(const struct p4w_txn *p, __be32 saddr)
 {
-	struct sk_buff *skb = alloc_skb(sizeof(struct iphdr) + sizeof(*p), GFP_KERNEL);
-	struct iphdr *iph = skb_put_zero(skb, sizeof(*iph));
+	struct sk_buff *skb = alloc_skb(sizeof(*p), GFP_KERNEL);
+	const struct in6_addr addr = homa_addr_v4(saddr);
 
-	skb_reset_network_header(skb);
-	iph->saddr = saddr;
 	skb_put_data(skb, p, sizeof(*p));
-	skb_pull(skb, sizeof(*iph));
 	rcu_read_lock();
 	local_bh_disable();
-	homa_txn_reply_pkt(&rig.hn, skb);
+	homa_txn_reply_pkt(&rig.hn, skb, &addr);
 	local_bh_enable();
 	rcu_read_unlock();
 	kfree_skb(skb);
@@ -218,7 +215,7 @@ static void reply__completes_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rig.done[0]->error, 0);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->cookie, 77ull);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->len, (u32)sizeof(*result));
-	KUNIT_EXPECT_EQ(test, rig.done[0]->peer.sin_addr.s_addr, SWITCH);
+	KUNIT_EXPECT_EQ(test, homa_addr_to_v4(&rig.done[0]->peer), SWITCH);
 	KUNIT_EXPECT_EQ(test, result->serial, 1000ull);
 	KUNIT_EXPECT_EQ(test, result->epoch, (u64)EPOCH);
 	KUNIT_EXPECT_EQ(test, result->result[0], 500u);

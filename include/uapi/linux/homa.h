@@ -95,11 +95,12 @@ struct homa_info {
 	__u64 bpool_avail_bytes;
 	__u32 port;
 	__u32 num_rpcs;			/* total, even if the array is shorter */
-	char error_msg[104];
+	char error_msg[104];		/* why a call on this socket failed last, or empty */
 };
 
 #define HOMAIOCINFO			_IOWR('h', 0x90, struct homa_info)
 #define HOMAIOCABORT			_IOWR('h', 0x91, struct homa_abort_args)
+#define HOMAIOCFREEZE			_IO('h', 0x92)	/* accepted, does nothing */
 
 /*
  * Switch transactions. A socket that has joined a tenant sends one with sendmsg, flag
