@@ -41,16 +41,18 @@ client_host=h1 address=10.0.0.2
 await 20 answers homa
 round_trips alone
 begin=$(kernel_bytes)
-hold scale-rpc 10.0.0.2 $rpcs 1
+hold scale-most 10.0.0.2 $((rpcs - peers)) 1
+with_most=$(kernel_bytes)
+hold scale-rest 10.0.0.2 $peers 1
 with_rpcs=$(kernel_bytes)
-hold scale-peer 10.1.0.1 $peers $peers
+hold scale-peers 10.1.0.1 $peers $peers
 with_peers=$(kernel_bytes)
 sleep 10	# until those that wait have found how often to ask
 round_trips homa
-per_rpc=$(((with_rpcs - begin) / rpcs / 2))
-echo "value scale-rpc memory homa $per_rpc"
-echo "value scale-peer memory homa $(((with_peers - with_rpcs) / peers - 2 * per_rpc))"
+echo "value scale-rpc memory homa $(((with_rpcs - begin) / rpcs / 2))"
+# a peer: by how much more the same number of RPCs take if each has another
+echo "value scale-peer memory homa $(((with_peers - with_rpcs - (with_rpcs - with_most)) / peers))"
 for p in $holders; do
-	stop $p || failed scale-rpc homa /tmp/scale-rpc.log /tmp/scale-peer.log
+	stop $p || failed scale homa /tmp/scale-*.log
 done
 finish
