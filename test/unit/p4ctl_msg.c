@@ -264,8 +264,8 @@ static void event__lines_and_json(void **state)
 		  "alloc 7 epoch 12 blocks 0-3,7 flows 8-23",
 		  "{\"event\":\"alloc\",\"value\":{\"tenant\":7,\"epoch\":12,\"bitmap\":\"8f00" },
 		{ P4A_CMD_ALLOC_NTF, alloc_fields, &none, "alloc 7 none", "{\"event\":\"alloc\"" },
-		{ P4A_CMD_MAX + 3, NULL, NULL, "unknown event 18",
-		  "{\"event\":\"unknown\",\"value\":18}" },
+		{ 200, NULL, NULL, "unknown event 200",
+		  "{\"event\":\"unknown\",\"value\":200}" },
 	};
 	struct json_object *o;
 	struct nl_msg *msg;
