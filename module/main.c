@@ -13,6 +13,7 @@
 #include "icmp.h"
 #include "live.h"
 #include "link.h"
+#include "msg.h"
 #include "netlink.h"
 #include "net.h"
 #include "offload.h"
@@ -44,9 +45,12 @@ static int __net_init net_init(struct net *net)
 	err = homa_rpcs_net_init(hn);
 	if (err)
 		goto undo_peers;
-	err = homa_grants_net_init(hn);
+	err = homa_msg_net_init(hn);
 	if (err)
 		goto undo_rpcs;
+	err = homa_grants_net_init(hn);
+	if (err)
+		goto undo_msg;
 	err = homa_waits_net_init(hn);
 	if (err)
 		goto undo_grants;
@@ -79,6 +83,8 @@ undo_waits:
 	homa_waits_net_exit(hn);
 undo_grants:
 	homa_grants_net_exit(hn);
+undo_msg:
+	homa_msg_net_exit(hn);
 undo_rpcs:
 	homa_rpcs_net_exit(hn);
 undo_peers:
@@ -101,6 +107,7 @@ static void __net_exit net_exit(struct net *net)
 	homa_live_net_exit(hn);
 	homa_waits_net_exit(hn);
 	homa_grants_net_exit(hn);
+	homa_msg_net_exit(hn);
 	homa_rpcs_net_exit(hn);
 	homa_peers_net_exit(hn);
 	homa_ports_net_exit(hn);

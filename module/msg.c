@@ -2,23 +2,129 @@
 /*
  * msg.c - the bytes of an outgoing message: copied from the program once, referred to by packets.
  *
- * A very short message is kept in the struct itself, and moves with it. One that fits into a usual
- * packet is one piece of kmalloc. A longer one is in chunks of
- * up to 32 KiB, compound pages, so that a packet of 64 KiB has three fragments and the device three
- * DMA addresses; where memory is in pieces, chunks are single pages. All memory is charged to the
- * control group of the caller. Takes no lock: the message is complete before anybody else sees it.
+ * A few bytes are kept in the struct itself, and move with it. Up to 16 KiB are a piece of the page
+ * that the calling task cuts such pieces from, as TCP's are. More are in chunks of 32 KiB, compound
+ * pages, so that a packet of 64 KiB has three fragments and the device three DMA addresses; where
+ * memory is in pieces, chunks are single pages.
+ *
+ * The kernel clears each page that it gives out, which costs nearly as much as the copy that follows.
+ * So chunks that come back are kept for the next message of the namespace: up to CACHE_MAX, as long
+ * as they are in use; what was not needed for a second goes. All memory is charged to the control
+ * group of who brings it in; a namespace's programs share the chunks.
+ *
+ * A message is complete before anybody else sees it and needs no lock. cache->lock: BH, a leaf.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
 
 #include "msg.h"
+#include "net.h"
 
 #define CHUNK_ORDER	get_order(32 * 1024)
-#define COPY_MAX	192	/* bytes of a packet that are copied rather than referred to */
+#define PIECE_MAX	(16 * 1024)
+#define CACHE_MAX	64	/* chunks: 2 MiB */
 
-/* What chunks there are when the last may be smaller than the others. */
+struct homa_msg_cache {
+	spinlock_t lock;	/* guards what follows */
+	u32 nr;
+	u32 spare;		/* fewest that were here since trim() ran */
+	struct page *page[CACHE_MAX];
+	struct delayed_work trim;	/* pending while there are any */
+};
+
+/* ------------------------------------------------------------------ chunks that are kept */
+
+static struct page *take_cached(struct homa_msg_cache *cache)
+{
+	struct page *page = NULL;
+
+	spin_lock_bh(&cache->lock);
+	if (cache->nr)
+		page = cache->page[--cache->nr];
+	cache->spare = min(cache->spare, cache->nr);
+	spin_unlock_bh(&cache->lock);
+	return page;
+}
+
+/* Nobody else refers to it, and it is a whole chunk. */
+static bool is_worth_keeping(struct page *page)
+{
+	return page_ref_count(page) == 1 && compound_order(page) == CHUNK_ORDER &&
+	       !page_is_pfmemalloc(page);
+}
+
+/* Puts those of the `nr` pages that cannot be kept. */
+static void give_back(struct homa_msg_cache *cache, struct page **pages, u32 nr)
+{
+	u32 i, left = 0;
+
+	spin_lock_bh(&cache->lock);
+	for (i = 0; i < nr; i++) {
+		if (!pages[i])
+			continue;
+		if (cache->nr < CACHE_MAX && is_worth_keeping(pages[i]))
+			cache->page[cache->nr++] = pages[i];
+		else
+			pages[left++] = pages[i];
+	}
+	if (cache->nr)
+		schedule_delayed_work(&cache->trim, HZ);
+	spin_unlock_bh(&cache->lock);
+	while (left)
+		put_page(pages[--left]);
+}
+
+/* Frees what nobody has needed since the last time. */
+static void trim(struct work_struct *work)
+{
+	struct homa_msg_cache *cache = container_of(to_delayed_work(work), struct homa_msg_cache,
+						    trim);
+	struct page *page[CACHE_MAX];
+	u32 nr = 0;
+
+	spin_lock_bh(&cache->lock);
+	while (cache->spare) {
+		page[nr++] = cache->page[--cache->nr];
+		cache->spare--;
+	}
+	cache->spare = cache->nr;
+	if (cache->nr)
+		schedule_delayed_work(&cache->trim, HZ);
+	spin_unlock_bh(&cache->lock);
+	while (nr)
+		put_page(page[--nr]);
+}
+
+int homa_msg_net_init(struct homa_net *hn)
+{
+	struct homa_msg_cache *cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+
+	if (!cache)
+		return -ENOMEM;
+	spin_lock_init(&cache->lock);
+	INIT_DELAYED_WORK(&cache->trim, trim);
+	hn->msg_cache = cache;
+	return 0;
+}
+
+/* No message is left. */
+void homa_msg_net_exit(struct homa_net *hn)
+{
+	struct homa_msg_cache *cache = hn->msg_cache;
+
+	cancel_delayed_work_sync(&cache->trim);
+	while (cache->nr)
+		put_page(cache->page[--cache->nr]);
+	kfree(cache);
+}
+
+/* ------------------------------------------------------------------ the memory of a message */
+
+/* The last chunk may be smaller than the others. */
 static u32 chunk_bytes(const struct homa_msg_mem *mem, u32 length, u32 i)
 {
 	return min(length - (i << mem->shift), 1u << mem->shift);
@@ -29,47 +135,30 @@ static struct page **table_of(struct homa_msg_mem *mem)
 	return mem->nr_chunks == 1 ? &mem->chunk : mem->chunks;
 }
 
-static struct page *chunk_at(const struct homa_msg_mem *mem, u32 offset)
+void homa_msg_mem_free(struct homa_net *hn, struct homa_msg_mem *mem)
 {
-	return mem->nr_chunks == 1 ? mem->chunk : mem->chunks[offset >> mem->shift];
-}
-
-static void init(struct homa_msg_mem *mem)
-{
-	mem->is_small = false;
-	mem->nr_chunks = 0;
-	mem->flat = NULL;
-}
-
-void homa_msg_mem_free(struct homa_msg_mem *mem)
-{
-	u32 i;
-
-	if (!mem->nr_chunks) {
-		kfree(mem->flat);
-	} else {
-		for (i = 0; i < mem->nr_chunks; i++)
-			if (table_of(mem)[i])
-				put_page(table_of(mem)[i]);
+	if (mem->nr_chunks) {
+		give_back(hn->msg_cache, table_of(mem), mem->nr_chunks);
 		if (mem->nr_chunks > 1)
 			kfree(mem->chunks);
 	}
-	init(mem);
+	mem->nr_chunks = 0;
 }
 
-/* Large pieces are welcome, but not worth waiting for. */
-static struct page *alloc_chunk(u32 bytes, u32 order)
+/* Large ones are welcome, but not worth waiting for. */
+static struct page *alloc_chunk(struct homa_msg_cache *cache, u32 bytes, u32 order)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT;
+	struct page *page = NULL;
 
-	if (order) {
-		order = min_t(u32, order, get_order(bytes));
+	if (order)
 		gfp = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY;
-	}
-	return alloc_pages(gfp, order);
+	if (order == CHUNK_ORDER && bytes > PIECE_MAX)
+		page = take_cached(cache);
+	return page ?: alloc_pages(gfp, min_t(u32, order, get_order(bytes)));
 }
 
-static int alloc_chunks(struct homa_msg_mem *mem, u32 length, u32 order)
+static int alloc_chunks(struct homa_net *hn, struct homa_msg_mem *mem, u32 length, u32 order)
 {
 	u32 i;
 
@@ -83,66 +172,79 @@ static int alloc_chunks(struct homa_msg_mem *mem, u32 length, u32 order)
 		}
 	}
 	for (i = 0; i < mem->nr_chunks; i++) {
-		struct page *page = alloc_chunk(chunk_bytes(mem, length, i), order);
+		struct page *page = alloc_chunk(hn->msg_cache, chunk_bytes(mem, length, i), order);
 
 		table_of(mem)[i] = page;
 		if (!page) {
-			homa_msg_mem_free(mem);
+			homa_msg_mem_free(hn, mem);
 			return -ENOMEM;
 		}
 	}
 	return 0;
 }
 
+/* A piece of the task's page. It is ours before anything is copied: copying may fault, and what
+ * happens then may want a piece too.
+ */
+static bool alloc_piece(struct homa_msg_mem *mem, u32 length)
+{
+	struct page_frag *frag = &current->task_frag;
+
+	if (length > PIECE_MAX || !skb_page_frag_refill(length, frag, GFP_KERNEL_ACCOUNT) ||
+	    frag->size - frag->offset < length)
+		return false;
+	get_page(frag->page);
+	mem->chunk = frag->page;
+	mem->nr_chunks = 1;
+	mem->start = frag->offset;
+	frag->offset += min(ALIGN(length, SMP_CACHE_BYTES), frag->size - frag->offset);
+	return true;
+}
+
 static int copy_chunks(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
 {
 	u32 i;
 
+	if (mem->nr_chunks == 1)
+		return copy_from_iter(page_address(mem->chunk) + mem->start, length, from) ==
+		       length ? 0 : -EFAULT;
 	for (i = 0; i < mem->nr_chunks; i++) {
 		u32 n = chunk_bytes(mem, length, i);
 
-		if (copy_from_iter(page_address(table_of(mem)[i]), n, from) != n)
+		if (copy_from_iter(page_address(mem->chunks[i]), n, from) != n)
 			return -EFAULT;
-		/* Copying a long message is milliseconds that a short one must not wait. */
+		/* A long message takes its time, and a short one need not wait for it. */
 		cond_resched();
 	}
 	return 0;
 }
 
-static int copy_flat(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
+int homa_msg_mem_copy(struct homa_net *hn, struct homa_msg_mem *mem, struct iov_iter *from,
+		      u32 length)
 {
-	mem->flat = kmalloc(length, GFP_KERNEL_ACCOUNT);
-	if (!mem->flat)
-		return -ENOMEM;
-	return copy_from_iter(mem->flat, length, from) == length ? 0 : -EFAULT;
-}
+	int err = 0;
 
-int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
-{
-	int err;
-
-	init(mem);
-	if (length <= HOMA_MSG_SMALL_MAX) {
-		mem->is_small = true;
-		/* Without a check of what has just been checked, which costs as much as the copy. */
-		err = _copy_from_iter(mem->small, length, from) == length ? 0 : -EFAULT;
-	} else if (length <= HOMA_MSG_FLAT_MAX) {
-		err = copy_flat(mem, from, length);
-	} else {
-		err = alloc_chunks(mem, length, CHUNK_ORDER);
-		if (err)
-			err = alloc_chunks(mem, length, 0);
-		if (!err)
-			err = copy_chunks(mem, from, length);
-	}
+	mem->nr_chunks = 0;
+	mem->start = 0;
+	/* Without a check of what has just been checked, which costs as much as the copy. */
+	if (length <= HOMA_MSG_SMALL_MAX)
+		return _copy_from_iter(mem->small, length, from) == length ? 0 : -EFAULT;
+	if (!alloc_piece(mem, length))
+		err = alloc_chunks(hn, mem, length, CHUNK_ORDER);
 	if (err)
-		homa_msg_mem_free(mem);
+		err = alloc_chunks(hn, mem, length, 0);
+	if (!err)
+		err = copy_chunks(mem, from, length);
+	if (err)
+		homa_msg_mem_free(hn, mem);
 	return err;
 }
 
+/* ------------------------------------------------------------------ packets */
+
 static bool is_copied(const struct homa_msg_mem *mem, u32 bytes)
 {
-	return !mem->nr_chunks || bytes <= COPY_MAX;
+	return !mem->nr_chunks || bytes <= HOMA_MSG_SMALL_MAX;
 }
 
 u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes)
@@ -150,29 +252,36 @@ u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes)
 	return is_copied(mem, bytes) ? bytes : 0;
 }
 
+static void add_bytes(struct sk_buff *skb, struct page *page, u32 offset, u32 n, bool copy)
+{
+	if (copy) {
+		skb_put_data(skb, page_address(page) + offset, n);
+		return;
+	}
+	get_page(page);
+	skb_fill_page_desc(skb, skb_shinfo(skb)->nr_frags, page, offset, n);
+	skb->len += n;
+	skb->data_len += n;
+	skb->truesize += n;
+}
+
 void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end)
 {
 	bool copy = is_copied(mem, end - start);
-	int nr = 0;
 
 	if (!mem->nr_chunks) {
-		skb_put_data(skb, (mem->is_small ? mem->small : mem->flat) + start, end - start);
+		skb_put_data(skb, mem->small + start, end - start);
+		return;
+	}
+	if (mem->nr_chunks == 1) {
+		add_bytes(skb, mem->chunk, mem->start + start, end - start, copy);
 		return;
 	}
 	while (start < end) {
-		struct page *page = chunk_at(mem, start);
 		u32 offset = start & ((1u << mem->shift) - 1);
 		u32 n = min(end - start, (1u << mem->shift) - offset);
 
-		if (copy) {
-			skb_put_data(skb, page_address(page) + offset, n);
-		} else {
-			get_page(page);
-			skb_fill_page_desc(skb, nr++, page, offset, n);
-			skb->len += n;
-			skb->data_len += n;
-			skb->truesize += n;
-		}
+		add_bytes(skb, mem->chunks[start >> mem->shift], offset, n, copy);
 		start += n;
 	}
 }

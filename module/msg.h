@@ -8,34 +8,35 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
+struct homa_net;
 struct page;
 struct sk_buff;
 
-/* Up to here a message is kept in the RPC itself: an allocation costs more than all copies of it. */
-#define HOMA_MSG_SMALL_MAX	168
-
-/* Up to here a message is in one piece of kmalloc, and packets hold copies of it: what fits into
- * one packet of 1500 bytes costs less to copy than to refer to.
+/* Up to here a message is kept in the RPC itself, and packets hold copies of it: an allocation, or
+ * a reference, costs more than all copies.
  */
-#define HOMA_MSG_FLAT_MAX	1424
+#define HOMA_MSG_SMALL_MAX	168
 
 /* Kept until the RPC is freed; never written to once it is complete, since packets refer to it. */
 struct homa_msg_mem {
 	u8 shift;			/* of the size of a chunk, if there are any */
-	bool is_small;			/* the message is in `small` */
-	u16 nr_chunks;			/* 0: flat, or small, or nothing */
+	u16 nr_chunks;			/* 0: small, or nothing */
+	u32 start;			/* of the message in its chunk, if nr_chunks is 1 */
 	union {
-		void *flat;		/* up to HOMA_MSG_FLAT_MAX bytes */
 		struct page *chunk;	/* nr_chunks is 1 */
 		struct page **chunks;
 	};
 	u8 small[HOMA_MSG_SMALL_MAX];	/* last: nobody has to clear it */
 };
 
+int homa_msg_net_init(struct homa_net *hn);
+void homa_msg_net_exit(struct homa_net *hn);
+
 /* Copies `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. May sleep. */
-int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 length);
+int homa_msg_mem_copy(struct homa_net *hn, struct homa_msg_mem *mem, struct iov_iter *from,
+		      u32 length);
 /* Any context. May be called again. */
-void homa_msg_mem_free(struct homa_msg_mem *mem);
+void homa_msg_mem_free(struct homa_net *hn, struct homa_msg_mem *mem);
 
 /* Bytes of the skb's head that homa_msg_mem_add() needs for `bytes` of the message. */
 u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes);

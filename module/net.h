@@ -22,6 +22,7 @@ struct homa_cutoffs;
 struct homa_dead;
 struct homa_grants;
 struct homa_links;
+struct homa_msg_cache;
 struct homa_peers;
 struct homa_ports;
 struct homa_rpcs;
@@ -40,6 +41,7 @@ struct homa_net {
 	struct homa_rpcs *rpcs;		/* rpc.c */
 	struct homa_cutoffs *cutoffs;	/* cutoffs.c */
 	struct homa_grants *grants;	/* grant.c */
+	struct homa_msg_cache *msg_cache;	/* msg.c */
 	struct homa_waits __percpu *waits;	/* waits.c */
 	struct homa_dead *dead;		/* live.c */
 	struct homa_links *links;	/* link.c */

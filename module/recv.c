@@ -668,6 +668,17 @@ static void finish(struct rx *rx)
 		kfree_skb(rx->skb);
 }
 
+/* Not more than the header of DATA: what follows is in fragments, and should stay there. */
+static bool pull_header(struct sk_buff *skb)
+{
+	u32 len = HOMA_PKT_PULL;
+
+	if (skb_headlen(skb) >= sizeof(struct p4w_common) &&
+	    ((struct p4w_common *)skb->data)->type == P4W_DATA)
+		len = sizeof(struct p4w_data);
+	return pskb_may_pull(skb, min(skb->len, len));
+}
+
 /* Not the whole of it: `pkt` and `plan` are large. */
 static void rx_init(struct rx *rx, struct sk_buff *skb)
 {
@@ -693,7 +704,7 @@ static void receive(struct rx *rx)
 			return;
 		}
 	}
-	if (!pskb_may_pull(skb, min(skb->len, HOMA_PKT_PULL))) {
+	if (!pull_header(skb)) {
 		drop_bad(rx, HOMA_drop_no_memory);
 		return;
 	}

@@ -153,7 +153,7 @@ static noinline void rpc_free(struct homa_rpc *rpc)
 	}
 	if (rpc->out.length)
 		homa_sock_uncharge(hsk, rpc->out.length);
-	homa_msg_out_free(&rpc->out);
+	homa_msg_out_free(rpc->net, &rpc->out);
 	if (rpc->tenant) {
 		homa_tenant_uncharge(rpc->tenant);
 		homa_tenant_put(rpc->tenant);

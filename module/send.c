@@ -47,16 +47,17 @@ u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 segs, u32 length)
 	return min3(start + segs * seg, limit, length);
 }
 
-int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length)
+int homa_msg_out_copy(struct homa_net *hn, struct homa_msg_out *out, struct iov_iter *from,
+		      u32 length)
 {
 	memset(out, 0, offsetof(struct homa_msg_out, mem));
 	out->length = length;
-	return homa_msg_mem_copy(&out->mem, from, length);
+	return homa_msg_mem_copy(hn, &out->mem, from, length);
 }
 
-void homa_msg_out_free(struct homa_msg_out *out)
+void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out)
 {
-	homa_msg_mem_free(&out->mem);
+	homa_msg_mem_free(hn, &out->mem);
 	dst_release(out->dst);
 	out->dst = NULL;
 }

@@ -38,8 +38,9 @@ struct homa_msg_out {
 };
 
 /* Copies a message of `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. */
-int homa_msg_out_copy(struct homa_msg_out *out, struct iov_iter *from, u32 length);
-void homa_msg_out_free(struct homa_msg_out *out);
+int homa_msg_out_copy(struct homa_net *hn, struct homa_msg_out *out, struct iov_iter *from,
+		      u32 length);
+void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out);
 /* Fixes what can be sent how; -EINVAL: the MTU is too small. */
 int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
 		      u32 unsched_bytes);

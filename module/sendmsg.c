@@ -182,7 +182,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = charge_tenant(hsk, nonblock, &tenant);
 	if (err)
 		goto uncharge;
-	err = homa_msg_out_copy(&out, &msg->msg_iter, len);
+	err = homa_msg_out_copy(hsk->net, &out, &msg->msg_iter, len);
 	if (err)
 		goto uncharge_tenant;
 	err = start_request(hsk, to, &out, tenant, control, args);
@@ -193,7 +193,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	return 0;
 
 free_message:
-	homa_msg_out_free(&out);
+	homa_msg_out_free(hsk->net, &out);
 uncharge_tenant:
 	if (tenant) {
 		homa_tenant_uncharge(tenant);
@@ -241,7 +241,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = homa_charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
 	if (err)
 		goto put;
-	err = homa_msg_out_copy(&out, &msg->msg_iter, len);
+	err = homa_msg_out_copy(hsk->net, &out, &msg->msg_iter, len);
 	if (err)
 		goto uncharge;
 	saddr = rpc->saddr;
@@ -256,7 +256,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	return 0;
 
 free_message:
-	homa_msg_out_free(&out);
+	homa_msg_out_free(hsk->net, &out);
 uncharge:
 	homa_sock_uncharge(hsk, len);
 put:

@@ -35,7 +35,7 @@ void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)
 	uncharged += bytes;
 }
 
-void homa_msg_out_free(struct homa_msg_out *out)
+void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out)
 {
 }
 

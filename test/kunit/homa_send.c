@@ -33,12 +33,13 @@ void homa_peer_put(struct homa_peer *peer)
 {
 }
 
-int homa_msg_mem_copy(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
+int homa_msg_mem_copy(struct homa_net *hn, struct homa_msg_mem *mem, struct iov_iter *from,
+		      u32 length)
 {
 	return -ENOMEM;
 }
 
-void homa_msg_mem_free(struct homa_msg_mem *mem)
+void homa_msg_mem_free(struct homa_net *hn, struct homa_msg_mem *mem)
 {
 }
 
