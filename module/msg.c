@@ -12,6 +12,10 @@
  * as they are in use; what was not needed for a second goes. All memory is charged to the control
  * group of who brings it in; a namespace's programs share the chunks.
  *
+ * A message is kept as a whole until its RPC ends, within wmem_max. A GRANT tells how many bytes the
+ * receiver has, not which, so a RESEND may ask for any byte that was sent; and a server that has lost
+ * a request to a restart asks for all of it.
+ *
  * A message is complete before anybody else sees it and needs no lock. cache->lock: BH, a leaf.
  */
 #include <linux/mm.h>
@@ -213,7 +217,6 @@ static int copy_chunks(struct homa_msg_mem *mem, struct iov_iter *from, u32 leng
 
 		if (copy_from_iter(page_address(mem->chunks[i]), n, from) != n)
 			return -EFAULT;
-		/* A long message takes its time, and a short one need not wait for it. */
 		cond_resched();
 	}
 	return 0;

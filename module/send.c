@@ -18,6 +18,7 @@
 
 #include "cutoffs.h"
 #include "ip.h"
+#include "link.h"
 #include "net.h"
 #include "offload.h"
 #include "pacer.h"
@@ -70,13 +71,32 @@ static u32 seg_bytes(u32 mtu, u32 ip_header)
 	return mtu > headers ? mtu - headers : 0;
 }
 
+/* Where no packet waits, and the receiver has a buffer in hand before the next is made, a grant for
+ * a part of it costs more than it can save.
+ */
+static u32 unsched_bytes(const struct homa_net *hn, const struct net_device *dev, u32 seg)
+{
+	/* One packet at least, or the receiver would never hear of the message. */
+	u32 bytes = max_t(u32, homa_knob(hn, unsched_bytes), seg);
+	bool may_wait;
+
+	rcu_read_lock();
+	may_wait = homa_dev_has_queue(dev);
+	rcu_read_unlock();
+	if (may_wait)
+		return bytes;
+	return max(bytes, seg * homa_offload_segs(dev, seg, homa_knob(hn, max_gso_size)));
+}
+
 int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
-		      u32 unsched_bytes)
+		      const struct net_device *dev)
 {
 	out->seg = seg_bytes(mtu, homa_ip_header_len(&peer->addr));
 	if (!out->seg)
 		return -EINVAL;
-	out->unsched = min(out->length, unsched_bytes);
+	out->unsched = out->length;
+	if (out->length > out->seg)
+		out->unsched = min(out->length, unsched_bytes(peer->net, dev, out->seg));
 	out->granted = out->unsched;
 	out->unsched_prio = min(homa_unsched_priority(peer->cutoff, out->length),
 				homa_control_priority(peer->net));
