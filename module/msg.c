@@ -25,6 +25,7 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
+#include "calls.h"
 #include "msg.h"
 #include "net.h"
 
@@ -217,7 +218,8 @@ static int copy_chunks(struct homa_msg_mem *mem, struct iov_iter *from, u32 leng
 
 		if (copy_from_iter(page_address(mem->chunks[i]), n, from) != n)
 			return -EFAULT;
-		cond_resched();
+		if (i & 1)
+			homa_take_turns();
 	}
 	return 0;
 }

@@ -7,7 +7,9 @@
  *
  * A message in the queue is nobody's until a reader takes it: waking a thread promises it nothing,
  * so one that is slow to run, because its CPU has other work, loses the message to the next reader
- * and waits again. The thread that waited last is woken first, its cache is the warmest.
+ * and waits again. The thread that waited last is woken first, its cache is the warmest. Threads that
+ * have just had a long message wait in a list of their own, and are woken for long ones: so there is
+ * a thread that serves short ones, uses the CPU little, and may interrupt the others.
  *
  * No wakeup is lost. A thread looks into the queue and becomes a waiter in one critical section, and
  * a message enters the queue and takes a waiter off the list in one: either the thread sees the
@@ -40,6 +42,7 @@ void homa_ready_init(struct homa_ready *ready)
 {
 	INIT_LIST_HEAD(&ready->queue);
 	INIT_HLIST_HEAD(&ready->waiters);
+	INIT_HLIST_HEAD(&ready->heavy);
 }
 
 static void wake(struct waiter *waiter)
@@ -51,7 +54,14 @@ static void wake(struct waiter *waiter)
 
 static struct waiter *first_waiter(const struct homa_ready *ready)
 {
-	return hlist_entry_safe(ready->waiters.first, struct waiter, link);
+	return hlist_entry_safe(ready->waiters.first ?: ready->heavy.first, struct waiter, link);
+}
+
+static struct waiter *waiter_for(const struct homa_ready *ready, const struct homa_done *done)
+{
+	if (done->is_long && ready->heavy.first)
+		return hlist_entry(ready->heavy.first, struct waiter, link);
+	return first_waiter(ready);
 }
 
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
@@ -64,7 +74,7 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 	add = !hsk->is_shutdown;
 	if (add) {
 		list_add_tail(&done->link, &hsk->ready.queue);
-		waiter = first_waiter(&hsk->ready);
+		waiter = waiter_for(&hsk->ready, done);
 	}
 	if (waiter)
 		wake(waiter);
@@ -130,16 +140,16 @@ static void spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter)
 	WRITE_ONCE(ready->poll_ns, homa_poll_time(ktime_get_ns() - start, max));
 }
 
-static int why_not_wait(const struct homa_sock *hsk, bool nonblock)
+static int why_not_wait(const struct homa_sock *hsk, u32 how)
 {
 	if (hsk->is_shutdown)
 		return -ESHUTDOWN;
-	if (nonblock)
+	if (how & HOMA_READY_NONBLOCK)
 		return -EAGAIN;
 	return signal_pending(current) ? -EINTR : 0;
 }
 
-struct homa_done *homa_ready_wait(struct homa_sock *hsk, bool nonblock)
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 {
 	struct homa_ready *ready = &hsk->ready;
 	struct waiter waiter = { .task = current };
@@ -147,9 +157,10 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, bool nonblock)
 	int err = 0;
 
 	spin_lock_bh(&hsk->lock);
-	while (!(done = take(ready)) && !(err = why_not_wait(hsk, nonblock))) {
+	while (!(done = take(ready)) && !(err = why_not_wait(hsk, how))) {
 		waiter.woken = false;
-		hlist_add_head(&waiter.link, &ready->waiters);
+		hlist_add_head(&waiter.link,
+			       how & HOMA_READY_HEAVY ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);
 		spin_or_sleep(hsk, &waiter);
 		spin_lock_bh(&hsk->lock);

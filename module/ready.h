@@ -15,6 +15,7 @@ struct homa_sock;
 struct homa_ready {
 	struct list_head queue;		/* struct homa_done, oldest first */
 	struct hlist_head waiters;	/* who came last first */
+	struct hlist_head heavy;	/* the same: those that have just had a long message */
 	bool is_polled;			/* a thread spins rather than sleeps; racy */
 	u32 poll_ns;			/* for how long the next one may; racy */
 };
@@ -26,8 +27,11 @@ void homa_ready_init(struct homa_ready *ready);
  */
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
 
+#define HOMA_READY_NONBLOCK	1
+#define HOMA_READY_HEAVY	2	/* the message before was a long one */
+
 /* Takes the oldest message, waits for one if there is none; EAGAIN, EINTR, ESHUTDOWN. */
-struct homa_done *homa_ready_wait(struct homa_sock *hsk, bool nonblock);
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how);
 
 /* Back to the front, for the next reader. */
 void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done);

@@ -95,6 +95,8 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 		err = copy_bytes(rpc, skb, region);
 		if (err)
 			return err;
+		if (rpc->done.is_long)
+			homa_take_turns();
 	}
 	args->num_bpages = rpc->in.nr_bpages;
 	memcpy(args->bpage_offsets, rpc->in.bpage_offsets,
@@ -270,19 +272,19 @@ static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
 }
 
 /* As deliver_rpc(). */
-static int receive(struct homa_sock *hsk, u64 id, bool nonblock, struct msghdr *msg,
+static int receive(struct homa_sock *hsk, u64 id, u32 how, struct msghdr *msg,
 		   int *addr_len, void __user *control, struct homa_recvmsg_args *args)
 {
 	struct homa_done *done;
 	struct homa_rpc *rpc;
 
 	if (id) {
-		rpc = wait_private(hsk, id, nonblock);
+		rpc = wait_private(hsk, id, how & HOMA_READY_NONBLOCK);
 		if (IS_ERR(rpc))
 			return write_args(control, args) ?: PTR_ERR(rpc);
 		return deliver_rpc(hsk, rpc, msg, addr_len, control, args);
 	}
-	done = homa_ready_wait(hsk, nonblock);
+	done = homa_ready_wait(hsk, how);
 	if (IS_ERR(done))
 		return write_args(control, args) ?: PTR_ERR(done);
 	if (!done->rpc)
@@ -294,6 +296,7 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 {
 	void __user *control = msg->msg_control_user;
 	struct homa_sock *hsk = homa_sk(sk);
+	u32 how = flags & MSG_DONTWAIT ? HOMA_READY_NONBLOCK : 0;
 	struct homa_recvmsg_args args __uninitialized;
 	u64 id;
 	int ret;
@@ -301,9 +304,12 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 	if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
 		return -EOPNOTSUPP;
 	ret = take_args(hsk, msg, &args, &id);
+	/* As the pages that it gives back tell, see ready.c. */
+	if (!ret && args.num_bpages > 1)
+		how |= HOMA_READY_HEAVY;
 	while (!ret) {
 		memset(&args, 0, sizeof(args));
-		ret = receive(hsk, id, flags & MSG_DONTWAIT, msg, addr_len, control, &args);
+		ret = receive(hsk, id, how, msg, addr_len, control, &args);
 	}
 	/* The caller sees how far it moves; io_uring starts over from it after an error. */
 	if (ret > 0)

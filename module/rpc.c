@@ -349,6 +349,7 @@ void homa_rpc_complete(struct homa_rpc *rpc, int error)
 		return;
 	}
 	homa_rpc_get(rpc);
+	rpc->done.is_long = rpc->in.length > HOMA_BPAGE_SIZE;
 	homa_sock_complete(rpc->hsk, &rpc->done);
 }
 
