@@ -36,7 +36,7 @@
 #define IDLE_REPEATS	5
 #define SPARE		300	/* connections between two hosts */
 #define SETTLE_NS	50000000ul	/* for handshakes, before anything is sent */
-#define GRACE_NS	500000000ul	/* for messages that began in time */
+#define GRACE_NS	500000000ul	/* at most, for messages that began in time */
 #define LATER		UINT64_MAX
 #define PORTS_FILE	"/sys/kernel/debug/rackport"
 
@@ -48,6 +48,7 @@ struct stream {
 	uint64_t next;			/* when the next one begins */
 	uint64_t random;
 	uint64_t out;			/* counted ones under way */
+	struct message *newest;		/* of them */
 	uint64_t out_bytes;		/* of all that are under way */
 	uint64_t begun_bytes, done_bytes;
 	uint64_t begun_bytes_mid, done_bytes_mid, begun_bytes_end, done_bytes_end;
@@ -291,6 +292,26 @@ static void draw_hosts(struct stream *s, int *from, int *to)
 	*to = (*from + 1 + (int)(random_real(s) * (opt.hosts - 1))) % opt.hosts;
 }
 
+static void add_counted(struct stream *s, struct message *m)
+{
+	m->older = s->newest;
+	if (m->older)
+		m->older->newer = m;
+	s->newest = m;
+	s->out++;
+}
+
+static void remove_counted(struct stream *s, struct message *m)
+{
+	if (m->newer)
+		m->newer->older = m->older;
+	else
+		s->newest = m->older;
+	if (m->older)
+		m->older->newer = m->newer;
+	s->out--;
+}
+
 static void begin_message(struct stream *s)
 {
 	double u = random_real(s);
@@ -301,7 +322,8 @@ static void begin_message(struct stream *s)
 	m = new_message(s, from, to, workload_bytes(opt.workload, u));
 	m->decile = u * WORKLOAD_DECILES;
 	m->is_counted = now >= count_from && now < count_to;
-	s->out += m->is_counted;
+	if (m->is_counted)
+		add_counted(s, m);
 	s->out_bytes += m->bytes;
 	s->begun_bytes += m->bytes;
 	s->transport->send(m);
@@ -322,7 +344,7 @@ static void loaded_is_done(struct message *m)
 	s->out_bytes -= m->bytes;
 	s->done_bytes += m->bytes;
 	if (m->is_counted) {
-		s->out--;
+		remove_counted(s, m);
 		count(s, m);
 	}
 }
@@ -352,6 +374,16 @@ static void load_until(uint64_t until)
 		wait_until(next);
 		begin_what_is_due();
 	}
+}
+
+/* They have taken so long already, and would take longer. */
+static void count_unfinished(struct stream *s)
+{
+	const struct message *m;
+
+	s->unfinished = s->out;
+	for (m = s->newest; m; m = m->older)
+		count(s, m);
 }
 
 static bool all_counted_are_done(void)
@@ -410,6 +442,7 @@ static void prepare(struct stream *s, int nr)
 static void measure_load(void)
 {
 	uint64_t length = opt.seconds * 1e9;
+	uint64_t grace = length < GRACE_NS ? length : GRACE_NS;
 	struct stream *s;
 
 	when_done = loaded_is_done;
@@ -437,10 +470,10 @@ static void measure_load(void)
 	}
 	read_ports();
 	/* The load goes on, so that the last ones don't have it easier. */
-	while (!all_counted_are_done() && now < count_to + GRACE_NS && !overloaded)
+	while (!all_counted_are_done() && now < count_to + grace && !overloaded)
 		load_until(now + 1000000);
 	for (s = streams; s < streams + nr_streams; s++)
-		s->unfinished = s->out;
+		count_unfinished(s);
 }
 
 static void print_stream(const struct stream *s)

@@ -22,6 +22,7 @@ struct stream;
 struct message {
 	struct stream *stream;
 	struct message *next;		/* free for the transport meanwhile */
+	struct message *newer, *older;	/* of the counted ones under way */
 	uint64_t began;			/* ns */
 	uint32_t bytes;
 	uint8_t from, to;		/* hosts */

@@ -56,7 +56,7 @@ sustain() {
 	while [ $((high - low)) -gt 2 ]; do
 		load=$(((low + high) / 2))
 		p4load run --hosts $HOSTS --reference /out/reference --workload $2 --stream $1:$load \
-			--seconds $3 --warmup $3 > /tmp/sustain
+			--seconds $3 --warmup 0.1 > /tmp/sustain
 		if awk '$1 == "total" && $8 >= 0.97 { ok = 1 } $1 == "overload" { ok = 0 } END { exit !ok }' \
 			/tmp/sustain; then
 			low=$load
