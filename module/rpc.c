@@ -120,7 +120,7 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->state = HOMA_NEW;
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);
-	/* Who gets a reference sees all of the above: pairs with the count's own ordering. */
+	/* Who gets a reference sees all of the above: pairs with get_live(). */
 	smp_wmb();
 	refcount_set(&rpc->refs, 1);
 	return rpc;
@@ -169,6 +169,15 @@ void homa_rpc_put(struct homa_rpc *rpc)
 		rpc_free(rpc);
 }
 
+/* What is read after a success is that of the RPC referred to, not of the one before it. */
+static bool get_live(struct homa_rpc *rpc)
+{
+	if (!refcount_inc_not_zero(&rpc->refs))
+		return false;
+	smp_acquire__after_ctrl_dep();	/* pairs with homa_rpc_alloc() */
+	return true;
+}
+
 static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64 id)
 {
 	return rpc->id == id && rpc->hsk == hsk;
@@ -184,7 +193,7 @@ struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_a
 	rcu_read_lock();
 again:
 	hlist_nulls_for_each_entry_rcu(rpc, node, head, by_id) {
-		if (!is_that(rpc, hsk, id) || !refcount_inc_not_zero(&rpc->refs))
+		if (!is_that(rpc, hsk, id) || !get_live(rpc))
 			continue;
 		/* Now it stays what it is; when we looked it was perhaps another one. */
 		if (is_that(rpc, hsk, id) && (!peer || ipv6_addr_equal(&rpc->peer->addr, peer)))
@@ -427,7 +436,7 @@ static void visit_chain(struct homa_net *hn, u32 chain, void (*visit)(struct hom
 	rcu_read_lock();
 	do {
 		hlist_nulls_for_each_entry_rcu(rpc, node, head, by_id) {
-			if (!refcount_inc_not_zero(&rpc->refs))
+			if (!get_live(rpc))
 				continue;
 			if (rpc->net == hn)
 				visit(rpc);
