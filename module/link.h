@@ -38,9 +38,10 @@ void homa_links_net_exit(struct homa_net *hn);
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex);
 void homa_link_put(struct homa_link *link);
 
-static inline void homa_link_hold(struct homa_link *link)
+/* Of one just found under RCU. False: its device went meanwhile. */
+static inline bool homa_link_hold(struct homa_link *link)
 {
-	refcount_inc(&link->refs);
+	return refcount_inc_not_zero(&link->refs);
 }
 
 /* RCU, no reference; NULL: not known. */

@@ -135,14 +135,16 @@ static void add_by_age(struct homa_pacer *p, struct homa_pacing *m)
 	list_add_tail(&m->by_age, &other->by_age);
 }
 
-static void start_waiting(struct homa_link *link, struct homa_pacing *m, u32 left)
+/* False: the device has just gone. */
+static bool start_waiting(struct homa_link *link, struct homa_pacing *m, u32 left)
 {
 	struct homa_rpc *rpc = rpc_of(m);
 	struct homa_pacer *p = &link->pacer;
 	bool is_new = !m->since;
 
+	if (!homa_link_hold(link))
+		return false;
 	homa_rpc_get(rpc);
-	homa_link_hold(link);
 	m->link = link;
 	m->left = left;
 	m->share = homa_share_join(&p->shares, rpc->net, rpc->tenant_id);
@@ -155,6 +157,7 @@ static void start_waiting(struct homa_link *link, struct homa_pacing *m, u32 lef
 	rb_add_cached(&m->in_share, &m->share->queue, is_before);
 	homa_share_wait(&p->shares, m->share);
 	p->nr++;
+	return true;
 }
 
 /* The references become the caller's. */
@@ -229,8 +232,7 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 		m->turn = false;
 		link->pacer.yielded = false;
 		end = min(end, start + homa_pacer_chunk(mbps));
-	} else {
-		start_waiting(link, m, rpc->out.length - start);
+	} else if (start_waiting(link, m, rpc->out.length - start)) {
 		end = start;
 		wait = homa_pacer_wait_ns(atomic64_read(&link->pacer.idle_at), ktime_get_ns(),
 					  homa_knob(rpc->net, max_nic_est_backlog_usecs));
