@@ -98,7 +98,8 @@ u64 homa_link_queued(const struct homa_link *link)
 	for (i = 0; dev && i < min_t(u32, dev->real_num_tx_queues, QUEUES_SEEN); i++) {
 		const struct dql *dql = &netdev_get_tx_queue(dev, i)->dql;
 
-		sum += READ_ONCE(dql->num_queued) - READ_ONCE(dql->num_completed);
+		/* More may be completed between the two reads than was queued at the first. */
+		sum += max_t(s32, READ_ONCE(dql->num_queued) - READ_ONCE(dql->num_completed), 0);
 	}
 	rcu_read_unlock();
 #endif
