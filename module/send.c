@@ -312,7 +312,7 @@ void homa_send_again(struct homa_rpc *rpc, u32 start, u32 end, u8 priority)
 {
 	const struct homa_msg_out *out = &rpc->out;
 	struct sk_buff_head queue;
-	bool more;
+	bool more, begun = false;
 
 	__skb_queue_head_init(&queue);
 	do {
@@ -320,7 +320,10 @@ void homa_send_again(struct homa_rpc *rpc, u32 start, u32 end, u8 priority)
 		end = min(end, out->sent);
 		more = rpc->state != HOMA_DEAD && start < end;
 		if (more) {
-			start = homa_seg_start(start, out->unsched, out->seg);
+			/* Once: with smaller packets by now, it would go back for ever. */
+			if (!begun)
+				start = homa_seg_start(start, out->unsched, out->seg);
+			begun = true;
 			start = queue_range(rpc, start, end, priority, true, &queue);
 		}
 		spin_unlock_bh(&rpc->lock);
