@@ -343,7 +343,7 @@ static int gro_complete(struct sk_buff *skb, int transport)
 {
 	skb_shinfo(skb)->gso_segs = NAPI_GRO_CB(skb)->count;
 	skb_shinfo(skb)->gso_size += SCTP_SHORTER;
-	skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
+	skb_shinfo(skb)->gso_type |= SKB_GSO_SCTP;	/* a tunnel has set its own */
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	return 0;
 }
