@@ -213,7 +213,7 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 	struct homa_pacing *m = &rpc->pacing;
 	struct homa_link *link = NULL;
 	const struct homa_route *route;
-	u64 wait;
+	u64 wait = 0;		/* while others wait, the timer is armed */
 	u32 mbps;
 
 	lockdep_assert_held(&rpc->lock);
@@ -228,14 +228,12 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 	spin_lock_bh(&link->pacer.lock);
 	if (m->link) {
 		end = start;		/* its turn will come */
-	} else if (m->turn || (!link->pacer.nr && !wait_for_room(rpc->net, link, mbps))) {
+	} else if (m->turn || (!link->pacer.nr && !(wait = wait_for_room(rpc->net, link, mbps)))) {
 		m->turn = false;
 		link->pacer.yielded = false;
 		end = min(end, start + homa_pacer_chunk(mbps));
 	} else if (start_waiting(link, m, rpc->out.length - start)) {
 		end = start;
-		wait = homa_pacer_wait_ns(atomic64_read(&link->pacer.idle_at), ktime_get_ns(),
-					  homa_knob(rpc->net, max_nic_est_backlog_usecs));
 		arm(&link->pacer, wait);
 		homa_count(rpc->net, pacer_waits);
 	}
