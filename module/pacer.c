@@ -124,15 +124,10 @@ static bool is_before(struct rb_node *a, const struct rb_node *b)
 	return x->left != y->left ? x->left < y->left : x->since < y->since;
 }
 
-/* One that has sent a chunk and waits again is nearly the oldest still. */
-static void add_by_age(struct homa_pacer *p, struct homa_pacing *m)
+static bool is_older(struct rb_node *a, const struct rb_node *b)
 {
-	struct homa_pacing *other;
-
-	list_for_each_entry(other, &p->by_age, by_age)
-		if (other->since > m->since)
-			break;
-	list_add_tail(&m->by_age, &other->by_age);
+	return rb_entry(a, struct homa_pacing, by_age)->since <
+	       rb_entry(b, struct homa_pacing, by_age)->since;
 }
 
 /* False: the device has just gone. */
@@ -140,7 +135,6 @@ static bool start_waiting(struct homa_link *link, struct homa_pacing *m, u32 lef
 {
 	struct homa_rpc *rpc = rpc_of(m);
 	struct homa_pacer *p = &link->pacer;
-	bool is_new = !m->since;
 
 	if (!homa_link_hold(link))
 		return false;
@@ -148,12 +142,9 @@ static bool start_waiting(struct homa_link *link, struct homa_pacing *m, u32 lef
 	m->link = link;
 	m->left = left;
 	m->share = homa_share_join(&p->shares, rpc->net, rpc->tenant_id);
-	if (is_new) {
+	if (!m->since)
 		m->since = ktime_get_ns();
-		list_add_tail(&m->by_age, &p->by_age);
-	} else {
-		add_by_age(p, m);
-	}
+	rb_add_cached(&m->by_age, &p->by_age, is_older);
 	rb_add_cached(&m->in_share, &m->share->queue, is_before);
 	homa_share_wait(&p->shares, m->share);
 	p->nr++;
@@ -167,7 +158,7 @@ static void stop_waiting(struct homa_pacer *p, struct homa_pacing *m)
 	if (RB_EMPTY_ROOT(&m->share->queue.rb_root))
 		homa_share_rest(&p->shares, m->share);
 	homa_share_leave(&p->shares, m->share);
-	list_del(&m->by_age);
+	rb_erase_cached(&m->by_age, &p->by_age);
 	m->link = NULL;
 	p->nr--;
 }
@@ -180,7 +171,7 @@ static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32
 	p->fifo_credit += (u64)chunk * homa_knob(hn, pacer_fifo_fraction) / 1000;
 	if (p->fifo_credit >= chunk) {
 		p->fifo_credit -= chunk;
-		m = list_first_entry(&p->by_age, struct homa_pacing, by_age);
+		m = rb_entry(rb_first_cached(&p->by_age), struct homa_pacing, by_age);
 	}
 	homa_share_charge(&p->shares, m->share, min(chunk, m->left));
 	return m;
@@ -315,7 +306,7 @@ void homa_pacer_init(struct homa_pacer *p)
 {
 	spin_lock_init(&p->lock);
 	homa_shares_init(&p->shares);
-	INIT_LIST_HEAD(&p->by_age);
+	p->by_age = RB_ROOT_CACHED;
 	hrtimer_init(&p->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	p->timer.function = there_is_room;
 }

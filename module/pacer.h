@@ -6,7 +6,6 @@
 #define P4HOMA_PACER_H
 
 #include <linux/hrtimer.h>
-#include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
 
@@ -22,7 +21,7 @@ struct homa_pacing {
 	struct homa_link *link;	/* waits for it: reference, and one to the RPC; or NULL */
 	struct homa_share *share;
 	struct rb_node in_share;	/* by bytes left, then age */
-	struct list_head by_age;
+	struct rb_node by_age;
 	u64 since;		/* ns, when it began to wait for the first time; 0: never */
 	u32 left;		/* bytes to send, granted or not */
 	bool turn;		/* it has been chosen to send next */
@@ -32,7 +31,7 @@ struct homa_pacing {
 struct homa_pacer {
 	spinlock_t lock;	/* BH, after rpc->lock, a leaf */
 	struct homa_shares shares;	/* their queues: messages */
-	struct list_head by_age;	/* messages, the oldest first */
+	struct rb_root_cached by_age;	/* messages, the oldest first */
 	u32 nr;
 	u64 fifo_credit;	/* bytes that the oldest may send */
 	bool yielded;		/* has waited for others in the device's queue */

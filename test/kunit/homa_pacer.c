@@ -159,7 +159,7 @@ static void unmake(struct kunit *test, struct rig *rig)
 
 	homa_pacer_stop(&the_link.pacer);
 	KUNIT_EXPECT_EQ(test, the_link.pacer.nr, 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&the_link.pacer.by_age));
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&the_link.pacer.by_age.rb_root));
 	KUNIT_EXPECT_PTR_EQ(test, homa_share_first(&the_link.pacer.shares), NULL);
 	KUNIT_EXPECT_EQ(test, refcount_read(&the_link.refs), 1);
 	for (i = 0; i < MESSAGES; i++)
