@@ -8,17 +8,23 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "node.h"
 
 #define TRIES		6	/* of a call while the allocator is away */
+#define PAUSE_US	200000	/* before the next, if it said at once that it lacks the switch */
 #define TAKE_MS		60000	/* for peers to free the locks that they hold on our hot keys */
 #define COMPLETIONS	64
 
 /* The allocator is away, but may come back: the call can be made again. */
 static bool again(int rc, unsigned int *tries)
 {
-	return (rc == -ETIMEDOUT || rc == -EHOSTDOWN) && ++*tries < TRIES;
+	if ((rc != -ETIMEDOUT && rc != -EHOSTDOWN) || ++*tries == TRIES)
+		return false;
+	if (rc == -EHOSTDOWN)
+		usleep(PAUSE_US);
+	return true;
 }
 
 static int wait_grant(struct node *n)

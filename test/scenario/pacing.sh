@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k stock -t 120
-# guest: -k x86 -t 400
 # files: build/bin/p4ctl build/test/guest/rpc
 # Devices with a queue: messages wait in the pacer, or in the queueing discipline `homa` together with
 # TCP; nothing is lost or stuck when queues and devices come and go.
