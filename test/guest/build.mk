@@ -14,6 +14,7 @@ $(eval $(call program,test/guest/txn-races,test/guest/txn-races.c $(t_nl),libnl-
 $(eval $(call program,test/guest/txn-rtt,test/guest/txn-rtt.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/waiters,test/guest/waiters.c $(t_homa)))
 $(eval $(call program,test/guest/inject,test/guest/inject.c $(t_homa)))
+$(eval $(call program,test/guest/fail-alloc,test/guest/fail-alloc.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
 $(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
 
@@ -23,4 +24,4 @@ $(B)/test/guest/api32: test/guest/api.c $(t_homa)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -m32 -o $@ $^
 
 GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt waiters inject \
-	fake-switch api api32)
+	fail-alloc fake-switch api api32)

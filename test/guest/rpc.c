@@ -157,7 +157,9 @@ static int serve_homa(void)
 			repeated += ran_before(&m);
 			wrong += !is_filled(buf, len);
 		}
-		err = t_homa_reply(&h, &m, buf, len);
+		do {
+			err = t_homa_reply(&h, &m, buf, len);
+		} while (err == -ENOMEM && !stop);
 		if (err && !opt.unchecked)
 			die("reply", err);
 	}
@@ -266,8 +268,12 @@ static void send_homa(struct t_homa *h, struct run *r, uint32_t number)
 	fill(r->buf, r->len, number);
 	r->start[number] = t_now_ns();
 	err = t_homa_request(h, &opt.peer, r->buf, r->len, number, NULL);
-	if (err)
+	if (err == -ENOMEM) {
+		r->start[number] = 0;
+		r->failed++;
+	} else if (err) {
 		die("sendmsg", err);
+	}
 }
 
 static int wait_homa(struct t_homa *h, struct t_message *m)
@@ -320,7 +326,8 @@ static void run_homa(struct run *r)
 	while (r->done + r->failed < opt.count) {
 		while (sent < opt.count && sent - r->done - r->failed < opt.parallel)
 			send_homa(&h, r, sent++);
-		take_homa(&h, r, &m);
+		if (sent > r->done + r->failed)
+			take_homa(&h, r, &m);
 	}
 	t_homa_close(&h);
 }
