@@ -217,9 +217,11 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 	if (!link)
 		goto unlock;
 	spin_lock_bh(&link->pacer.lock);
+	if (!m->link && !m->turn && !link->pacer.nr)
+		wait = wait_for_room(rpc->net, link, mbps);
 	if (m->link) {
 		end = start;		/* its turn will come */
-	} else if (m->turn || (!link->pacer.nr && !(wait = wait_for_room(rpc->net, link, mbps)))) {
+	} else if (m->turn || (!link->pacer.nr && !wait)) {
 		m->turn = false;
 		link->pacer.yielded = false;
 		end = min(end, start + homa_pacer_chunk(mbps));
