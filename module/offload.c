@@ -27,6 +27,7 @@
 #include <p4wire.h>
 
 #include "offload.h"
+#include "packet.h"
 
 #define HEADER		((u32)sizeof(struct p4w_data))
 #define WOVEN_HEADER	((u32)offsetof(struct p4w_data, offset))
@@ -83,19 +84,12 @@ void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso)
 	}
 }
 
-static u32 offset_of(const struct p4w_data *d)
-{
-	u32 offset = be32_to_cpu(d->offset);
-
-	return offset == P4W_OFFSET_IN_SEQUENCE ? be32_to_cpu(d->common.sequence) : offset;
-}
-
 /* The header was copied into each of them; what differs is written here. The ack goes but once. */
 static void number_segments(struct sk_buff *segs, u32 header, u32 seg)
 {
 	struct p4w_data *first = (struct p4w_data *)skb_transport_header(segs);
 	bool woven = header == WOVEN_HEADER;
-	u32 at = woven ? be32_to_cpu(first->common.sequence) : offset_of(first);
+	u32 at = woven ? be32_to_cpu(first->common.sequence) : homa_data_offset(first);
 	struct sk_buff *skb;
 
 	for (skb = segs; skb; skb = skb->next) {
@@ -229,7 +223,7 @@ static bool follows(const struct sk_buff *held, const struct p4w_data *d, u32 by
 	const struct p4w_data *h = header_in(held);
 
 	return !d->ack.client_id && bytes <= skb_shinfo(held)->gso_size &&
-	       offset_of(h) + bytes_in(held) == offset_of(d) &&
+	       homa_data_offset(h) + bytes_in(held) == homa_data_offset(d) &&
 	       held->len + bytes < GSO_LEGACY_MAX_SIZE;
 }
 
@@ -301,7 +295,7 @@ static bool is_same_class(const struct sk_buff *held, struct sk_buff *skb)
 
 static bool ends_message(const struct p4w_data *d, u32 bytes)
 {
-	return offset_of(d) + bytes >= be32_to_cpu(d->message_length);
+	return homa_data_offset(d) + bytes >= be32_to_cpu(d->message_length);
 }
 
 /* Returns a held buffer that is to be passed on now. */

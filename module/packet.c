@@ -55,11 +55,9 @@ static struct homa_pkt_ack read_ack(const struct p4w_ack_entry *e)
 static bool check_data(const struct p4w_data *d, u32 len, struct homa_pkt *pkt)
 {
 	u32 msg_len = be32_to_cpu(d->message_length);
-	u32 offset = be32_to_cpu(d->offset);
+	u32 offset = homa_data_offset(d);
 
 	len -= sizeof(*d);
-	if (offset == P4W_OFFSET_IN_SEQUENCE)
-		offset = be32_to_cpu(d->common.sequence);
 	if (!msg_len || msg_len > P4W_MSG_MAX || !len || len > msg_len || offset > msg_len - len)
 		return false;
 	pkt->data.msg_len = msg_len;

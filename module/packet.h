@@ -7,6 +7,7 @@
 
 #include <linux/in6.h>
 #include <linux/types.h>
+#include <asm/byteorder.h>
 #include <p4wire.h>
 
 #include "counters.h"
@@ -63,6 +64,14 @@ struct homa_pkt {
  * bytes after the IP header, `len` is the whole length. False: drop, and count as *why.
  */
 bool homa_check_packet(const void *head, u32 len, struct homa_pkt *pkt, enum homa_counter *why);
+
+/* Where in the message the first byte of a DATA packet is. Not checked against its length. */
+static inline u32 homa_data_offset(const struct p4w_data *d)
+{
+	u32 offset = be32_to_cpu(d->offset);
+
+	return offset == P4W_OFFSET_IN_SEQUENCE ? be32_to_cpu(d->common.sequence) : offset;
+}
 
 /* Writes the first 28 bytes; `id` as this host knows it. */
 void homa_fill_common(struct p4w_common *c, u8 type, u16 sport, u16 dport, u64 id);

@@ -31,6 +31,7 @@
 
 #include "link.h"
 #include "net.h"
+#include "packet.h"
 #include "qdisc.h"
 
 #define FLOWS		256	/* of each kind; those that share one wait for each other */
@@ -126,7 +127,7 @@ struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 defer_min_
 		view.is_short = true;	/* control, or nothing that we know how to order */
 		return view;
 	}
-	at = ntohl(d->offset == htonl(P4W_OFFSET_IN_SEQUENCE) ? d->common.sequence : d->offset);
+	at = homa_data_offset(d);
 	length = ntohl(d->message_length);
 	view.left = at < length ? length - at : 0;
 	view.is_short = view.left <= defer_min_bytes;
