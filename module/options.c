@@ -13,8 +13,8 @@
 #include "options.h"
 #include "peer.h"
 #include "pool.h"
-#include "recv.h"
 #include "rpc.h"
+#include "stall.h"
 #include "tenant.h"
 
 #define RCVBUF_MAX	BIT_ULL(32)

@@ -14,8 +14,8 @@
 #include "peer.h"
 #include "pool.h"
 #include "ready.h"
-#include "recv.h"
 #include "rpc.h"
+#include "stall.h"
 
 /* 1: the caller has it; 0: not complete; -EINVAL: another thread has it, or it is gone. */
 static int take_private(struct homa_rpc *rpc)

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stall.c - messages that wait for room in the receive pool of their socket, shortest first.
+ *
+ * Owns hsk->stalled, under hsk->lock, inside rpc->lock; an RPC in it is a reference. Entered from
+ * recv.c when a message begins, and by whoever gives room back.
+ */
+#include <linux/list.h>
+
+#include "grant.h"
+#include "pool.h"
+#include "rpc.h"
+#include "send.h"
+#include "stall.h"
+#include "timer.h"
+
+#define STALLED_MAX	1024	/* requests of one socket that wait for pool space */
+
+bool homa_stall(struct homa_rpc *rpc)
+{
+	struct list_head *at = &rpc->hsk->stalled;
+
+	lockdep_assert_held(&rpc->lock);
+	spin_lock(&rpc->hsk->lock);
+	if (rpc->hsk->nr_stalled >= STALLED_MAX && !homa_rpc_is_client(rpc)) {
+		spin_unlock(&rpc->hsk->lock);
+		return false;
+	}
+	homa_rpc_get(rpc);
+	rpc->hsk->nr_stalled++;
+	while (at->prev != &rpc->hsk->stalled &&
+	       list_entry(at->prev, struct homa_rpc, in_stalled)->in.length > rpc->in.length)
+		at = at->prev;
+	list_add_tail(&rpc->in_stalled, at);
+	spin_unlock(&rpc->hsk->lock);
+	return true;
+}
+
+static void unlist_stalled(struct homa_rpc *rpc)
+{
+	spin_lock(&rpc->hsk->lock);
+	list_del_init(&rpc->in_stalled);
+	rpc->hsk->nr_stalled--;
+	spin_unlock(&rpc->hsk->lock);
+	homa_rpc_put(rpc);
+}
+
+bool homa_stall_reserve(struct homa_rpc *rpc)
+{
+	struct homa_pool *pool = smp_load_acquire(&rpc->hsk->pool);	/* set_rcvbuf() */
+
+	return pool && !homa_pool_alloc(pool, rpc->in.length, rpc->in.bpage_offsets,
+					&rpc->in.nr_bpages);
+}
+
+/* An RPC leaves the list only when it has its space: whoever gives space back meanwhile finds it. */
+void homa_unstall_now(struct homa_sock *hsk)
+{
+	struct sk_buff_head queue;
+	struct homa_path path;
+	struct homa_rpc *rpc;
+	bool more = true;
+
+	__skb_queue_head_init(&queue);
+	while (more) {
+		spin_lock_bh(&hsk->lock);
+		rpc = list_first_entry_or_null(&hsk->stalled, struct homa_rpc, in_stalled);
+		if (rpc)
+			homa_rpc_get(rpc);
+		spin_unlock_bh(&hsk->lock);
+		if (!rpc)
+			return;
+		spin_lock_bh(&rpc->lock);
+		/* Else another CPU was faster: on with the next. */
+		if (!list_empty(&rpc->in_stalled))
+			more = homa_stall_reserve(rpc);
+		if (more && !list_empty(&rpc->in_stalled)) {
+			unlist_stalled(rpc);
+			rpc->in.stalled = false;
+			homa_grant_begin(rpc, rpc->in.ifindex, rpc->in.length, rpc->in.incoming);
+			path = homa_rpc_path(rpc);
+			homa_queue_resend(&queue, &path, 0, P4W_RESEND_ALL);
+			homa_timer_start(rpc);
+		}
+		spin_unlock_bh(&rpc->lock);
+		homa_flush(hsk->net, &queue);
+		homa_rpc_put(rpc);
+	}
+}
