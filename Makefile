@@ -4,6 +4,7 @@
 # make test       installs packages, runs all tests; TIER="unit kunit" only these, see test/run
 # make soak       the long forms of tests, hours; SOAK="inject" only these, see test/soak/run
 # make bench      the transport against TCP and UDP in virtual time; ROWS="rpc100 lo" only these
+# make bench-alloc the allocator's decisions, tables and layouts in virtual time; ROWS="layout" only these
 # make bench-rack hosts around a switch, in virtual time, hours; RACK="--workload w3", see util/rack/run
 # make install    PREFIX=/usr/local DESTDIR= ; `make uninstall`
 # make modules_install    the module, for the kernel of KDIR; `make modules_uninstall`
@@ -84,6 +85,10 @@ bench: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
 	$(Q)test/bench/run $(ROWS)
 
+bench-alloc: packages
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) $(BENCH_ALLOC:%=$(B)/test/bench-alloc/%)
+	$(Q)test/bench/alloc/run $(or $(ROWS),$(BENCH_ALLOC))
+
 bench-rack: packages
 	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) programs test-programs
 	$(Q)util/rack/run $(RACK)
@@ -148,5 +153,5 @@ dkms_uninstall:
 	$(Q)$(if $(DESTDIR),:,dkms remove $(DKMS_NAME) --all)
 	$(Q)rm -rf '$(DKMS_TO)'
 
-.PHONY: all programs module clean packages demo test soak bench bench-rack test-programs \
+.PHONY: all programs module clean packages demo test soak bench bench-alloc bench-rack test-programs \
 	install uninstall modules_install modules_uninstall dkms_install dkms_uninstall

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-include test/guest/build.mk
+include test/guest/build.mk test/bench/alloc/build.mk
 
 $(eval $(call program,test/wireshark-frames,test/wireshark/frames.c))
 

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `make bench-alloc` runs these, in this order; see test/bench/alloc/run.
+BENCH_ALLOC :=
+
+# $(call bench_alloc,NAME,FURTHER SOURCES,PKG-CONFIG NAMES,OBJECTS OR LIBRARIES,FLAGS)
+define bench_alloc
+BENCH_ALLOC += $(1)
+$$(eval $$(call program,test/bench-alloc/$(1),test/bench/alloc/$(1).c test/bench/alloc/bench.c $(2),$(3),$(4),$(5)))
+endef
+
+$(eval $(call bench_alloc,layout,util/zipf.c,,$(LIBP4ALLOC),-lm))
