@@ -90,7 +90,7 @@ struct p4a_layout;
  * smallest sum of counts (ties: smallest number) among those with a free slot, into its next slot.
  * Keys for which no slot is left are cold. A key outside of slot 0 gets the lock bit with the
  * smallest sum of counts (ties: smallest bit). Hence equal input, in whatever order, gives equal
- * layouts on all nodes. O(n log n); 10^6 keys take less than a second.
+ * layouts on all nodes. O(n); 10^6 keys take less than a second.
  *
  * Returns the number of keys held (0 .. registers * blocks * 64); -EINVAL geometry or a count out
  * of range; -EEXIST a key occurs twice; -ERANGE sum of counts too large; -ENOMEM. *err tells which.

@@ -102,14 +102,50 @@ static int check_unique(const struct p4a_key_count *kc, size_t n, struct p4a_err
 	return p4a_fail(err, -EEXIST, "key %" PRIu64 " (entry %zu) occurs twice", kc[i].key, i);
 }
 
-/* Keys are unique, so this never answers 0 and the order does not depend on the sort algorithm. */
-static int by_count_then_key(const void *pa, const void *pb)
+/* Byte `digit` of (count, key) as one number of 16 bytes, from the lowest on. */
+static unsigned int byte_of(const struct p4a_key_count *kc, unsigned int digit)
 {
-	const struct p4a_key_count *a = pa, *b = pb;
+	return (digit < 8 ? kc->key : kc->count) >> digit % 8 * 8 & 0xff;
+}
 
-	if (a->count != b->count)
-		return a->count < b->count ? 1 : -1;
-	return a->key < b->key ? 1 : -1;
+/*
+ * Stable pass of a radix sort, descending. Returns where the result is: `to`, or `from` if all have
+ * the same byte there, as high bytes mostly do.
+ */
+static struct p4a_key_count *sort_by(struct p4a_key_count *from, struct p4a_key_count *to, size_t n,
+				     unsigned int digit)
+{
+	size_t at[256] = { 0 }, i, sum = 0;
+	unsigned int b = 256;
+
+	for (i = 0; i < n; i++)
+		at[byte_of(&from[i], digit)]++;
+	if (at[byte_of(&from[0], digit)] == n)
+		return from;
+	while (b--) {
+		size_t here = at[b];
+
+		at[b] = sum;
+		sum += here;
+	}
+	for (i = 0; i < n; i++)
+		to[at[byte_of(&from[i], digit)]++] = from[i];
+	return to;
+}
+
+/* By descending count, then descending key: unique, so the same on every node. */
+static const struct p4a_key_count *sort(struct p4a_key_count *a, struct p4a_key_count *b, size_t n)
+{
+	unsigned int digit;
+
+	for (digit = 0; n && digit < 16; digit++)
+		if (sort_by(a, b, n, digit) == b) {
+			struct p4a_key_count *swap = a;
+
+			a = b;
+			b = swap;
+		}
+	return a;
 }
 
 static unsigned int lightest(const uint64_t *sum, const uint32_t *used, uint32_t room, unsigned int n)
@@ -191,7 +227,7 @@ int p4a_layout_build(struct p4a_layout **out, const struct p4a_geometry *geo,
 	if (rc)
 		return rc;
 
-	sorted = malloc((n ? n : 1) * sizeof(*sorted));
+	sorted = malloc((n ? 2 * n : 1) * sizeof(*sorted));
 	l = alloc_layout(geo, n);
 	if (!sorted || !l) {
 		free(sorted);
@@ -201,8 +237,7 @@ int p4a_layout_build(struct p4a_layout **out, const struct p4a_geometry *geo,
 	l->total = total;
 	if (n)
 		memcpy(sorted, kc, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), by_count_then_key);
-	deal(l, sorted);
+	deal(l, sort(sorted, sorted + n, n));
 	free(sorted);
 	*out = l;
 	return l->held;
