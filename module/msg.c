@@ -247,14 +247,9 @@ int homa_msg_mem_copy(struct homa_net *hn, struct homa_msg_mem *mem, struct iov_
 
 /* ------------------------------------------------------------------ packets */
 
-static bool is_copied(const struct homa_msg_mem *mem, u32 bytes)
+bool homa_msg_mem_copies(const struct homa_msg_mem *mem, u32 bytes)
 {
 	return !mem->nr_chunks || bytes <= HOMA_MSG_SMALL_MAX;
-}
-
-u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes)
-{
-	return is_copied(mem, bytes) ? bytes : 0;
 }
 
 static void add_bytes(struct sk_buff *skb, struct page *page, u32 offset, u32 n, bool copy)
@@ -270,10 +265,9 @@ static void add_bytes(struct sk_buff *skb, struct page *page, u32 offset, u32 n,
 	skb->truesize += n;
 }
 
-void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end)
+void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end,
+		      bool copy)
 {
-	bool copy = is_copied(mem, end - start);
-
 	if (!mem->nr_chunks) {
 		skb_put_data(skb, mem->small + start, end - start);
 		return;

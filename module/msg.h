@@ -38,9 +38,12 @@ int homa_msg_mem_copy(struct homa_net *hn, struct homa_msg_mem *mem, struct iov_
 /* Any context. May be called again. */
 void homa_msg_mem_free(struct homa_net *hn, struct homa_msg_mem *mem);
 
-/* Bytes of the skb's head that homa_msg_mem_add() needs for `bytes` of the message. */
-u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes);
-/* Appends bytes [start, end) to the skb, at most 64 KiB, as copies or as references. */
-void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end);
+/* Whether `bytes` of the message are better copied into a packet than referred to. */
+bool homa_msg_mem_copies(const struct homa_msg_mem *mem, u32 bytes);
+/* Appends bytes [start, end) to the skb, at most 64 KiB, as copies, for which there is room in its
+ * head, or as references.
+ */
+void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end,
+		      bool copy);
 
 #endif /* P4HOMA_MSG_H */

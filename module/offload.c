@@ -39,11 +39,14 @@
 
 /* ------------------------------------------------------------------ out */
 
+/* Also where the device takes no fragments, and so has no GSO: what is cut before it has come through
+ * the stack as one, and the driver rings once for all. With fragments, no GSO is somebody's wish.
+ */
 u32 homa_offload_segs(const struct net_device *dev, u32 seg, u32 max_gso_size)
 {
 	u32 max = min3(max_gso_size, READ_ONCE(dev->gso_max_size), (u32)GSO_LEGACY_MAX_SIZE);
 
-	if (!(dev->features & NETIF_F_GSO) || max < ROOM + seg)
+	if (max < ROOM + seg || (dev->features & (NETIF_F_GSO | NETIF_F_SG)) == NETIF_F_SG)
 		return 1;
 	return clamp_t(u32, (max - ROOM) / seg, 1, READ_ONCE(dev->gso_max_segs));
 }

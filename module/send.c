@@ -188,12 +188,16 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 		       bool again, struct sk_buff_head *queue)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
-	u32 linear = sizeof(struct p4w_data) + homa_msg_mem_linear(&rpc->out.mem, end - start);
+	bool copy = homa_msg_mem_copies(&rpc->out.mem, end - start);
 	struct homa_pkt_ack ack;
 	struct sk_buff *skb;
 	struct p4w_data *d;
 
-	skb = make_packet(&path, cut->dst, &cut->saddr, linear, priority);
+	/* For a device that takes no fragments a packet is copied sooner or later. */
+	if (!copy && end - start <= cut->seg)
+		copy = !(cut->dst->dev->features & NETIF_F_SG);
+	skb = make_packet(&path, cut->dst, &cut->saddr, sizeof(*d) + (copy ? end - start : 0),
+			  priority);
 	/* Else as if the network had lost it: the receiver will ask. */
 	if (IS_ERR(skb)) {
 		homa_count(rpc->net, data_xmit_errors);
@@ -212,7 +216,7 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	d->retransmit = again;
 	put_unaligned_be24(rpc->tenant_id, d->tenant);
 	d->offset = htonl(start);
-	homa_msg_mem_add(&rpc->out.mem, skb, start, end);
+	homa_msg_mem_add(&rpc->out.mem, skb, start, end, copy);
 	if (end - start > cut->seg)
 		homa_offload_shape(skb, cut->seg, homa_knob(rpc->net, tso));
 	__skb_queue_tail(queue, skb);

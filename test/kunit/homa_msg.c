@@ -34,9 +34,9 @@ static int copy(struct homa_msg_mem *mem, u8 *data, u32 there, u32 length)
 	return homa_msg_mem_copy(&hn, mem, &from, length);
 }
 
-/* Reads the whole message back through packets of `step` bytes. */
-static void expect_bytes(struct kunit *test, const struct homa_msg_mem *mem, const u8 *data,
-			 u32 length, u32 step)
+/* Reads the whole message back through packets of `step` bytes, which hold copies or references. */
+static void expect_bytes_in(struct kunit *test, const struct homa_msg_mem *mem, const u8 *data,
+			    u32 length, u32 step, bool copies)
 {
 	u8 *got = kvmalloc(step, GFP_KERNEL);
 	u32 start, end;
@@ -44,11 +44,14 @@ static void expect_bytes(struct kunit *test, const struct homa_msg_mem *mem, con
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	for (start = 0; start < length; start = end) {
 		struct sk_buff *skb;
+		bool copy;
 
 		end = min(start + step, length);
-		skb = alloc_skb(homa_msg_mem_linear(mem, end - start), GFP_KERNEL);
+		copy = copies || homa_msg_mem_copies(mem, end - start);
+		skb = alloc_skb(copy ? end - start : 0, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
-		homa_msg_mem_add(mem, skb, start, end);
+		homa_msg_mem_add(mem, skb, start, end, copy);
+		KUNIT_EXPECT_EQ(test, skb_headlen(skb), copy ? end - start : 0);
 		KUNIT_EXPECT_EQ(test, skb->len, end - start);
 		KUNIT_EXPECT_EQ(test, skb_copy_bits(skb, 0, got, end - start), 0);
 		KUNIT_EXPECT_EQ_MSG(test, memcmp(got, data + start, end - start), 0,
@@ -56,6 +59,13 @@ static void expect_bytes(struct kunit *test, const struct homa_msg_mem *mem, con
 		kfree_skb(skb);
 	}
 	kvfree(got);
+}
+
+static void expect_bytes(struct kunit *test, const struct homa_msg_mem *mem, const u8 *data,
+			 u32 length, u32 step)
+{
+	expect_bytes_in(test, mem, data, length, step, false);
+	expect_bytes_in(test, mem, data, length, step, true);
 }
 
 static void every_byte(struct kunit *test)
@@ -107,9 +117,9 @@ static void packets_hold_what_they_refer_to(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_ASSERT_EQ(test, copy(&mem, data, 1000000, 1000000), 0);
-	skb = alloc_skb(homa_msg_mem_linear(&mem, 65459), GFP_KERNEL);
+	skb = alloc_skb(0, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
-	homa_msg_mem_add(&mem, skb, 40000, 40000 + 65459);
+	homa_msg_mem_add(&mem, skb, 40000, 40000 + 65459, false);
 	KUNIT_EXPECT_LE(test, skb_shinfo(skb)->nr_frags, 4);
 	homa_msg_mem_free(&hn, &mem);
 	KUNIT_EXPECT_EQ(test, skb_copy_bits(skb, 0, got, 65459), 0);
@@ -158,7 +168,7 @@ static void chunks_are_used_again(struct kunit *test)
 	page = mem.chunk;
 	skb = alloc_skb(0, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
-	homa_msg_mem_add(&mem, skb, 0, 20000);
+	homa_msg_mem_add(&mem, skb, 0, 20000, false);
 	homa_msg_mem_free(&hn, &mem);
 	KUNIT_EXPECT_FALSE(test, is_cached(page));
 	kfree_skb(skb);

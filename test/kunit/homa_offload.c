@@ -208,8 +208,10 @@ static void segs_for_a_device(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, dev);
 	dev->gso_max_size = 65536;
 	dev->gso_max_segs = 65535;
+	KUNIT_EXPECT_EQ(test, homa_offload_segs(dev, 1424, 65536), (65536 - ROOM) / 1424);
+	dev->features = NETIF_F_SG;
 	KUNIT_EXPECT_EQ(test, homa_offload_segs(dev, 1424, 65536), 1);
-	dev->features = NETIF_F_GSO;
+	dev->features = NETIF_F_SG | NETIF_F_GSO;
 	KUNIT_EXPECT_EQ(test, homa_offload_segs(dev, 1424, 65536), (65536 - ROOM) / 1424);
 	KUNIT_EXPECT_EQ(test, homa_offload_segs(dev, 1424, 0), 1);
 	KUNIT_EXPECT_EQ(test, homa_offload_segs(dev, 1424, ROOM + 2847), 1);

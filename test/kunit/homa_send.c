@@ -43,12 +43,13 @@ void homa_msg_mem_free(struct homa_net *hn, struct homa_msg_mem *mem)
 {
 }
 
-u32 homa_msg_mem_linear(const struct homa_msg_mem *mem, u32 bytes)
+bool homa_msg_mem_copies(const struct homa_msg_mem *mem, u32 bytes)
 {
-	return bytes;
+	return false;
 }
 
-void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end)
+void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 start, u32 end,
+		      bool copy)
 {
 }
 
