@@ -20,6 +20,7 @@
 
 #define PEER_BITS	10
 #define LIFE_ENDS	(U32_MAX - 0xffff)	/* more CPUs than this there are not */
+#define LIFE_LEAST	(60 * HZ)	/* before another one for want of answers */
 #define EVICT_WALK	64	/* peers that are looked at to make room for one */
 
 struct homa_peers {
@@ -96,6 +97,19 @@ u64 homa_peer_next_id(struct homa_peer *peer)
 		atomic64_set(&peer->next_id, next_life(peers));
 	spin_unlock_bh(&peers->lock);
 	return id;
+}
+
+/* Rarely, since a server remembers HOMA_SEEN_RUNS lives. */
+void homa_peer_change_life(struct homa_peer *peer)
+{
+	struct homa_peers *peers = peer->net->peers;
+
+	spin_lock_bh(&peers->lock);
+	if (!peer->life_changed || time_after(jiffies, peer->life_changed + LIFE_LEAST)) {
+		atomic64_set(&peer->next_id, next_life(peers));
+		peer->life_changed = jiffies | 1;
+	}
+	spin_unlock_bh(&peers->lock);
 }
 
 /* Who has finished no request here has nothing that could run twice. */

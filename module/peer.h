@@ -38,6 +38,7 @@ struct homa_peer {
 	struct rcu_head rcu;
 
 	atomic64_t next_id;		/* of the next request to this peer, see homa_peer_next_id() */
+	unsigned long life_changed;	/* jiffies, for want of answers; 0: never; lock of the table */
 	struct homa_rtt rtt;		/* no lock */
 	struct homa_live live;		/* no lock */
 
@@ -80,6 +81,10 @@ void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
  * that it can remember those that are finished in few bytes (seen.c). Any context.
  */
 u64 homa_peer_next_id(struct homa_peer *peer);
+/* Nobody has answered a request. Wrong packets in our name may have made all ids of this life look
+ * old to the peer: the next ones are of another life.
+ */
+void homa_peer_change_life(struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
 void homa_peer_add_finished(struct homa_peer *peer, u64 id);

@@ -13,7 +13,9 @@
  *
  * An id far ahead of all others is a flipped bit, or a client whose requests all got lost for long.
  * It begins a run of its own, so that the first cannot make all good ids look old, and the second
- * goes on. The run that was not used for longest makes room.
+ * goes on. Far is half of what is remembered: bits that flip one after the other get no further
+ * than the window. The run that was not used for longest makes room. A run speaks for the ids from
+ * where it began, the lowest of a life also for those before: they are older than all it has seen.
  *
  * Clients that are not ours may count from 2 after each start (life 0). Once such a client has been
  * idle for HOMA_SEEN_IDLE_MS, ids that look old are taken for those of a new start.
@@ -37,7 +39,7 @@ static u32 number(u64 id)
 	return (u32)id >> 1;	/* the lowest bit only tells client from server */
 }
 
-/* The run that the id belongs to: the lowest of its life that it is not far ahead of. */
+/* Where the id is added: the lowest run that may hold it and that it is not far ahead of. */
 static int run_of(const struct homa_seen *seen, u64 id)
 {
 	int i, best = -1;
@@ -45,10 +47,10 @@ static int run_of(const struct homa_seen *seen, u64 id)
 	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
 		const struct homa_seen_run *run = &seen->run[i];
 
-		if (!run->top || run->life != life(id) ||
+		if (!run->top || run->life != life(id) || number(id) < run->first ||
 		    (number(id) >= run->top && number(id) - run->top >= HOMA_SEEN_FAR))
 			continue;
-		if (best < 0 || run->top < seen->run[best].top)
+		if (best < 0 || run->first < seen->run[best].first)
 			best = i;
 	}
 	return best;
@@ -68,10 +70,22 @@ static bool is_new_start(const struct homa_seen_run *run, u32 n, u64 now_ms)
 
 bool homa_seen_test(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
-	int i = run_of(seen, id);
+	bool is_below = false, is_within = false;
+	u32 n = number(id);
+	int i;
 
-	return i >= 0 && is_finished(&seen->run[i], number(id)) &&
-	       !is_new_start(&seen->run[i], number(id), now_ms);
+	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
+		const struct homa_seen_run *run = &seen->run[i];
+
+		if (!run->top || run->life != life(id) || is_new_start(run, n, now_ms))
+			continue;
+		/* Where runs overlap, either may have it. */
+		if (n >= run->first && is_finished(run, n))
+			return true;
+		is_below |= n < run->first;
+		is_within |= n >= run->first;
+	}
+	return is_below && !is_within;
 }
 
 static void shrink(struct homa_seen_run *run)
@@ -122,8 +136,9 @@ static void begin(struct homa_seen_run *run, u64 id)
 
 	shrink(run);
 	run->life = life(id);
-	run->base = n - min_t(u32, n, HOMA_SEEN_BEHIND);
-	run->top = run->base;
+	run->first = n - min_t(u32, n, HOMA_SEEN_BEHIND);
+	run->base = run->first;
+	run->top = run->first;
 }
 
 static struct homa_seen_run *longest_unused(struct homa_seen *seen)
@@ -146,6 +161,8 @@ void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms)
 	struct homa_seen_run *run = i < 0 ? longest_unused(seen) : &seen->run[i];
 	u32 n = number(id);
 
+	if (i < 0 && homa_seen_test(seen, id, now_ms))
+		return;		/* older than all that is known */
 	if (i < 0 || is_new_start(run, n, now_ms))
 		begin(run, id);
 	run->used_ms = now_ms;

@@ -10,13 +10,14 @@
 
 #define HOMA_SEEN_RUNS		4
 #define HOMA_SEEN_MAX		(1u << 17)	/* ids of a run that are remembered one by one */
-#define HOMA_SEEN_FAR		(1u << 20)	/* so far ahead begins another run */
+#define HOMA_SEEN_FAR		(HOMA_SEEN_MAX / 2)	/* so far ahead begins another run */
 #define HOMA_SEEN_BEHIND	4096		/* below the first id that is known of a run */
 #define HOMA_SEEN_IDLE_MS	5000		/* see seen.c */
 
 /* Ids of one life that follow each other. Numbers are halves of the lower half of ids. */
 struct homa_seen_run {
 	u32 life;		/* upper half of ids */
+	u32 first;		/* where the run began */
 	u32 base;		/* all below are finished, or too old */
 	u32 top;		/* all from here on are not; 0: the run is not in use */
 	u32 size;		/* of `bits`, a power of two: number n is bit n % size */

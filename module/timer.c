@@ -325,6 +325,8 @@ void homa_timer_give_up(struct homa_rpc *rpc)
 	homa_count(rpc->net, rpc_timeouts);
 	trace_homa_timeout(rpc);
 	if (homa_rpc_is_client(rpc)) {
+		if (!rpc->in.length)
+			homa_peer_change_life(rpc->peer);
 		homa_rpc_complete(rpc, -ETIMEDOUT);
 	} else {
 		homa_count(rpc->net, server_rpc_discards);

@@ -159,6 +159,29 @@ static void finished_requests(struct kunit *test)
 	finish(hn);
 }
 
+/* Not often: a server remembers few. */
+static void another_life(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = get(hn, 1);
+	u64 first, second;
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	first = homa_peer_next_id(peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_next_id(peer), first + 2);
+	homa_peer_change_life(peer);
+	second = homa_peer_next_id(peer);
+	KUNIT_EXPECT_NE(test, second >> 32, first >> 32);
+	KUNIT_EXPECT_FALSE(test, second & 1);
+	homa_peer_change_life(peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_next_id(peer), second + 2);
+	peer->life_changed -= LIFE_LEAST + 2;
+	homa_peer_change_life(peer);
+	KUNIT_EXPECT_NE(test, homa_peer_next_id(peer) >> 32, second >> 32);
+	homa_peer_put(peer);
+	finish(hn);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
@@ -166,6 +189,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(priorities),
 	KUNIT_CASE(cutoffs),
 	KUNIT_CASE(finished_requests),
+	KUNIT_CASE(another_life),
 	{}
 };
 

@@ -113,6 +113,45 @@ static void restart(struct kunit *test)
 	homa_seen_clear(seen);
 }
 
+/* Not even one that makes all ids of the window look old. */
+static void flipped_bit(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+	u32 n, bit;
+
+	for (n = 0; n < 100; n++)
+		homa_seen_add(seen, ID(n), n);
+	for (bit = 12; bit < 31; bit++) {
+		homa_seen_add(seen, ID(n + (1u << bit)), n);
+		KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(n + (1u << bit)), n));
+		KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(n), n));
+		homa_seen_add(seen, ID(n), n);
+		KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(n), n));
+		n++;
+	}
+	homa_seen_clear(seen);
+}
+
+/* What finished in a run far ahead is finished, also when the others have come that far. */
+static void overlap(struct kunit *test)
+{
+	const u32 ahead = HOMA_SEEN_FAR + 100;
+	struct homa_seen *seen = make(test);
+	u32 n;
+
+	homa_seen_add(seen, ID(0), 0);
+	homa_seen_add(seen, ID(ahead), 0);
+	for (n = 1; n < ahead + 1000; n++) {
+		KUNIT_ASSERT_EQ(test, homa_seen_test(seen, ID(n), n), n == ahead);
+		homa_seen_add(seen, ID(n), n);
+		KUNIT_ASSERT_TRUE(test, homa_seen_test(seen, ID(n), n));
+		KUNIT_ASSERT_TRUE(test, homa_seen_test(seen, ID(ahead), n));
+	}
+	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
+	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5), n));
+	homa_seen_clear(seen);
+}
+
 /*
  * A model that remembers everything: what was finished never looks new, and what was not does, as
  * long as it is not HOMA_SEEN_MAX behind. Requests finish in any order within a window that grows
@@ -134,7 +173,7 @@ static void random_requests(struct kunit *test)
 		if (r % 5000 == 0)
 			window = 1u << r / 5000 % 16;
 		if (r % 20011 == 0) {
-			u64 id = ID(sent) ^ (1ull << (21 + r / 20011 % 40));
+			u64 id = ID(sent) ^ (1ull << (20 + r / 20011 % 41));
 
 			homa_seen_add(seen, id, sent);
 			KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, id, sent));
@@ -169,6 +208,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(window_moves),
 	KUNIT_CASE(lives),
 	KUNIT_CASE(restart),
+	KUNIT_CASE(flipped_bit),
+	KUNIT_CASE(overlap),
 	KUNIT_CASE(random_requests),
 	{}
 };

@@ -12,7 +12,7 @@
 #include "../../module/waits.c"
 
 unsigned int homa_net_id;
-static int resends, need_acks, ended, error, deaths;
+static int resends, need_acks, ended, error, deaths, lives;
 static u32 asked_from, asked_len;
 
 void homa_rpc_put(struct homa_rpc *rpc)
@@ -23,6 +23,11 @@ void homa_rpc_put(struct homa_rpc *rpc)
 void homa_live_died(struct homa_peer *peer, u64 now_ns)
 {
 	deaths++;
+}
+
+void homa_peer_change_life(struct homa_peer *peer)
+{
+	lives++;
 }
 
 void homa_rpc_complete(struct homa_rpc *rpc, int err)
@@ -160,6 +165,7 @@ static struct homa_rpc *make(struct kunit *test, u64 id, enum homa_state state)
 	need_acks = 0;
 	ended = 0;
 	deaths = 0;
+	lives = 0;
 	error = 0;
 	return rpc;
 }
@@ -194,6 +200,7 @@ static void silent_server(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, asked_len, P4W_RESEND_ALL);
 	KUNIT_EXPECT_EQ(test, error, -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, deaths, 1);
+	KUNIT_EXPECT_EQ(test, lives, 1);
 	KUNIT_EXPECT_EQ(test, ended, 0);	/* a reader has to have the error first */
 	KUNIT_EXPECT_FALSE(test, homa_wait_is_on(&rpc->wait));
 	finish(test, rpc);
@@ -210,6 +217,7 @@ static void silent_client(struct kunit *test)
 	KUNIT_EXPECT_GE(test, need_acks, 5);
 	KUNIT_EXPECT_EQ(test, resends, 0);
 	KUNIT_EXPECT_EQ(test, ended, 1);
+	KUNIT_EXPECT_EQ(test, lives, 0);
 	KUNIT_EXPECT_EQ(test, error, 0);
 	finish(test, rpc);
 }
