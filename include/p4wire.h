@@ -223,7 +223,11 @@ _Static_assert(__builtin_offsetof(struct p4w_txn, instr) == 72, "wire layout");
  *   DONE      FREED                  at once; the blocks go when all nodes have said so
  *   LEAVE     LEFT                   at once; the node counts for no later barrier
  *   FETCH     ESCROW                 at once; cells that the allocator drained for the tenant
+ *   LOCK_INFO LOCKS                  when all nodes of the batch have sent theirs
  *   any       REFUSED                at once
+ *
+ * A type that is not known is refused with TYPE, whose `max` is the last one that is. Types are added
+ * without another version; whoever needs a new one can do without it at an old allocator.
  */
 enum p4w_msg_type {
 	P4W_HELLO	= 0x01,
@@ -233,6 +237,8 @@ enum p4w_msg_type {
 	P4W_DONE	= 0x05,
 	P4W_LEAVE	= 0x06,
 	P4W_FETCH	= 0x07,
+	P4W_LOCK_INFO	= 0x08,
+	P4W_REQUESTS_END,	/* one above the last request */
 	P4W_WELCOME	= 0x81,
 	P4W_RESERVED	= 0x82,
 	P4W_GRANTED	= 0x83,
@@ -240,6 +246,7 @@ enum p4w_msg_type {
 	P4W_FREED	= 0x85,
 	P4W_LEFT	= 0x86,
 	P4W_ESCROW	= 0x87,
+	P4W_LOCKS	= 0x88,
 	P4W_REFUSED	= 0x8f,
 };
 
@@ -247,6 +254,8 @@ enum p4w_msg_type {
 #define P4W_BATCH_MAX		0x7fffffffu
 #define P4W_DURATION_MAX_US	60000000u	/* one minute */
 #define P4W_ESCROW_MAX		1024	/* entries in one ESCROW response */
+#define P4W_LOCK_KEYS_MAX	4096	/* keys in LOCK_INFO and LOCKS */
+#define P4W_LOCK_BITS		32	/* of a grant's lock word */
 
 enum p4w_phase {
 	P4W_PHASE_FILLED = 1,	/* this node's cells are filled: hot may start when all are */
@@ -326,6 +335,35 @@ struct p4w_escrow {
 	struct p4w_escrow_entry	entry[];
 } __attribute__((packed));
 
+/*
+ * Keys that a node's transactions of this batch have in their second pass. To be sent after REQUEST
+ * and before the SYNC of FILLED, by all nodes of the batch or by none.
+ */
+struct p4w_lock_key {
+	__be64	key;
+	__be32	count;		/* transactions, at least 1 */
+} __attribute__((packed));
+
+struct p4w_lock_info {
+	struct p4w_msg		msg;
+	__be16			nr_keys;	/* 0 .. P4W_LOCK_KEYS_MAX */
+	__be16			reserved;
+	struct p4w_lock_key	key[];		/* ascending, each once */
+} __attribute__((packed));
+
+/* All nodes of a batch get the same bytes from nr_keys on. A key that is not in it has no bit. */
+struct p4w_lock_bit {
+	__be64	key;
+	__u8	bit;		/* 0 .. bits-1 */
+} __attribute__((packed));
+
+struct p4w_locks {
+	struct p4w_msg		msg;
+	__be16			nr_keys;	/* 0 .. P4W_LOCK_KEYS_MAX */
+	__be16			bits;		/* P4W_LOCK_BITS */
+	struct p4w_lock_bit	key[];		/* the one with the highest count first */
+} __attribute__((packed));
+
 enum p4w_refusal {
 	P4W_REFUSED_VERSION	= 1,	/* got: yours, min = max: ours */
 	P4W_REFUSED_LENGTH	= 2,	/* of the message */
@@ -354,6 +392,10 @@ _Static_assert(sizeof(struct p4w_reserved) == 32, "wire layout");
 _Static_assert(sizeof(struct p4w_granted) == 72, "wire layout");
 _Static_assert(sizeof(struct p4w_escrow_entry) == 12, "wire layout");
 _Static_assert(sizeof(struct p4w_escrow) == 28, "wire layout");
+_Static_assert(sizeof(struct p4w_lock_key) == 12, "wire layout");
+_Static_assert(sizeof(struct p4w_lock_info) == 20, "wire layout");
+_Static_assert(sizeof(struct p4w_lock_bit) == 9, "wire layout");
+_Static_assert(sizeof(struct p4w_locks) == 20, "wire layout");
 _Static_assert(sizeof(struct p4w_refused) == 112, "wire layout");
 
 #endif /* P4WIRE_H */

@@ -47,9 +47,24 @@ static int set_up_edge(void **state)
 	return 0;
 }
 
+static size_t valid_lock_info(uint8_t *out)
+{
+	uint32_t keys = rnd(40), key = 0;
+	size_t len = sizeof(struct p4w_lock_info) + keys * sizeof(struct p4w_lock_key);
+	struct p4w_lock_info *m = (void *)out;
+
+	memset(out, 0, LONGEST);
+	m->msg = (struct p4w_msg){ P4W_VERSION, P4W_LOCK_INFO, htons(len), htons(1), htons(2),
+				   htonl(7), 0 };
+	m->nr_keys = htons(keys);
+	for (uint32_t i = 0; i < keys; i++)
+		m->key[i] = (struct p4w_lock_key){ htobe64(key += 1 + rnd(3)), htonl(1 + rnd(3)) };
+	return len;
+}
+
 static size_t valid_message(uint8_t *out)
 {
-	uint32_t hist = rnd(P4W_MAX_BLOCKS + 1), type = 1 + rnd(7);
+	uint32_t hist = rnd(P4W_MAX_BLOCKS + 1), type = 1 + rnd(P4W_LOCK_INFO);
 	struct p4w_request m = {
 		.msg = { P4W_VERSION, type, 0, htons(1), htons(2), htonl(type == P4W_HELLO ? 0 : 7),
 			 htonl(type == P4W_SYNC) },
@@ -58,6 +73,8 @@ static size_t valid_message(uint8_t *out)
 	};
 	size_t len = type == P4W_REQUEST ? sizeof(m) + 2 * hist : sizeof(m.msg);
 
+	if (type == P4W_LOCK_INFO)
+		return valid_lock_info(out);
 	m.msg.length = htons(len);
 	memset(out, 0, LONGEST);
 	memcpy(out, &m, len < sizeof(m) ? len : sizeof(m));
@@ -80,11 +97,15 @@ static void check_refusal(const struct p4d_request *req, const struct p4d_refusa
 
 static void check_accepted(const struct p4d_request *r)
 {
-	assert_in_range(r->type, P4W_HELLO, P4W_FETCH);
+	assert_in_range(r->type, P4W_HELLO, P4W_LOCK_INFO);
 	assert_in_range(r->nodes, 1, P4W_NODES_MAX);
 	assert_true(r->node < r->nodes);
 	assert_int_equal(r->batch == 0, r->type == P4W_HELLO);
 	assert_true(r->batch <= P4W_BATCH_MAX);
+	for (unsigned int i = 0; i < r->nr_keys; i++) {
+		assert_true(r->keys[i].count > 0);
+		assert_true(!i || be64toh(r->keys[i].key) > be64toh(r->keys[i - 1].key));
+	}
 	if (r->type != P4W_REQUEST)
 		return;
 	assert_in_range(r->min_blocks, 1, r->want_blocks);

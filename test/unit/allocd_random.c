@@ -5,7 +5,7 @@
  * store.
  *
  * Checked at each answer: a grant is answered only while the switch holds its blocks; all nodes of
- * a batch get the same blocks and epoch; epochs ascend; flows are disjoint (the world's switch
+ * a batch get the same blocks, epoch and lock bits; epochs ascend; flows are disjoint (the world's switch
  * checks what it is told, too). At the end everybody behaves: then every tenant must get on, and
  * every RPC must have been answered once. Seeds are fixed; P4_SEED=n runs one schedule only.
  */
@@ -26,8 +26,9 @@
 #define SCHEDULES 100
 #define STORE "/dev/shm/allocd_random"
 #define BATCHES 100000		/* numbers, as remembered for comparison */
+#define KEYS 12			/* most that a node lists */
 
-enum node_state { SAY_HELLO, FETCH, ASK, WAIT, FILL, RUN, FINISH, GONE, NOBODY };
+enum node_state { SAY_HELLO, FETCH, ASK, WAIT, LIST, FILL, RUN, FINISH, GONE, NOBODY };
 
 struct node {
 	uint32_t tenant;
@@ -39,13 +40,15 @@ struct node {
 	bool done_before;		/* REQUEST says DONE for the batch before */
 	unsigned int finished;		/* batches */
 	uint32_t fetched;		/* entries of the escrow so far */
-	uint8_t last[sizeof(struct p4w_request)];	/* for a repeat */
+	uint8_t last[sizeof(struct p4w_lock_info) + KEYS * sizeof(struct p4w_lock_key)];
+						/* for a repeat */
 	size_t last_len;
 };
 
 struct told {			/* what the nodes of a batch were told */
 	uint64_t epoch;
 	uint8_t bitmap[P4W_BITMAP_BYTES];
+	uint64_t locks;			/* a sum over all that LOCKS said, 0: nobody was told */
 };
 
 struct play {
@@ -55,7 +58,7 @@ struct play {
 	uint64_t epoch_max[TENANTS];
 	char store_path[64];
 	struct p4d_store *store;
-	unsigned int kills, restarts, downs, grants, expired, lost;
+	unsigned int kills, restarts, downs, grants, expired, lost, dealt;
 	uint64_t rpc_base, answer_base;	/* at the last kill: what was open then is never answered */
 	bool calm;
 };
@@ -159,6 +162,45 @@ static void ask(struct node *n)
 	transmit(n, &m, sizeof(m));
 }
 
+/* All nodes of a tenant do this in every second batch. */
+static bool lists_keys(const struct node *n)
+{
+	return (n->tenant + n->batch) & 1;
+}
+
+static void send_list(struct node *n)
+{
+	struct {
+		struct p4w_lock_info m;
+		struct p4w_lock_key key[KEYS];
+	} msg = { 0 };
+	uint32_t keys = rnd(KEYS + 1), key = 0;
+	size_t len = sizeof(msg.m) + keys * sizeof(msg.key[0]);
+
+	msg.m.msg = (struct p4w_msg){ P4W_VERSION, P4W_LOCK_INFO, htons(len), htons(n->id),
+				      htons(n->nodes), htonl(n->batch), 0 };
+	msg.m.nr_keys = htons(keys);
+	for (uint32_t i = 0; i < keys; i++)
+		msg.key[i] = (struct p4w_lock_key){ htobe64(key += 1 + rnd(5)), htonl(1 + rnd(9)) };
+	transmit(n, &msg, len);
+}
+
+static void on_locks(struct node *n, const struct p4w_locks *m, size_t len)
+{
+	struct told *told = &play->told[n->tenant - 1][n->batch];
+	uint64_t sum = len;
+
+	assert_int_equal(ntohl(m->msg.batch), n->batch);
+	for (size_t i = sizeof(m->msg); i < len; i++)
+		sum = sum * 31 + ((const uint8_t *)m)[i];
+	if (told->locks)
+		assert_int_equal(told->locks, sum);
+	else
+		play->dealt++;
+	told->locks = sum;
+	n->state = FILL;
+}
+
 /* Some values, so that it shows if a tenant ever finds those of another one. */
 static void write_cells(const struct node *n)
 {
@@ -186,6 +228,9 @@ static void act(struct node *n)
 		break;
 	case WAIT:
 		say(n, P4W_WAIT, n->batch, 0);
+		break;
+	case LIST:
+		send_list(n);
 		break;
 	case FILL:
 		say(n, P4W_SYNC, n->batch, P4W_PHASE_FILLED);
@@ -237,7 +282,7 @@ static void on_granted(struct node *n, const struct p4w_granted *g)
 	for (uint32_t f = 0; play->w->connected && f < ntohl(g->flow_count); f++)
 		assert_int_equal(play->w->flow_state[ntohl(g->flow_first) + f],
 				 (uint64_t)n->tenant << P4W_FLOW_TENANT_SHIFT);
-	n->state = FILL;
+	n->state = lists_keys(n) ? LIST : FILL;
 }
 
 static void on_refused(struct node *n, const struct p4w_refused *no)
@@ -301,6 +346,9 @@ static void on_answer(struct world *w, uint64_t rpc, const void *bytes, size_t l
 		break;
 	case P4W_GRANTED:
 		on_granted(n, bytes);
+		break;
+	case P4W_LOCKS:
+		on_locks(n, bytes, len);
 		break;
 	case P4W_SYNCED:
 		n->state = n->state == FILL ? RUN : FINISH;
@@ -493,9 +541,9 @@ static void run_schedule(uint64_t seed)
 			 play->w->rpc - play->rpc_base);
 	if (getenv("P4_SEED"))
 		print_message("seed %lu: %u grants, %u expired, %u lost, %u kills, %u restarts, "
-			      "%u losses of the switch, %u escrows\n", (unsigned long)seed,
+			      "%u losses of the switch, %u escrows, %u dealt\n", (unsigned long)seed,
 			      play->grants, play->expired, play->lost, play->kills,
-			      play->restarts, play->downs, play->w->reads);
+			      play->restarts, play->downs, play->w->reads, play->dealt);
 	p4d_store_close(play->store);
 	world_destroy(play->w);
 	unlink(play->store_path);

@@ -293,6 +293,23 @@ uint64_t world_send_request(struct world *w, uint32_t tenant, const struct p4d_r
 	return world_send_bytes(w, tenant, &m, sizeof(m));
 }
 
+uint64_t world_send_lock_info(struct world *w, uint32_t tenant, uint16_t node, uint16_t nodes,
+			      uint32_t batch, const struct p4w_lock_key *entry, size_t n)
+{
+	size_t len = sizeof(struct p4w_lock_info) + n * sizeof(*entry);
+	struct p4w_lock_info *m = calloc(1, len);
+	uint64_t rpc;
+
+	m->msg = (struct p4w_msg){ P4W_VERSION, P4W_LOCK_INFO, htons(len), htons(node),
+				   htons(nodes), htonl(batch), 0 };
+	m->nr_keys = htons(n);
+	if (n)
+		memcpy(m->key, entry, n * sizeof(*entry));
+	rpc = world_send_bytes(w, tenant, m, len);
+	free(m);
+	return rpc;
+}
+
 const void *world_answer(struct world *w, uint64_t rpc)
 {
 	unsigned int at = rpc % WORLD_ANSWERS;

@@ -78,6 +78,9 @@ void world_sleep(struct world *w, uint64_t us);
 uint64_t world_send(struct world *w, uint32_t tenant, uint16_t node, uint16_t nodes, uint8_t type,
 		    uint32_t batch, uint32_t code);
 uint64_t world_send_request(struct world *w, uint32_t tenant, const struct p4d_request *r);
+/* entry: as in the message. */
+uint64_t world_send_lock_info(struct world *w, uint32_t tenant, uint16_t node, uint16_t nodes,
+			      uint32_t batch, const struct p4w_lock_key *entry, size_t n);
 uint64_t world_send_bytes(struct world *w, uint32_t tenant, const void *bytes, size_t len);
 
 /* Type of the answer, 0: none yet. */

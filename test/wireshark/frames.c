@@ -148,6 +148,12 @@ static void alloc_frames(void)
 		{ { htonl(54), htons(130), 6, 0, htonl(31337) } } };
 	const struct p4w_refused refused = { head(P4W_REFUSED, 112, P4W_REFUSED_RANGE), htonl(99),
 		htonl(1), htonl(16), "want_blocks", "want_blocks is 99, but must be 1 .. 16" };
+	const struct { struct p4w_lock_info m; struct p4w_lock_key key[2]; } lock_info = {
+		{ head(P4W_LOCK_INFO, 44, 0), htons(2), 0 },
+		{ { htobe64(71), htonl(5) }, { htobe64(72), htonl(6) } } };
+	const struct { struct p4w_locks m; struct p4w_lock_bit key[2]; } locks = {
+		{ head(P4W_LOCKS, 38, 0), htons(2), htons(32) },
+		{ { htobe64(72), 0 }, { htobe64(71), 31 } } };
 
 	message(&sync, sizeof(sync), 40000, P4W_ALLOC_PORT);
 	message(&request, sizeof(request), 40000, P4W_ALLOC_PORT);
@@ -156,6 +162,8 @@ static void alloc_frames(void)
 	message(&granted, sizeof(granted), P4W_ALLOC_PORT, 40000);
 	message(&escrow, sizeof(escrow), P4W_ALLOC_PORT, 40000);
 	message(&refused, sizeof(refused), P4W_ALLOC_PORT, 40000);
+	message(&lock_info, sizeof(lock_info), 40000, P4W_ALLOC_PORT);
+	message(&locks, sizeof(locks), P4W_ALLOC_PORT, 40000);
 }
 
 static void bad_frames(void)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto plan flows history escrow out grant reconcile request engine
+P4ALLOCD_PURE := proto plan keys flows history escrow lockinfo out grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store switch_soft service status
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
@@ -13,8 +13,8 @@ $(eval $(call program,bin/p4allocd,\
 P4ALLOCD_TEST := $(P4ALLOCD_PURE:%=tools/p4allocd/%.c) test/unit/allocd_world.c
 UNIT += test/allocd_engine
 $(eval $(call program,test/allocd_engine,test/unit/allocd_engine.c $(P4ALLOCD_TEST),cmocka))
-UNIT += test/allocd_random test/allocd_store
-$(foreach t,random store,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
+UNIT += test/allocd_random test/allocd_store test/allocd_locks
+$(foreach t,random store locks,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_TEST) tools/p4allocd/store.c,sqlite3 cmocka)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \

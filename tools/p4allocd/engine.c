@@ -7,6 +7,7 @@
 
 #include "escrow.h"
 #include "grant.h"
+#include "lockinfo.h"
 #include "out.h"
 #include "reconcile.h"
 #include "request.h"
@@ -48,6 +49,7 @@ void p4d_engine_destroy(struct p4d_engine *e)
 	while ((t = e->tenants)) {
 		e->tenants = t->link;
 		p4d_escrow_free(t);
+		p4d_lockinfo_free(t);
 		free(t->cur);
 		free(t->next);
 		free(t);

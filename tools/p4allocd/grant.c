@@ -266,6 +266,7 @@ static void take(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_end how, b
 	if (p4d_grant_usable(e))
 		issue_take(e, b);
 	p4d_request_wake(e, t, P4D_HOLD_SYNC);
+	p4d_request_wake(e, t, P4D_HOLD_LOCKS);
 }
 
 /* Before all have filled, the nodes still have every value: cells are kept only after that. */

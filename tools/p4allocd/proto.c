@@ -103,25 +103,70 @@ static int check_request(const struct p4w_request *m, struct p4d_request *req,
 	return 0;
 }
 
-/* Size of a message of this type: exact, except that a REQUEST says itself how long it is. */
+/* A node's keys: each once, in order, so that lists can be merged in one run. */
+static int check_lock_info(const struct p4w_lock_info *m, struct p4d_request *req,
+			   struct p4d_refusal *why)
+{
+	uint64_t before = 0;
+
+	req->keys = m->key;
+	req->nr_keys = ntohs(m->nr_keys);
+	for (uint32_t i = 0; i < req->nr_keys; i++) {
+		uint64_t key = be64toh(m->key[i].key);
+
+		if (i && key <= before)
+			return refuse(why, P4W_REFUSED_RANGE, "key", i, 0, 0,
+				      "not above the key before it");
+		if (!m->key[i].count)
+			return refuse(why, P4W_REFUSED_RANGE, "count", 0, 1, UINT32_MAX,
+				      "of a key: out of range");
+		before = key;
+	}
+	return 0;
+}
+
+/*
+ * Size of a message of this type: exact, except that REQUEST and LOCK_INFO say themselves how many
+ * entries they have: *max of them at most.
+ */
 static uint32_t size_of_type(uint8_t type, const void *bytes, size_t len, uint32_t *max)
 {
+	struct p4w_lock_info l;
 	struct p4w_request m;
+	uint32_t head, entry, most, n = 0;
 
-	if (type != P4W_REQUEST)
+	switch (type) {
+	case P4W_REQUEST:
+		head = sizeof(m);
+		entry = sizeof(m.hist[0]);
+		most = P4W_MAX_BLOCKS;
+		if (len >= head) {
+			memcpy(&m, bytes, head);
+			n = ntohs(m.nr_hist);
+		}
+		break;
+	case P4W_LOCK_INFO:
+		head = sizeof(l);
+		entry = sizeof(l.key[0]);
+		most = P4W_LOCK_KEYS_MAX;
+		if (len >= head) {
+			memcpy(&l, bytes, head);
+			n = ntohs(l.nr_keys);
+		}
+		break;
+	default:
 		return *max = sizeof(struct p4w_msg);
-	*max = sizeof(m) + P4W_MAX_BLOCKS * sizeof(m.hist[0]);
-	if (len < sizeof(m))
-		return sizeof(m);
-	memcpy(&m, bytes, sizeof(m));
-	if (ntohs(m.nr_hist) > P4W_MAX_BLOCKS)
-		return sizeof(m);
-	return *max = sizeof(m) + ntohs(m.nr_hist) * sizeof(m.hist[0]);
+	}
+	*max = head + most * entry;
+	if (len < head || n > most)
+		return head;
+	return *max = head + n * entry;
 }
 
 int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 		     struct p4d_refusal *why)
 {
+	struct p4w_lock_info l;
 	struct p4w_request m;
 	struct p4w_msg head;
 	uint32_t min, max;
@@ -135,12 +180,18 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 			      P4W_VERSION, "the allocator speaks another version");
 	if (len < sizeof(head))
 		return check_length(why, len, ntohs(head.length), sizeof(head), UINT16_MAX);
-	if (req->type < P4W_HELLO || req->type > P4W_FETCH)
-		return refuse(why, P4W_REFUSED_TYPE, "type", req->type, P4W_HELLO, P4W_FETCH,
+	if (req->type < P4W_HELLO || req->type >= P4W_REQUESTS_END)
+		return refuse(why, P4W_REFUSED_TYPE, "type", req->type, P4W_HELLO, P4W_REQUESTS_END - 1,
 			      "not a request");
 	min = size_of_type(req->type, bytes, len, &max);
 	if (check_length(why, len, ntohs(head.length), min, max) || check_head(req, why))
 		return -1;
+	if (req->type == P4W_LOCK_INFO) {
+		memcpy(&l, bytes, sizeof(l));
+		if (p4d_proto_range(why, "nr_keys", ntohs(l.nr_keys), 0, P4W_LOCK_KEYS_MAX))
+			return -1;
+		return check_lock_info(bytes, req, why);
+	}
 	if (req->type != P4W_REQUEST)
 		return 0;
 	memcpy(&m, bytes, sizeof(m));
@@ -262,4 +313,20 @@ void p4d_proto_escrow_entry(void *out, uint32_t i, uint32_t batch, uint16_t slot
 	};
 
 	memcpy((char *)out + sizeof(struct p4w_escrow) + i * sizeof(e), &e, sizeof(e));
+}
+
+size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4w_lock_bit *key,
+		       uint16_t nr_keys)
+{
+	size_t len = sizeof(struct p4w_locks) + nr_keys * sizeof(*key);
+	struct p4w_locks m = {
+		.msg = head_of(req, P4W_LOCKS, len, 0),
+		.nr_keys = htons(nr_keys),
+		.bits = htons(P4W_LOCK_BITS),
+	};
+
+	memcpy(out, &m, sizeof(m));
+	if (nr_keys)
+		memcpy((char *)out + sizeof(m), key, nr_keys * sizeof(*key));
+	return len;
 }

@@ -26,6 +26,9 @@ struct p4d_request {
 	uint16_t min_blocks;
 	uint16_t want_blocks;
 	uint32_t flows;
+	/* LOCK_INFO only: in the message, ascending; NULL in a request that is held */
+	const struct p4w_lock_key *keys;
+	uint16_t nr_keys;
 };
 
 struct p4d_refusal {
@@ -53,8 +56,8 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 int p4d_proto_range(struct p4d_refusal *why, const char *field, uint32_t got, uint32_t min,
 		    uint32_t max);
 
-/* Each writes one response to `out` (P4D_REPLY_MAX bytes) and returns its length. */
-#define P4D_REPLY_MAX (sizeof(struct p4w_escrow) + P4W_ESCROW_MAX * sizeof(struct p4w_escrow_entry))
+/* Each writes one response to `out` (P4D_REPLY_MAX bytes) and returns its length. LOCKS is the longest. */
+#define P4D_REPLY_MAX (sizeof(struct p4w_locks) + P4W_LOCK_KEYS_MAX * sizeof(struct p4w_lock_bit))
 
 size_t p4d_proto_plain(void *out, const struct p4d_request *req);	/* SYNCED, FREED, LEFT */
 size_t p4d_proto_refused(void *out, const struct p4d_request *req, const struct p4d_refusal *why);
@@ -79,5 +82,8 @@ size_t p4d_proto_escrow(void *out, const struct p4d_request *req, uint32_t total
 			uint32_t count);
 void p4d_proto_escrow_entry(void *out, uint32_t i, uint32_t batch, uint16_t slot, uint8_t reg,
 			    uint32_t value);
+
+size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4w_lock_bit *key,
+		       uint16_t nr_keys);
 
 #endif /* P4D_PROTO_H */

@@ -4,6 +4,7 @@
 
 #include "escrow.h"
 #include "grant.h"
+#include "lockinfo.h"
 #include "out.h"
 #include "request.h"
 
@@ -53,6 +54,7 @@ static void hold(const struct call *c, enum p4d_hold kind)
 	if (h->used)
 		p4d_out_refuse(c->e, c->t, &h->who, &h->req, &why);
 	*h = (struct p4d_held){ .used = true, .who = *c->who, .req = *c->req };
+	h->req.keys = NULL;	/* they are of the message, which goes */
 }
 
 void p4d_request_wake(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind)
@@ -416,6 +418,7 @@ static void sync_current(const struct call *c)
 	if (node->phase < c->req->code) {
 		node->phase = c->req->code;
 		p4d_grant_settle(c->e, c->t);
+		p4d_request_wake(c->e, c->t, P4D_HOLD_LOCKS);
 	}
 	if (!is_current(c, number) || c->t->cur->state != P4D_HELD)
 		p4d_request_dispatch(c->e, c->t, c->who, c->req);
@@ -453,6 +456,7 @@ static void give_up_reservation(const struct call *c)
 
 	refuse_node(c->e, t, c->req->node, P4D_HOLD_GRANT, &why);
 	t->next->done |= bit_of(c);
+	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	t->dirty = true;
 	if (!(p4d_all_nodes(t) & ~t->next->done & ~t->left))
 		p4d_grant_unreserve(t);
@@ -475,6 +479,7 @@ static int say_done(const struct call *c, uint32_t batch, struct p4d_refusal *wh
 		t->cur->done |= bit_of(c);
 		t->dirty = true;
 		p4d_grant_settle(c->e, t);
+		p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	}
 	return 0;
 }
@@ -503,8 +508,59 @@ static void leave(const struct call *c)
 	}
 	if (t->next && !(p4d_all_nodes(t) & ~t->next->done & ~t->left))
 		p4d_grant_unreserve(t);
+	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	c->e->must_schedule = true;
 	plain(c);
+}
+
+/* ----------------------------------------------------------------------------- LOCK_INFO */
+
+/* The batch is the current or the next one, and the node has a part in it. */
+static void lock_info_of(const struct call *c, struct p4d_batch *b)
+{
+	struct p4d_refusal why = order("batch", b->number, b->number + 1, b->number + 1,
+				       "another node has filled without LOCK_INFO");
+	struct p4d_locks *l = p4d_lockinfo_of(c->t, b);
+	bool dealt = l->dealt;
+	uint8_t bytes[P4D_REPLY_MAX];
+
+	switch (p4d_lockinfo_take(c->t, b, l, c->req)) {
+	case P4D_LOCKS_DEALT:
+		p4d_out_reply(c->e, c->who, bytes,
+			      p4d_proto_locks(bytes, c->req, l->bit, l->n));
+		if (!dealt)
+			p4d_request_wake(c->e, c->t, P4D_HOLD_LOCKS);
+		break;
+	case P4D_LOCKS_MISSING:
+		hold(c, P4D_HOLD_LOCKS);
+		break;
+	case P4D_LOCKS_NEVER:
+		refuse(c, &why);
+		break;
+	}
+}
+
+static void lock_info(const struct call *c)
+{
+	struct p4d_tenant *t = c->t;
+	struct p4d_refusal why;
+
+	if (is_next(c, c->req->batch) && !(t->next->done & bit_of(c))) {
+		lock_info_of(c, t->next);
+		return;
+	}
+	if (is_current(c, c->req->batch) && t->cur->state != P4D_TAKING &&
+	    !((t->cur->done | t->cur->absent) & bit_of(c))) {
+		lock_info_of(c, t->cur);
+		return;
+	}
+	why = order("batch", c->req->batch, c->req->batch + 1, P4W_BATCH_MAX,
+		    "this node is done with that batch");
+	if (is_current(c, c->req->batch) && t->cur->state == P4D_TAKING)
+		check_taking(c, &why);
+	else if (!is_current(c, c->req->batch) && !is_next(c, c->req->batch))
+		check_over(c, c->req->batch, &why);
+	refuse(c, &why);
 }
 
 /* --------------------------------------------------------------------------------- FETCH */
@@ -530,7 +586,7 @@ void p4d_request_dispatch(struct p4d_engine *e, struct p4d_tenant *t, const stru
 	static void (*const handlers[])(const struct call *) = {
 		[P4W_HELLO] = hello, [P4W_REQUEST] = request, [P4W_WAIT] = wait,
 		[P4W_SYNC] = sync,   [P4W_DONE] = done,	      [P4W_LEAVE] = leave,
-		[P4W_FETCH] = fetch,
+		[P4W_FETCH] = fetch, [P4W_LOCK_INFO] = lock_info,
 	};
 	struct call c = { e, t, who, req };
 	struct p4d_refusal why;

@@ -15,6 +15,7 @@
 #include "blocks.h"
 #include "flows.h"
 #include "history.h"
+#include "keys.h"
 #include "proto.h"
 
 #define P4D_NAME_MAX	31
@@ -51,6 +52,7 @@ enum p4d_hold {
 	P4D_HOLD_GRANT,		/* REQUEST, WAIT: until the blocks are ours */
 	P4D_HOLD_SYNC,		/* SYNC: until the others are there */
 	P4D_HOLD_DRAIN,		/* HELLO, FETCH: until the cells are in the store */
+	P4D_HOLD_LOCKS,		/* LOCK_INFO: until the others' lists are there */
 	P4D_HOLDS
 };
 
@@ -119,6 +121,17 @@ struct p4d_escrow {		/* the cells of one batch, as they were at the fence */
 	uint32_t cells[];	/* slot by slot, in each the registers */
 };
 
+struct p4d_locks {		/* lockinfo.c: lock bits of one batch */
+	uint64_t reservation;	/* the batch's; 0: nobody's */
+	uint32_t batch;
+	uint64_t given;		/* nodes whose lists are in, by bit */
+	struct p4d_keys keys;	/* of them, until dealt */
+	bool dealt;
+	bool saved;		/* the store has them */
+	uint16_t n;
+	struct p4w_lock_bit *bit;	/* dealt; as they are sent */
+};
+
 #define P4D_COUNTERS(X)								\
 	X(requests,	  "messages from this tenant")				\
 	X(batches,	  "batches that ended")					\
@@ -149,6 +162,7 @@ struct p4d_tenant {
 	enum p4d_end last_end;
 	uint64_t last_done;	/* nodes that were DONE with it, or took no part */
 	struct p4d_escrow *escrow;	/* ascending batches */
+	struct p4d_locks locks[2];	/* of the current and the next batch */
 	struct p4d_node node[P4W_NODES_MAX];
 	uint64_t counter[P4D_NR_COUNTERS];
 	uint64_t refused[P4D_REFUSALS];

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "escrow.h"
+#include "lockinfo.h"
 #include "store.h"
 
 #define SCHEMA 1
@@ -32,11 +33,13 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS escrow(tenant INTEGER, batch INTEGER, epoch INTEGER,"
 	" nodes INTEGER, acked INTEGER, registers INTEGER, slots INTEGER, cells BLOB,"
 	" PRIMARY KEY(tenant, batch));"
+	"CREATE TABLE IF NOT EXISTS locks(tenant INTEGER, batch INTEGER, reservation INTEGER,"
+	" bits BLOB, PRIMARY KEY(tenant, batch));"
 	"COMMIT;";
 
 enum {
 	Q_BEGIN, Q_COMMIT, Q_META, Q_TENANT, Q_BATCH_DEL, Q_BATCH, Q_ESCROW, Q_ACKED, Q_ESCROW_LIST,
-	Q_ESCROW_DEL, NR_QUERIES
+	Q_ESCROW_DEL, Q_LOCKS_DEL, Q_LOCKS, NR_QUERIES
 };
 
 static const char *const queries[NR_QUERIES] = {
@@ -50,6 +53,8 @@ static const char *const queries[NR_QUERIES] = {
 	[Q_ACKED] = "UPDATE escrow SET acked=? WHERE tenant=? AND batch=?",
 	[Q_ESCROW_LIST] = "SELECT batch FROM escrow WHERE tenant=?",
 	[Q_ESCROW_DEL] = "DELETE FROM escrow WHERE tenant=? AND batch=?",
+	[Q_LOCKS_DEL] = "DELETE FROM locks WHERE tenant=? AND batch<?",
+	[Q_LOCKS] = "INSERT OR REPLACE INTO locks VALUES(?,?,?,?)",
 };
 
 struct p4d_store {
@@ -215,6 +220,24 @@ static int save_escrow(struct p4d_store *st, const struct p4d_tenant *t)
 	return rc;
 }
 
+/* Bits never change once they are dealt; those of batches before the last one are of no use. */
+static int save_locks(struct p4d_store *st, const struct p4d_tenant *t)
+{
+	int rc = SQLITE_OK;
+
+	for (int i = 0; !rc && i < 2; i++) {
+		const struct p4d_locks *l = &t->locks[i];
+
+		if (!l->dealt || l->saved)
+			continue;
+		rc = run(st, Q_LOCKS_DEL, "ii", I(t->id), I(l->batch) - 1);
+		if (!rc)
+			rc = run(st, Q_LOCKS, "iiib", I(t->id), I(l->batch), I(l->reservation),
+				 l->bit, (int)(l->n * sizeof(*l->bit)));
+	}
+	return rc;
+}
+
 static int save_tenant(struct p4d_store *st, const struct p4d_tenant *t)
 {
 	int rc = run(st, Q_TENANT, "iiiiii", I(t->id), I(t->nodes), I(t->left), I(t->last),
@@ -226,6 +249,8 @@ static int save_tenant(struct p4d_store *st, const struct p4d_tenant *t)
 		rc = save_batch(st, t, t->cur);
 	if (!rc)
 		rc = save_batch(st, t, t->next);
+	if (!rc)
+		rc = save_locks(st, t);
 	return rc ? rc : save_escrow(st, t);
 }
 
@@ -244,6 +269,8 @@ static void mark_clean(struct p4d_engine *e)
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		for (struct p4d_escrow *s = t->escrow; s && t->dirty; s = s->next)
 			s->saved = true;
+		for (int i = 0; i < 2; i++)
+			t->locks[i].saved |= t->locks[i].dealt && t->dirty;
 		t->dirty = false;
 	}
 }
@@ -401,6 +428,20 @@ static void load_escrow(struct loader *l, sqlite3_stmt *s)
 		memcpy(set->cells, cells, len);
 }
 
+static void load_locks(struct loader *l, sqlite3_stmt *s)
+{
+	struct p4d_tenant *t = record(l, s);
+	uint32_t batch = column(l, s, 1, 1, P4W_BATCH_MAX);
+	uint64_t reservation = column(l, s, 2, 1, INT64_MAX);
+	size_t len = sqlite3_column_bytes(s, 3);
+	const struct p4w_lock_bit *bit = sqlite3_column_blob(s, 3);
+
+	if (len % sizeof(*bit) || len / sizeof(*bit) > P4W_LOCK_KEYS_MAX)
+		mark_bad(l, "bits");
+	else
+		p4d_lockinfo_restore(t, batch, reservation, bit, len / sizeof(*bit));
+}
+
 static int load_table(struct p4d_store *st, struct loader *l, const char *sql,
 		      void (*row)(struct loader *, sqlite3_stmt *))
 {
@@ -427,6 +468,7 @@ int p4d_store_load(struct p4d_store *st, struct p4d_engine *e, char *err, size_t
 		{ "SELECT * FROM tenant", load_tenant },
 		{ "SELECT * FROM batch", load_batch },
 		{ "SELECT * FROM escrow ORDER BY tenant, batch", load_escrow },
+		{ "SELECT * FROM locks ORDER BY tenant, batch", load_locks },
 	};
 	struct loader l = { .e = e };
 	int rc = SQLITE_OK, ret;

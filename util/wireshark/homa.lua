@@ -266,9 +266,10 @@ local messages = {
 	[0x01] = "HELLO", [0x02] = "REQUEST", [0x03] = "WAIT", [0x04] = "SYNC", [0x05] = "DONE",
 	[0x06] = "LEAVE", [0x07] = "FETCH", [0x81] = "WELCOME", [0x82] = "RESERVED",
 	[0x83] = "GRANTED", [0x84] = "SYNCED", [0x85] = "FREED", [0x86] = "LEFT", [0x87] = "ESCROW",
-	[0x8f] = "REFUSED",
+	[0x08] = "LOCK_INFO", [0x88] = "LOCKS", [0x8f] = "REFUSED",
 }
-local sizes = { [0x02] = 36, [0x81] = 40, [0x82] = 32, [0x83] = 72, [0x87] = 28, [0x8f] = 112 }
+local sizes = { [0x02] = 36, [0x81] = 40, [0x82] = 32, [0x83] = 72, [0x87] = 28, [0x8f] = 112,
+	[0x08] = 20, [0x88] = 20 }
 
 local a = {
 	version = ProtoField.uint8("p4alloc.version", "Version"),
@@ -309,6 +310,11 @@ local a = {
 	got = ProtoField.uint32("p4alloc.got", "Got"),
 	min = ProtoField.uint32("p4alloc.min", "Least"),
 	max = ProtoField.uint32("p4alloc.max", "Most"),
+	nr_keys = ProtoField.uint16("p4alloc.nr_keys", "Keys"),
+	bits = ProtoField.uint16("p4alloc.bits", "Bits"),
+	key = ProtoField.uint64("p4alloc.key", "Key"),
+	accesses = ProtoField.uint32("p4alloc.accesses", "In second passes"),
+	bit = ProtoField.uint8("p4alloc.bit", "Bit"),
 	field = ProtoField.stringz("p4alloc.field", "Field"),
 	text = ProtoField.stringz("p4alloc.text", "Text"),
 }
@@ -325,6 +331,8 @@ local layouts = {
 	[0x83] = { { a.epoch, 16, 8 }, { a.flow_first, 24, 4 }, { a.flow_count, 28, 4 },
 		   { a.lease, 32, 4 }, { a.nr_blocks, 36, 2 }, { a.bitmap, 40, 32 } },
 	[0x87] = { { a.total, 16, 4 }, { a.first, 20, 4 }, { a.count, 24, 4 } },
+	[0x08] = { { a.nr_keys, 16, 2 } },
+	[0x88] = { { a.nr_keys, 16, 2 }, { a.bits, 18, 2 } },
 	[0x8f] = { { a.got, 16, 4 }, { a.min, 20, 4 }, { a.max, 24, 4 }, { a.field, 28, 20 },
 		   { a.text, 48, 64 } },
 }
@@ -343,6 +351,16 @@ local function rows(tvb, top, type)	-- what follows the fixed part
 			item:add(a.slot, at(4, 2))
 			item:add(a.reg, at(6, 1))
 			item:add(a.value, at(8, 4))
+		end
+	elseif type == 0x08 or type == 0x88 then
+		local size = type == 0x08 and 12 or 9
+
+		for i = 0, math.min(tvb(16, 2):uint(), math.floor((tvb:len() - 20) / size)) - 1 do
+			local at = tvb(20 + size * i, size)
+			local item = top:add(alloc, at, "Entry " .. i)
+
+			item:add(a.key, at(0, 8))
+			item:add(type == 0x08 and a.accesses or a.bit, at(8, size - 8))
 		end
 	end
 end

@@ -9,3 +9,4 @@ $$(eval $$(call program,test/bench-alloc/$(1),test/bench/alloc/$(1).c test/bench
 endef
 
 $(eval $(call bench_alloc,layout,util/zipf.c,,$(LIBP4ALLOC),-lm))
+$(eval $(call bench_alloc,keys,util/zipf.c tools/p4allocd/keys.c tools/p4allocd/out.c tools/p4allocd/proto.c,,$(LIBP4ALLOC),-lm))
