@@ -307,7 +307,8 @@ enum p4a_kind {
 struct p4a_completion {
 	void *user;			/* as submitted */
 	uint32_t kind;			/* enum p4a_kind */
-	int32_t err;			/* CALL: what the blocking form returns. TXN: 0 or -errno */
+	int32_t err;			/* CALL: what the blocking form returns. TXN: 0 or -errno; with
+					 * OK: done, but the log could not be written */
 	uint64_t serial;		/* TXN OK: commit serial; ascends over all of the tenant */
 	uint64_t epoch;			/* TXN: under which it was judged */
 	uint8_t status;			/* TXN: enum p4a_txn_status */
@@ -466,6 +467,153 @@ struct p4a_escrow {
  * 1 and *entry; 0: no more. States: all but NEW and LEFT. Blocking.
  */
 int p4a_escrow_next(struct p4a_ctx *ctx, uint32_t *pos, struct p4a_escrow *entry);
+
+/* --------------------------------------------------------------------------------------- log */
+
+/*
+ * A log says on disk what this node is about to ask of the switch and what came of it. When a switch
+ * loses its registers, the values of all committed transactions come back from the logs of the
+ * tenant's nodes; after the loss of a node it is known which transactions have no reply.
+ *
+ * An intent is safe before its transaction is sent, its result before p4a_poll() or p4a_wait() tell
+ * of it. How safe:
+ */
+enum p4a_log_sync {
+	P4A_LOG_PROCESS = 0,		/* given to the kernel: outlives this process, not the host */
+	P4A_LOG_HOST = 1,		/* on the disk: outlives a power cut. One fdatasync() at a time;
+					 * what gathers meanwhile goes together with the next */
+};
+
+struct p4a_log_options {
+	const char *dir;		/* must exist; nodes and tenants may share it */
+	uint32_t sync;			/* enum p4a_log_sync */
+	uint32_t segment_bytes;		/* a batch begins another file if this one has as many:
+					 * 4096 .. 2^30; 0 = 16 MB */
+	uint32_t reserved[4];		/* 0 */
+};
+
+/*
+ * p4a_log_open - keep a log from now on. States: NEW, IDLE, EXPIRED, LEFT.
+ *
+ * Begins a file of its own behind those that this node has left in dir (t<TENANT>.n<NODE>.<NUMBER>
+ * .p4log). Files of earlier batches are removed when p4a_sync(P4A_FILLED) returns: all nodes have then
+ * asked for this batch, and who asks for a batch has, in a store of its own, the values of the batch
+ * before, drained, fetched from the escrow or replayed. So replay before p4a_request().
+ *
+ * Returns 0; -EINVAL an option out of range; -EPROTO a batch is under way; -EALREADY a log is kept;
+ * -EBUSY calls or transactions are under way; or -errno of dir. If the disk fails later on,
+ * transactions that wait for their intent end as P4A_TXN_UNSENT, committed ones have the -errno in
+ * err beside their P4A_TXN_OK (done, but not in the log), and p4a_txn_submit() returns it.
+ */
+int p4a_log_open(struct p4a_ctx *ctx, const struct p4a_log_options *opts);
+
+struct p4a_log_info {
+	uint64_t records, bytes;	/* appended; written */
+	uint64_t writes, syncs;		/* groups given to the kernel; groups on the disk */
+	uint32_t segments, trimmed;	/* files begun, files removed */
+	uint32_t segment;		/* number of the file written to */
+	int32_t err;			/* why nothing is written any more; 0: works */
+	uint32_t reserved[4];
+};
+
+/* 0, or -ENODATA: no log is kept. */
+int p4a_log_info(const struct p4a_ctx *ctx, struct p4a_log_info *info);
+
+/* ------------------------------------------------------------------------------------ replay */
+
+/*
+ * A replay merges the logs of a tenant's nodes: transactions in the order of their commit serials,
+ * the value of each key after the last of them, and those without a reply. Needs no context; one
+ * thread at a time.
+ *
+ *	p4a_replay_new, p4a_replay_dir (or p4a_replay_add for each file), p4a_replay_run
+ *	p4a_replay_info, p4a_replay_value ..., p4a_replay_txn ..., p4a_replay_free
+ */
+struct p4a_replay;
+
+int p4a_replay_new(struct p4a_replay **out, uint32_t tenant, struct p4a_error *err);
+void p4a_replay_free(struct p4a_replay *r);
+
+/*
+ * p4a_replay_add - takes what one file of a log holds; the bytes are not kept.
+ *
+ * Files may come in any order, and twice. Bytes at the end that are no whole record are ignored, they
+ * were never acknowledged; damage in the middle is counted, and what follows it is read.
+ * Returns 0; -EBADMSG not a log; -EPROTONOSUPPORT of another version; -EINVAL of another tenant;
+ * -ENOMEM.
+ */
+int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err);
+
+/* All files of the tenant in a directory: how many, or -errno. */
+int p4a_replay_dir(struct p4a_replay *r, const char *dir, struct p4a_error *err);
+
+/*
+ * p4a_replay_run - order and apply what was added.
+ * @after: epochs up to this one are left out: those whose values are in the caller's store.
+ *	   p4a_info() names a batch's epoch; keep it with the values. 0: everything
+ * May be repeated, also after more files were added. 0 or -ENOMEM.
+ */
+int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err);
+
+/*
+ * The values are exactly those of the transactions with status P4A_TXN_OK, and of no other, if
+ * unended, missing, gaps, breaks, damaged are 0.
+ */
+struct p4a_replay_info {
+	uint64_t committed;		/* transactions */
+	uint64_t refused;		/* known to have done nothing */
+	uint64_t unknown;		/* without a reply */
+	uint64_t keys;			/* with a value */
+	uint64_t epoch;			/* highest seen; 0: none after `after` */
+	uint32_t batch;			/* of that epoch */
+	uint32_t nodes;			/* of the tenant, as the logs say */
+	uint64_t unended;		/* bit n: node n may still write about that batch */
+	uint64_t missing;		/* bit n: no log of node n was added */
+	uint64_t gaps;			/* commit serials below that of a transaction which no log has */
+	uint64_t breaks;		/* values found that no log has written */
+	uint64_t damaged;		/* bytes in the middle of logs, and records without the others
+					 * they belong to */
+	uint64_t torn;			/* bytes at their ends: half written records */
+	uint64_t reserved[4];
+};
+
+void p4a_replay_info(const struct p4a_replay *r, struct p4a_replay_info *info);
+
+struct p4a_replayed {
+	uint64_t key;
+	uint64_t serial;		/* of the transaction that saw or wrote the value last */
+	uint64_t epoch;
+	uint32_t value;
+	uint32_t doubt;			/* 1: an unknown transaction of that epoch writes the key */
+};
+
+/* Keys with their values, by key. @pos: 0 before the first call. 1 and *v, or 0: no more. */
+int p4a_replay_value(const struct p4a_replay *r, uint32_t *pos, struct p4a_replayed *v);
+
+struct p4a_logged {
+	uint64_t serial;		/* OK: its place; else 0 */
+	uint64_t epoch;
+	uint64_t user;			/* the pointer of p4a_txn_submit(), as a number */
+	uint16_t node;
+	uint8_t status;			/* enum p4a_txn_status */
+	uint8_t count;			/* operations in the switch */
+	int32_t err;			/* UNKNOWN: the -errno that was met; 0: the log ends before */
+	struct {
+		uint64_t key;
+		uint32_t operand;
+		uint32_t code;		/* enum p4a_op_code, | P4A_SECOND_PASS */
+		uint32_t result;	/* OK: value before */
+		uint32_t reserved;
+	} op[P4A_MAX_INSTRS];
+};
+
+/*
+ * Transactions: committed ones by serial, then unknown ones by node and time. What is unknown was
+ * sent or not, done or not; nobody can tell. A STALE counts as unknown where serials of its epoch have
+ * gaps: a switch that has just lost its memory says STALE to a transaction that it had done before.
+ * 1 and *t, or 0: no more.
+ */
+int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged *t);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "logged.h"
 
 static void move(struct p4a_ctx *ctx, enum p4a_event event)
 {
@@ -31,6 +32,8 @@ static int expire(struct p4a_ctx *ctx, int err)
 
 	if (err != -ESTALE)
 		return err;
+	if (ctx->log)
+		p4a_logged_end(ctx);
 	p4a_hold(ctx, NULL);
 	ctx->err = text;
 	move(ctx, P4A_EV_EXPIRE);
@@ -154,6 +157,8 @@ static int take_grant(struct p4a_ctx *ctx, const void *msg)
 	if (rc)
 		return rc;
 	move(ctx, P4A_EV_GRANT);
+	if (ctx->log)
+		p4a_logged_grant(ctx);
 	return ctx->grant.blocks;
 }
 
@@ -283,6 +288,8 @@ static int sync_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	if (type != P4W_SYNCED)
 		return wrong_type(ctx, type);
 	move(ctx, ctx->call.kind->event);
+	if (ctx->log && ctx->call.kind->event == P4A_EV_FILLED)
+		p4a_log_trim(ctx->log);
 	return 0;
 }
 
@@ -314,6 +321,8 @@ static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}
+	if (ctx->log && phase == P4A_RAN)
+		p4a_logged_end(ctx);
 	send_plain(ctx, P4W_SYNC, ctx->batch, phase);
 	return 0;
 }
@@ -396,6 +405,8 @@ static int leave(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
+	if (ctx->log)
+		p4a_logged_end(ctx);
 	p4a_hold(ctx, NULL);
 	if (is_cold(ctx)) {
 		move(ctx, P4A_EV_LEAVE);

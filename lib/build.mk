@@ -11,7 +11,8 @@ LIB_LINK	:= $(B)/lib/libp4alloc.so
 LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
-lib_srcs := error layout layout_file plan state msg netlink uring ctx open call pump txn cells batch
+lib_srcs := error layout layout_file plan state msg netlink uring ctx open call pump txn cells batch \
+	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
 FILES += $(LIB_STATIC) $(LIB_LINK) $(LIB_PC) $(B)/bin/example-tenant
@@ -42,7 +43,9 @@ $(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS
 
 .PHONY: always
 
-lib_tests := lib_layout lib_plan lib_state lib_msg
+lib_tests := lib_layout lib_plan lib_state lib_msg lib_replay
 UNIT += $(lib_tests:%=test/%) test/lib_batch
 $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka,$(LIBP4ALLOC),-Ilib)))
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+UNIT += test/lib_log
+$(eval $(call program,test/lib_log,test/unit/lib_log.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "logged.h"
 
 static uint64_t now_us(const struct p4a_ctx *ctx)
 {
@@ -125,6 +126,8 @@ static void store(struct p4a_ctx *ctx, const struct p4a_slot *s)
 
 	job->finished += s->txn.count;
 	job->progress_us = now_us(ctx);
+	if (ctx->log)
+		p4a_logged_cells(ctx, s - ctx->slots, job->drain);
 	for (i = 0; job->drain && i < s->txn.count; i++) {
 		uint32_t at = s->txn.instr[i].slot * ctx->geo.registers + s->txn.instr[i].reg;
 

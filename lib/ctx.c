@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctx.h"
+#include "log.h"
 
 #define DEPTH_DEFAULT		256
 #define DEPTH_MAX		4096
@@ -73,6 +74,7 @@ void p4a_close(struct p4a_ctx *ctx)
 	p4a_hold(ctx, NULL);
 	p4a_cells_end(&ctx->call.cells);
 	close_io(ctx->io);
+	p4a_log_free(ctx->log);
 	free(ctx->slots);
 	free(ctx->escrow);
 	free(ctx);

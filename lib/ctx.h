@@ -20,14 +20,17 @@ enum p4a_slot_use {
 	P4A_SLOT_USER,			/* in flight, of p4a_txn_submit() */
 	P4A_SLOT_READY,			/* its completion waits to be taken */
 	P4A_SLOT_CELLS,			/* in flight, of p4a_fill() or p4a_drain() */
+	P4A_SLOT_INTENT,		/* not sent: its intent is on its way to the log */
+	P4A_SLOT_RESULT,		/* not ready: its result is on its way to the log */
 };
 
 struct p4a_slot {
 	struct homa_txn txn;
 	struct p4a_completion done;
 	uint32_t generation;
-	uint32_t next;			/* in the free list or the ready queue */
+	uint32_t next;			/* in the free list, the ready queue or that of the log */
 	enum p4a_slot_use use;
+	uint64_t logged;		/* seq of its last record in the log */
 };
 
 struct p4a_cells {			/* cells.c */
@@ -42,6 +45,7 @@ struct p4a_cells {			/* cells.c */
 };
 
 struct p4a_call_kind;			/* batch.c */
+struct p4a_log;				/* log.c */
 
 struct p4a_call {			/* call.c */
 	const struct p4a_call_kind *kind;	/* NULL: none */
@@ -83,6 +87,8 @@ struct p4a_ctx {
 	uint32_t outstanding;		/* slots not free */
 	struct p4a_call call;
 
+	struct p4a_log *log;		/* NULL: none is kept */
+
 	struct p4a_escrow *escrow;	/* P4W_ESCROW_MAX entries, made when first needed */
 	uint32_t escrow_first, escrow_count, escrow_total;
 };
@@ -104,6 +110,7 @@ uint32_t p4a_slot_take(struct p4a_ctx *ctx, enum p4a_slot_use use);
 void p4a_slot_put(struct p4a_ctx *ctx, uint32_t i);
 int p4a_slot_send(struct p4a_ctx *ctx, uint32_t i);
 void p4a_txn_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev);
+void p4a_txn_ready(struct p4a_ctx *ctx, uint32_t i);
 void p4a_txn_break(struct p4a_ctx *ctx);
 unsigned int p4a_take_ready(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "logged.h"
 
 #define EVENTS		64
 
@@ -48,6 +49,8 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 
 	if (!p4a_works(ctx))
 		return ctx->broken;
+	if (ctx->log)
+		p4a_logged_run(ctx);
 	n = ctx->io->ops->reap(ctx->io, ev, EVENTS, until_due(ctx, timeout_us));
 	if (n < 0 && n != -EINTR) {
 		break_down(ctx, n);
@@ -56,12 +59,16 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 	for (i = 0; i < n; i++) {
 		if (ev[i].cookie & P4A_CALL_COOKIE)
 			p4a_call_event(ctx, &ev[i]);
+		else if (ev[i].cookie & P4A_LOG_COOKIE)
+			p4a_logged_synced(ctx, ev[i].err);
 		else
 			p4a_txn_event(ctx, &ev[i]);
 	}
 	p4a_call_tick(ctx);
 	if (ctx->call.kind && ctx->call.kind->cells && !ctx->call.finished)
 		p4a_cells_run(ctx);
+	if (ctx->log)
+		p4a_logged_run(ctx);
 	return n < 0 ? n : 0;
 }
 

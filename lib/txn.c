@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "logged.h"
 
 #define GENERATION_SHIFT	16	/* cookie: generation << 16 | slot; bit 63 is the call's */
 
@@ -45,7 +46,7 @@ int p4a_slot_send(struct p4a_ctx *ctx, uint32_t i)
 	return ctx->io->ops->send_txn(ctx->io, cookie(ctx, i), &ctx->slots[i].txn);
 }
 
-static void make_ready(struct p4a_ctx *ctx, uint32_t i)
+void p4a_txn_ready(struct p4a_ctx *ctx, uint32_t i)
 {
 	ctx->slots[i].use = P4A_SLOT_READY;
 	ctx->slots[i].next = P4A_NO_SLOT;
@@ -106,8 +107,10 @@ void p4a_txn_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
 		reply(&s->done, &s->txn, ev);
 	if (s->use == P4A_SLOT_CELLS)
 		p4a_cells_event(ctx, i, ev);
+	else if (ctx->log)
+		p4a_logged_result(ctx, i);
 	else
-		make_ready(ctx, i);
+		p4a_txn_ready(ctx, i);
 }
 
 void p4a_txn_break(struct p4a_ctx *ctx)
@@ -115,6 +118,8 @@ void p4a_txn_break(struct p4a_ctx *ctx)
 	const struct p4a_io_event dead = { .err = -EIO };
 	uint32_t i;
 
+	if (ctx->log)
+		p4a_logged_break(ctx);
 	for (i = 0; i < ctx->opts.depth; i++) {
 		struct p4a_slot *s = &ctx->slots[i];
 
@@ -123,7 +128,7 @@ void p4a_txn_break(struct p4a_ctx *ctx)
 		if (s->use != P4A_SLOT_USER)
 			continue;
 		no_reply(&s->done, &dead);
-		make_ready(ctx, i);
+		p4a_txn_ready(ctx, i);
 	}
 }
 
@@ -192,7 +197,7 @@ int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user)
 	ctx->slots[i].done = (struct p4a_completion) {
 		.user = user, .kind = P4A_KIND_TXN, .epoch = ctx->grant.epoch,
 	};
-	rc = p4a_slot_send(ctx, i);
+	rc = ctx->log ? p4a_logged_intent(ctx, i) : p4a_slot_send(ctx, i);
 	if (rc)
 		p4a_slot_put(ctx, i);
 	return rc;

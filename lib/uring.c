@@ -27,7 +27,7 @@
 #define REGION_MAX	(256u << 20)
 #define NONE		UINT32_MAX
 
-enum tag { TAG_SEND, TAG_RECV, TAG_CANCEL };	/* user_data: index << 2 | tag */
+enum tag { TAG_SEND, TAG_RECV, TAG_CANCEL, TAG_SYNC };	/* user_data: index << 2 | tag */
 
 struct sender {
 	struct homa_sendmsg_args args;
@@ -58,6 +58,7 @@ struct uring {
 	size_t region_len;
 	struct sender *senders;
 	uint32_t free_sender;
+	uint64_t sync_cookie;
 	uint32_t in_flight;		/* requests that the kernel may still work on */
 	struct receiver recv[RECEIVERS];
 };
@@ -187,6 +188,12 @@ static int received(struct uring *u, uint32_t i, int res, struct p4a_io_event *e
 	return 1;
 }
 
+static int synced(const struct uring *u, int res, struct p4a_io_event *ev)
+{
+	*ev = (struct p4a_io_event) { .cookie = u->sync_cookie, .err = res < 0 ? res : 0 };
+	return 1;
+}
+
 /* 1: *ev is an event, 0: it is none, -errno: the socket has failed. */
 static int completed(struct uring *u, struct io_uring_cqe *cqe, struct p4a_io_event *ev)
 {
@@ -200,6 +207,8 @@ static int completed(struct uring *u, struct io_uring_cqe *cqe, struct p4a_io_ev
 		return sent(u, data >> 2, res, ev);
 	case TAG_RECV:
 		return received(u, data >> 2, res, ev);
+	case TAG_SYNC:
+		return synced(u, res, ev);
 	default:
 		return 0;
 	}
@@ -241,6 +250,22 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 		n += rc;
 	}
 	return n;
+}
+
+/* Not left for the next reap: an event loop may be waiting for the ring before it. One at a time. */
+static int sync_file(struct p4a_io *io, uint64_t cookie, int fd)
+{
+	struct uring *u = of(io);
+	struct io_uring_sqe *sqe = get_sqe(u);
+
+	if (!sqe)
+		return -EAGAIN;
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data64(sqe, TAG_SYNC);
+	u->sync_cookie = cookie;
+	u->in_flight++;
+	io_uring_submit(&u->ring);
+	return 0;
 }
 
 static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
@@ -291,8 +316,8 @@ static void close_uring(struct p4a_io *io)
 }
 
 static const struct p4a_io_ops uring_ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
-	.fd = ring_fd, .close = close_uring,
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .sync = sync_file,
+	.now_us = now_us, .fd = ring_fd, .close = close_uring,
 };
 
 /* The kernel wants a page for each CPU that it could have, a number that it does not tell. */
@@ -362,7 +387,7 @@ int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
 	rc = map_region(u, err);
 	if (rc)
 		goto undo_senders;
-	rc = make_ring(u, n + RECEIVERS + 1, err);
+	rc = make_ring(u, n + RECEIVERS + 2, err);
 	if (rc)
 		goto undo_region;
 	*out = &u->io;

@@ -8,10 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "lib_fake.h"
+#include "logged.h"
 
 static struct fake *of(struct p4a_io *io)
 {
@@ -79,6 +81,7 @@ static void grant(struct fake *f, uint64_t cookie, uint32_t batch)
 	};
 	unsigned int b;
 
+	f->serial = (f->epoch << P4W_SERIAL_SHIFT) - 1;
 	for (b = FAKE_BLOCKS - f->grant_blocks; b < FAKE_BLOCKS; b++)
 		g.bitmap[b / 8] |= 1 << b % 8;
 	fake_answer(f, cookie, &g, sizeof(g));
@@ -208,7 +211,7 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 	for (n = 0; n < max && f->first != f->last; n++) {
 		unsigned int i = f->first++ % FAKE_EVENTS;
 
-		if (!(f->queue[i].cookie >> 63))
+		if (!(f->queue[i].cookie >> 62))
 			f->in_flight--;
 		ev[n] = (struct p4a_io_event) {
 			.cookie = f->queue[i].cookie, .err = f->queue[i].err,
@@ -228,6 +231,26 @@ static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_err
 	if (rc)
 		return p4a_fail(err, rc, "hold");
 	note(f, grant ? '+' : '-');
+	return 0;
+}
+
+void fake_sync(struct fake *f)
+{
+	f->synced = f->syncing;
+	fake_error(f, P4A_LOG_COOKIE, f->sync_error, false);
+}
+
+static int sync_file(struct p4a_io *io, uint64_t cookie, int fd)
+{
+	struct fake *f = of(io);
+	struct stat st;
+
+	assert_true(cookie == P4A_LOG_COOKIE);
+	assert_int_equal(fstat(fd, &st), 0);
+	f->syncing = st.st_size;
+	f->nr_syncs++;
+	if (!f->sync_late)
+		fake_sync(f);
 	return 0;
 }
 
@@ -253,8 +276,8 @@ static void close_fake(struct p4a_io *io)
 }
 
 static const struct p4a_io_ops fake_ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
-	.fd = no_fd, .close = close_fake,
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .sync = sync_file,
+	.now_us = now_us, .fd = no_fd, .close = close_fake,
 };
 
 struct fake *fake_open(void)

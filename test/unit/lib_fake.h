@@ -9,6 +9,8 @@
 #ifndef LIB_FAKE_H
 #define LIB_FAKE_H
 
+#include <sys/types.h>
+
 #include "ctx.h"
 
 #define FAKE_REGISTERS	4
@@ -28,6 +30,11 @@ struct fake {
 	int hook;				/* for the hooks' own use */
 	int reap_error;				/* the next reap fails with it */
 	int hold_error;				/* likewise hold */
+	int sync_error;				/* each sync ends with it */
+	bool sync_late;				/* fake_sync() ends it */
+	unsigned int nr_syncs;
+	off_t synced;				/* bytes of the file that the last one covers */
+	off_t syncing;
 
 	uint32_t cell[FAKE_REGISTERS][FAKE_BLOCKS * 64];	/* by virtual slot */
 	uint64_t serial, epoch;
@@ -61,6 +68,7 @@ void fake_close(struct fake *f);
 void fake_answer(struct fake *f, uint64_t cookie, const void *data, uint32_t len);
 void fake_error(struct fake *f, uint64_t cookie, int err, bool unsent);
 void fake_refuse(struct fake *f, uint64_t cookie, enum p4w_refusal code, const char *field);
+void fake_sync(struct fake *f);		/* the sync under way ends */
 struct p4w_msg fake_head(enum p4w_msg_type type, uint32_t len, uint32_t batch);
 
 #endif

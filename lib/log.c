@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * log.c - a node's log on disk: records gather in a buffer, which goes to the file in one write.
+ *
+ * Owns directory and file. Knows nothing of contexts; whoever needs a record on the disk waits for
+ * it elsewhere (logged.c). After an error nothing is written any more: a record behind a hole would
+ * not be believed, and what a failed fdatasync() has lost cannot be found out.
+ */
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define BUFFER		65536		/* some 400 transactions with 8 operations */
+#define SEGMENT_DEFAULT	(16u << 20)
+#define SEGMENT_MIN	4096
+#define SEGMENT_MAX	(1u << 30)
+#define NAME_MAX_LEN	48
+
+static void format_name(char *text, const struct p4a_log_name *n)
+{
+	snprintf(text, NAME_MAX_LEN, "t%u.n%u.%08x.p4log", n->tenant, n->node, n->segment);
+}
+
+bool p4a_log_parse_name(const char *file, struct p4a_log_name *n)
+{
+	char again[NAME_MAX_LEN];
+
+	if (sscanf(file, "t%u.n%u.%8x.p4log", &n->tenant, &n->node, &n->segment) != 3)
+		return false;
+	format_name(again, n);
+	return !strcmp(file, again);
+}
+
+/* First and last segment of this node in the directory; last 0: there is none. */
+static int find_segments(struct p4a_log *log, uint32_t *first, uint32_t *last)
+{
+	int fd = openat(log->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct p4a_log_name name;
+	struct dirent *e;
+
+	*first = UINT32_MAX;
+	*last = 0;
+	if (!d) {
+		int rc = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	while ((e = readdir(d))) {
+		if (!p4a_log_parse_name(e->d_name, &name) || name.tenant != log->name.tenant ||
+		    name.node != log->name.node)
+			continue;
+		if (name.segment < *first)
+			*first = name.segment;
+		if (name.segment > *last)
+			*last = name.segment;
+	}
+	closedir(d);
+	return 0;
+}
+
+static void fail(struct p4a_log *log, int err)
+{
+	if (!log->err)
+		log->err = err;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		data += n;
+		len -= n;
+		at += n;
+	}
+	return 0;
+}
+
+int p4a_log_flush(struct p4a_log *log)
+{
+	int rc;
+
+	if (!log->used || log->err) {
+		log->used = 0;
+		return log->err;
+	}
+	rc = write_all(log->fd, log->buf, log->used, log->size);
+	if (rc) {
+		fail(log, rc);
+	} else {
+		log->size += log->used;
+		log->written = log->next;
+		log->info.bytes += log->used;
+		log->info.writes++;
+	}
+	log->used = 0;
+	return rc;
+}
+
+union p4a_log_record *p4a_log_room(struct p4a_log *log)
+{
+	if (BUFFER - log->used < P4A_LOG_RECORD_MAX)
+		p4a_log_flush(log);
+	return (union p4a_log_record *)(log->buf + log->used);
+}
+
+uint64_t p4a_log_append(struct p4a_log *log, union p4a_log_record *rec, enum p4a_log_type type,
+			unsigned int count, uint32_t arg)
+{
+	log->used += p4a_log_seal(rec, type, count, arg, log->next);
+	log->info.records++;
+	return log->next++;
+}
+
+static void append_open(struct p4a_log *log)
+{
+	union p4a_log_record *rec = p4a_log_room(log);
+
+	rec->open = (struct p4a_log_open_rec) {
+		.magic = P4A_LOG_MAGIC, .tenant = htole32(log->name.tenant),
+		.node = htole16(log->name.node), .nodes = htole16(log->nodes),
+		.registers = htole16(log->geo.registers), .blocks = htole16(log->geo.blocks),
+	};
+	p4a_log_append(log, rec, P4A_LOG_OPEN, 0, P4A_LOG_VERSION);
+}
+
+/* A file of its own: whatever else there is of that name belongs to somebody. */
+static int create_segment(struct p4a_log *log, uint32_t segment)
+{
+	struct p4a_log_name name = log->name;
+	char text[NAME_MAX_LEN];
+	int fd, rc;
+
+	name.segment = segment;
+	format_name(text, &name);
+	fd = openat(log->dir, text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = fd;
+	log->name = name;
+	log->size = 0;
+	log->next = (uint64_t)segment << P4A_LOG_SEGMENT_SHIFT;
+	append_open(log);
+	rc = p4a_log_flush(log);
+	/* A file is lost with its host unless its directory has been written too. */
+	if (!rc && log->to_disk && (fdatasync(fd) || fsync(log->dir)))
+		rc = -errno;
+	log->info.segments++;
+	return rc;
+}
+
+void p4a_log_begin_batch(struct p4a_log *log)
+{
+	if (!p4a_log_flush(log) && log->size >= log->segment_bytes) {
+		if (log->to_disk && fdatasync(log->fd))
+			fail(log, -errno);
+		else if (log->name.segment < UINT32_MAX)
+			fail(log, create_segment(log, log->name.segment + 1));
+	}
+}
+
+void p4a_log_trim(struct p4a_log *log)
+{
+	struct p4a_log_name name = log->name;
+	char text[NAME_MAX_LEN];
+
+	for (; log->oldest < log->name.segment; log->oldest++) {
+		name.segment = log->oldest;
+		format_name(text, &name);
+		/* What cannot be removed is only in the way. */
+		if (!unlinkat(log->dir, text, 0))
+			log->info.trimmed++;
+	}
+}
+
+static int start(struct p4a_log *log, const char *dir, struct p4a_error *err)
+{
+	uint32_t first, last;
+	int rc;
+
+	log->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log->dir < 0)
+		return p4a_fail(err, -errno, "log: %s: %s", dir, strerror(errno));
+	rc = find_segments(log, &first, &last);
+	if (!rc && last == UINT32_MAX)
+		rc = -EOVERFLOW;
+	if (!rc)
+		rc = create_segment(log, last + 1);
+	if (rc)
+		return p4a_fail(err, rc, "log: %s: %s", dir, strerror(-rc));
+	log->oldest = last ? first : last + 1;
+	return 0;
+}
+
+int p4a_log_new(struct p4a_log **out, const struct p4a_log_options *opts,
+		const struct p4a_options *self, const struct p4a_geometry *geo,
+		struct p4a_error *err)
+{
+	static const struct p4a_log_options zero;
+	struct p4a_log *log;
+	int rc;
+
+	if (opts->sync != P4A_LOG_PROCESS && opts->sync != P4A_LOG_HOST)
+		return p4a_fail(err, -EINVAL, "log: sync %u, must be 0 .. 1", opts->sync);
+	if (opts->segment_bytes &&
+	    (opts->segment_bytes < SEGMENT_MIN || opts->segment_bytes > SEGMENT_MAX))
+		return p4a_fail(err, -EINVAL, "log: segment_bytes %u, must be %u .. %u",
+				opts->segment_bytes, SEGMENT_MIN, SEGMENT_MAX);
+	if (memcmp(opts->reserved, zero.reserved, sizeof(zero.reserved)))
+		return p4a_fail(err, -EINVAL, "log: reserved must be 0");
+	log = calloc(1, sizeof(*log));
+	if (log)
+		log->buf = malloc(BUFFER);
+	if (!log || !log->buf) {
+		free(log);
+		return p4a_fail(err, -ENOMEM, "log: no memory");
+	}
+	log->dir = log->fd = -1;
+	log->name = (struct p4a_log_name) { .tenant = self->tenant, .node = self->node };
+	log->nodes = self->nodes;
+	log->geo = *geo;
+	log->to_disk = opts->sync == P4A_LOG_HOST;
+	log->segment_bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_DEFAULT;
+	log->wait_first = UINT32_MAX;
+	rc = start(log, opts->dir, err);
+	if (rc)
+		p4a_log_free(log);
+	else
+		*out = log;
+	return rc;
+}
+
+void p4a_log_free(struct p4a_log *log)
+{
+	if (!log)
+		return;
+	if (log->fd >= 0) {
+		p4a_log_flush(log);
+		close(log->fd);
+	}
+	if (log->dir >= 0)
+		close(log->dir);
+	free(log->buf);
+	free(log);
+}

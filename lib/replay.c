@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * replay.c - what the collected records say together: transactions in serial order, the value of each
+ * key, what is missing. Pure: works on memory alone; doc/log.md has the reasoning.
+ *
+ * A result holds the value that each instruction found, so the last transaction on a key alone gives
+ * the key's value, and each one before it must have left what the next has found.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "p4wire.h"
+#include "replay.h"
+
+#define SECOND_PASS_ORDER	P4A_MAX_INSTRS	/* after all instructions of the first pass */
+
+struct touch {				/* of one key, at one place in the order */
+	uint64_t key, serial;
+	uint32_t before, after;
+	uint8_t order;			/* within the transaction */
+	bool fill, drain;
+};
+
+static struct p4a_replay_intent *intents(const struct p4a_replay *r)
+{
+	return r->intents.data;
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int by_node_seq(const void *a, const void *b)
+{
+	const struct p4a_replay_intent *x = a, *y = b;
+
+	return x->node != y->node ? compare(x->node, y->node) : compare(x->seq, y->seq);
+}
+
+static int by_node_intent(const void *a, const void *b)
+{
+	const struct p4a_replay_result *x = a, *y = b;
+
+	return x->node != y->node ? compare(x->node, y->node) : compare(x->intent, y->intent);
+}
+
+static int by_cells_serial(const void *a, const void *b)
+{
+	const struct p4a_replay_cells *x = a, *y = b;
+
+	return compare(x->serial, y->serial);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return compare(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+static int by_key_serial(const void *a, const void *b)
+{
+	const struct touch *x = a, *y = b;
+
+	if (x->key != y->key)
+		return compare(x->key, y->key);
+	return x->serial != y->serial ? compare(x->serial, y->serial) :
+					compare(x->order, y->order);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct p4a_replayed *x = a, *y = b;
+
+	return compare(x->key, y->key);
+}
+
+static int by_serial_arg(const void *a, const void *b, void *arg)
+{
+	const struct p4a_replay_intent *t = arg;
+
+	return compare(t[*(const size_t *)a].serial, t[*(const size_t *)b].serial);
+}
+
+/* Sorts, and drops what is there twice because a file was added twice. */
+static void sort_unique(struct p4a_list *l, size_t size, int (*cmp)(const void *, const void *))
+{
+	uint8_t *data = l->data;
+	size_t i, kept = 0;
+
+	if (!l->n)
+		return;
+	qsort(data, l->n, size, cmp);
+	for (i = 1; i < l->n; i++) {
+		if (!cmp(data + kept * size, data + i * size))
+			continue;
+		if (++kept != i)
+			memcpy(data + kept * size, data + i * size, size);
+	}
+	l->n = kept + 1;
+}
+
+static void take_result(struct p4a_replay *r, struct p4a_replay_intent *t,
+			const struct p4a_replay_result *result)
+{
+	struct p4a_replay_op *op = r->ops.data;
+	unsigned int i;
+
+	t->status = result->status;
+	t->err = result->status == P4A_TXN_UNKNOWN ? result->err : 0;
+	if (result->status != P4A_TXN_OK)
+		return;
+	if (result->count != t->count) {
+		t->status = P4A_TXN_UNKNOWN;
+		r->info.damaged++;
+		return;
+	}
+	t->serial = result->serial;
+	for (i = 0; i < t->count; i++)
+		op[t->op + i].before = result->value[i];
+}
+
+/* Both are sorted alike. */
+static void match_results(struct p4a_replay *r)
+{
+	const struct p4a_replay_result *result = r->results.data;
+	struct p4a_replay_intent *t = intents(r);
+	size_t i, k = 0;
+
+	for (i = 0; i < r->intents.n; i++) {
+		t[i].status = P4A_TXN_UNKNOWN;
+		t[i].serial = 0;
+		for (; k < r->results.n; k++) {
+			struct p4a_replay_intent of = {
+				.node = result[k].node, .seq = result[k].intent,
+			};
+			int order = by_node_seq(&of, &t[i]);
+
+			if (order > 0)
+				break;
+			if (order < 0)
+				r->info.damaged++;	/* its intent is missing */
+			else
+				take_result(r, &t[i], &result[k]);
+		}
+	}
+	r->info.damaged += r->results.n - k;
+}
+
+static int collect_serials(struct p4a_replay *r, uint64_t after)
+{
+	const struct p4a_replay_cells *c = r->cells.data;
+	const struct p4a_replay_intent *t = intents(r);
+	uint64_t *s;
+	size_t i;
+
+	r->serials.n = 0;
+	for (i = 0; i < r->intents.n; i++) {
+		if (t[i].epoch <= after || t[i].status != P4A_TXN_OK)
+			continue;
+		s = p4a_list_add(&r->serials, sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		*s = t[i].serial << 1 | 1;
+	}
+	for (i = 0; i < r->cells.n; i++) {
+		if (c[i].epoch <= after)
+			continue;
+		s = p4a_list_add(&r->serials, sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		*s = c[i].serial << 1;
+	}
+	if (r->serials.n)
+		qsort(r->serials.data, r->serials.n, sizeof(*s), by_number);
+	return 0;
+}
+
+/* Serials of the epoch up to that of its last transaction which are not there. */
+static uint64_t gaps_of(const struct p4a_replay *r, uint64_t epoch)
+{
+	uint64_t next = epoch << P4W_SERIAL_SHIFT, missing = 0, gaps = 0;
+	uint64_t first = next << 1, end = (epoch + 1) << P4W_SERIAL_SHIFT << 1;
+	const uint64_t *s = r->serials.data;
+	size_t low = 0, high = r->serials.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s[middle] < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < r->serials.n && s[low] < end; low++) {
+		uint64_t serial = s[low] >> 1;
+
+		missing += serial > next ? serial - next : 0;
+		next = serial + 1;
+		/* A read of a drain that was lost and repeated has changed nothing. */
+		if (s[low] & 1)
+			gaps = missing;
+	}
+	return gaps;
+}
+
+/* Counts gaps; where there are some, a STALE may have come from a switch without memory. */
+static void find_gaps(struct p4a_replay *r, uint64_t after)
+{
+	struct p4a_replay_batch *g = r->grants.data;
+	struct p4a_replay_intent *t = intents(r);
+	size_t i, k;
+
+	for (i = 0; i < r->grants.n; i++) {
+		uint64_t gaps = g[i].epoch > after ? gaps_of(r, g[i].epoch) : 0;
+
+		r->info.gaps += gaps;
+		for (k = 0; gaps && k < r->intents.n; k++)
+			if (t[k].epoch == g[i].epoch && t[k].status == P4A_TXN_STALE)
+				t[k].status = P4A_TXN_UNKNOWN;
+	}
+}
+
+static void find_twice(struct p4a_replay *r)
+{
+	const uint64_t *s = r->serials.data;
+	size_t i;
+
+	for (i = 1; i < r->serials.n; i++)
+		r->info.damaged += s[i] >> 1 == s[i - 1] >> 1;
+}
+
+static uint32_t applied(const struct p4a_replay_op *op)
+{
+	switch (op->code & ~P4A_SECOND_PASS) {
+	case P4A_WRITE:
+		return op->operand;
+	case P4A_ADD:
+	case P4A_CADD:
+		return op->before + op->operand;
+	default:
+		return op->before;
+	}
+}
+
+static int touch_ops(struct p4a_replay *r, const struct p4a_replay_intent *t)
+{
+	const struct p4a_replay_op *op = r->ops.data;
+	unsigned int i;
+
+	for (i = 0, op += t->op; i < t->count; i++, op++) {
+		struct touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
+
+		if (!touch)
+			return -ENOMEM;
+		*touch = (struct touch) {
+			.key = op->key, .serial = t->serial, .before = op->before,
+			.after = applied(op),
+			.order = op->code & P4A_SECOND_PASS ? SECOND_PASS_ORDER + i : i,
+		};
+	}
+	return 0;
+}
+
+static int touch_cells(struct p4a_replay *r, const struct p4a_replay_cells *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->count; i++) {
+		struct touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
+
+		if (!touch)
+			return -ENOMEM;
+		*touch = (struct touch) {
+			.key = c->key[i], .serial = c->serial, .before = c->value[i],
+			.after = c->value[i], .order = i, .fill = !c->drain, .drain = c->drain,
+		};
+	}
+	return 0;
+}
+
+static int collect_touches(struct p4a_replay *r, uint64_t after)
+{
+	const struct p4a_replay_cells *c = r->cells.data;
+	const struct p4a_replay_intent *t = intents(r);
+	int rc = 0;
+	size_t i;
+
+	r->touches.n = 0;
+	for (i = 0; i < r->intents.n && !rc; i++)
+		if (t[i].epoch > after && t[i].status == P4A_TXN_OK)
+			rc = touch_ops(r, &t[i]);
+	for (i = 0; i < r->cells.n && !rc; i++)
+		if (c[i].epoch > after)
+			rc = touch_cells(r, &c[i]);
+	if (!rc && r->touches.n)
+		qsort(r->touches.data, r->touches.n, sizeof(struct touch), by_key_serial);
+	return rc;
+}
+
+static int make_values(struct p4a_replay *r)
+{
+	const struct touch *t = r->touches.data, *end = t + r->touches.n;
+	struct p4a_replayed *v = NULL;
+
+	r->values.n = 0;
+	for (; t < end; t++) {
+		uint64_t epoch = t->serial >> P4W_SERIAL_SHIFT;
+
+		if (!v || v->key != t->key) {
+			v = p4a_list_add(&r->values, sizeof(*v));
+			if (!v)
+				return -ENOMEM;
+			v->key = t->key;
+		} else if (v->epoch == epoch && !t->fill && t->before != v->value) {
+			r->info.breaks++;
+		}
+		v->serial = t->serial;
+		v->epoch = epoch;
+		v->value = t->after;
+		v->doubt = t->drain ? UINT32_MAX : 0;	/* until mark_doubt() */
+	}
+	return 0;
+}
+
+/* What a drain has read is true, whatever was unknown before it. */
+static void mark_doubt(struct p4a_replay *r, uint64_t after)
+{
+	const struct p4a_replay_intent *t = intents(r), *end = t + r->intents.n;
+	const struct p4a_replay_op *ops = r->ops.data;
+	struct p4a_replayed *v = r->values.data;
+	size_t i;
+
+	for (; t < end; t++) {
+		if (t->status != P4A_TXN_UNKNOWN || t->epoch <= after || !r->values.n)
+			continue;
+		for (i = 0; i < t->count; i++) {
+			const struct p4a_replay_op *op = &ops[t->op + i];
+			struct p4a_replayed want = { .key = op->key }, *found;
+
+			found = bsearch(&want, v, r->values.n, sizeof(*v), by_key);
+			if (found && found->epoch == t->epoch && !found->doubt &&
+			    (op->code & ~P4A_SECOND_PASS) != P4A_READ)
+				found->doubt = 1;
+		}
+	}
+	for (i = 0; i < r->values.n; i++)
+		v[i].doubt = v[i].doubt == 1;
+}
+
+static int list_status(struct p4a_replay *r, uint64_t after, enum p4a_txn_status status)
+{
+	const struct p4a_replay_intent *t = intents(r);
+	size_t i;
+
+	for (i = 0; i < r->intents.n; i++) {
+		size_t *at;
+
+		if (t[i].epoch <= after || t[i].status != status)
+			continue;
+		at = p4a_list_add(&r->order, sizeof(*at));
+		if (!at)
+			return -ENOMEM;
+		*at = i;
+	}
+	return 0;
+}
+
+static int make_order(struct p4a_replay *r, uint64_t after)
+{
+	const struct p4a_replay_intent *t = intents(r);
+	size_t i;
+	int rc;
+
+	r->order.n = 0;
+	rc = list_status(r, after, P4A_TXN_OK);
+	if (rc)
+		return rc;
+	r->info.committed = r->order.n;
+	if (r->order.n)
+		qsort_r(r->order.data, r->order.n, sizeof(size_t), by_serial_arg, intents(r));
+	rc = list_status(r, after, P4A_TXN_UNKNOWN);
+	r->info.unknown = r->order.n - r->info.committed;
+	for (i = 0; i < r->intents.n; i++)
+		r->info.refused += t[i].epoch > after;
+	r->info.refused -= r->order.n;
+	return rc;
+}
+
+static void judge_nodes(struct p4a_replay *r, uint64_t after)
+{
+	const struct p4a_replay_batch *g = r->grants.data;
+	struct p4a_replay_info *info = &r->info;
+	unsigned int node;
+	size_t i;
+
+	for (i = 0; i < r->grants.n; i++) {
+		if (g[i].epoch <= after || g[i].epoch < info->epoch)
+			continue;
+		info->epoch = g[i].epoch;
+		info->batch = g[i].batch;
+	}
+	for (node = 0; node < r->nodes && node < P4A_MAX_NODES; node++) {
+		uint64_t bit = UINT64_C(1) << node;
+
+		if (!(r->seen & bit))
+			info->missing |= bit;
+		else if (r->ended[node] < info->batch)
+			info->unended |= bit;
+	}
+	info->nodes = r->nodes;
+}
+
+static int by_epoch(const void *a, const void *b)
+{
+	const struct p4a_replay_batch *x = a, *y = b;
+
+	return compare(x->epoch, y->epoch);
+}
+
+int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
+{
+	int rc;
+
+	r->info = (struct p4a_replay_info) { .damaged = r->damaged, .torn = r->torn };
+	sort_unique(&r->intents, sizeof(struct p4a_replay_intent), by_node_seq);
+	sort_unique(&r->results, sizeof(struct p4a_replay_result), by_node_intent);
+	sort_unique(&r->cells, sizeof(struct p4a_replay_cells), by_cells_serial);
+	sort_unique(&r->grants, sizeof(struct p4a_replay_batch), by_epoch);
+	match_results(r);
+	rc = collect_serials(r, after);
+	if (!rc) {
+		find_twice(r);
+		find_gaps(r, after);
+		rc = collect_touches(r, after);
+	}
+	if (!rc)
+		rc = make_values(r);
+	if (!rc) {
+		mark_doubt(r, after);
+		rc = make_order(r, after);
+	}
+	if (rc)
+		return p4a_fail(err, rc, "replay: no memory for %zu transactions", r->intents.n);
+	judge_nodes(r, after);
+	r->info.keys = r->values.n;
+	return 0;
+}
+
+void p4a_replay_info(const struct p4a_replay *r, struct p4a_replay_info *info)
+{
+	*info = r->info;
+}
+
+int p4a_replay_value(const struct p4a_replay *r, uint32_t *pos, struct p4a_replayed *v)
+{
+	const struct p4a_replayed *all = r->values.data;
+
+	if (*pos >= r->values.n)
+		return 0;
+	*v = all[(*pos)++];
+	return 1;
+}
+
+int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged *out)
+{
+	const struct p4a_replay_op *op = r->ops.data;
+	const struct p4a_replay_intent *t;
+	const size_t *order = r->order.data;
+	unsigned int i;
+
+	if (*pos >= r->order.n)
+		return 0;
+	t = &intents(r)[order[(*pos)++]];
+	*out = (struct p4a_logged) {
+		.serial = t->serial, .epoch = t->epoch, .user = t->user, .node = t->node,
+		.status = t->status, .count = t->count, .err = t->err,
+	};
+	for (i = 0, op += t->op; i < t->count; i++, op++) {
+		out->op[i].key = op->key;
+		out->op[i].operand = op->operand;
+		out->op[i].code = op->code;
+		out->op[i].result = t->status == P4A_TXN_OK ? op->before : 0;
+	}
+	return 1;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* replay.h - what replay.c makes of the records that replay_read.c has collected. */
+#ifndef P4A_REPLAY_H
+#define P4A_REPLAY_H
+
+#include "error.h"
+#include "log_record.h"
+
+struct p4a_replay_op {
+	uint64_t key;
+	uint32_t operand;
+	uint32_t before;		/* of a committed one */
+	uint8_t code;
+};
+
+struct p4a_replay_intent {
+	uint64_t seq, epoch, user;
+	uint64_t serial;		/* this and the next two by p4a_replay_run() */
+	int32_t err;
+	uint8_t status;
+	uint8_t count;
+	uint16_t node;
+	size_t op;			/* ops[op] .. ops[op + count - 1] */
+};
+
+struct p4a_replay_result {
+	uint64_t intent, serial;
+	int32_t err;
+	uint8_t status;
+	uint8_t count;
+	uint16_t node;
+	uint32_t value[P4A_MAX_INSTRS];
+};
+
+struct p4a_replay_cells {
+	uint64_t epoch, serial;
+	uint8_t count;
+	bool drain;
+	uint64_t key[P4A_MAX_INSTRS];
+	uint32_t value[P4A_MAX_INSTRS];
+};
+
+struct p4a_replay_batch {		/* a GRANT */
+	uint64_t epoch;
+	uint32_t batch;
+};
+
+/* A list that grows; elements are moved when it does. */
+struct p4a_list {
+	void *data;
+	size_t n, room;
+};
+
+/* Room for one more element of that size at the end, zeroed; NULL: no memory. */
+void *p4a_list_add(struct p4a_list *list, size_t size);
+
+struct p4a_replay {
+	uint32_t tenant;
+	/* Collected: */
+	struct p4a_list intents, ops, results, cells, grants;
+	uint32_t ended[P4A_MAX_NODES];	/* highest batch that a node has ended */
+	uint64_t seen;			/* bit n: a log of node n was added */
+	uint32_t nodes;
+	uint64_t damaged, torn;
+	/* Made by p4a_replay_run(): */
+	struct p4a_list serials;	/* uint64_t << 1 | of a transaction, ascending */
+	struct p4a_list touches;	/* replay.c's own */
+	struct p4a_list values;		/* struct p4a_replayed, by key */
+	struct p4a_list order;		/* size_t: intents as p4a_replay_txn() shows them */
+	struct p4a_replay_info info;
+};
+
+#endif

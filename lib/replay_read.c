@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* replay_read.c - collects the records of logs, from memory or from the files of a directory. */
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "replay.h"
+
+void *p4a_list_add(struct p4a_list *list, size_t size)
+{
+	uint8_t *at;
+
+	if (list->n == list->room) {
+		size_t room = list->room ? list->room * 2 : 64;
+		void *data = reallocarray(list->data, room, size);
+
+		if (!data)
+			return NULL;
+		list->data = data;
+		list->room = room;
+	}
+	at = (uint8_t *)list->data + list->n++ * size;
+	return memset(at, 0, size);
+}
+
+int p4a_replay_new(struct p4a_replay **out, uint32_t tenant, struct p4a_error *err)
+{
+	struct p4a_replay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return p4a_fail(err, -ENOMEM, "replay: no memory");
+	r->tenant = tenant;
+	*out = r;
+	return 0;
+}
+
+void p4a_replay_free(struct p4a_replay *r)
+{
+	if (!r)
+		return;
+	free(r->intents.data);
+	free(r->ops.data);
+	free(r->results.data);
+	free(r->cells.data);
+	free(r->grants.data);
+	free(r->serials.data);
+	free(r->touches.data);
+	free(r->values.data);
+	free(r->order.data);
+	free(r);
+}
+
+static int add_intent(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
+{
+	struct p4a_replay_intent *t = p4a_list_add(&r->intents, sizeof(*t));
+	unsigned int i;
+
+	if (!t)
+		return -ENOMEM;
+	t->seq = le64toh(rec->head.seq);
+	t->epoch = le64toh(rec->intent.epoch);
+	t->user = le64toh(rec->intent.user);
+	t->node = node;
+	t->op = r->ops.n;
+	for (i = 0; i < rec->head.count; i++) {
+		struct p4a_replay_op *op = p4a_list_add(&r->ops, sizeof(*op));
+
+		if (!op)
+			return -ENOMEM;
+		t->count = i + 1;
+		op->key = le64toh(rec->intent.op[i].key);
+		op->operand = le32toh(rec->intent.op[i].operand);
+		op->code = rec->intent.op[i].code;
+	}
+	return 0;
+}
+
+static int add_result(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
+{
+	struct p4a_replay_result *t = p4a_list_add(&r->results, sizeof(*t));
+	unsigned int i;
+
+	if (!t)
+		return -ENOMEM;
+	t->intent = le64toh(rec->result.intent);
+	t->serial = le64toh(rec->result.serial);
+	t->err = (int32_t)le32toh(rec->result.err);
+	t->status = le32toh(rec->head.arg);
+	t->count = rec->head.count;
+	t->node = node;
+	for (i = 0; i < t->count; i++)
+		t->value[i] = le32toh(rec->result.value[i]);
+	return 0;
+}
+
+static int add_cells(struct p4a_replay *r, const union p4a_log_record *rec)
+{
+	struct p4a_replay_cells *t = p4a_list_add(&r->cells, sizeof(*t));
+	unsigned int i;
+
+	if (!t)
+		return -ENOMEM;
+	t->epoch = le64toh(rec->cells.epoch);
+	t->serial = le64toh(rec->cells.serial);
+	t->drain = le32toh(rec->head.arg) == P4A_LOG_DRAIN;
+	t->count = rec->head.count;
+	for (i = 0; i < t->count; i++) {
+		t->key[i] = le64toh(rec->cells.cell[i].key);
+		t->value[i] = le32toh(rec->cells.cell[i].value);
+	}
+	return 0;
+}
+
+static int add_grant(struct p4a_replay *r, const union p4a_log_record *rec)
+{
+	struct p4a_replay_batch *t = p4a_list_add(&r->grants, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->epoch = le64toh(rec->grant.epoch);
+	t->batch = le32toh(rec->head.arg);
+	return 0;
+}
+
+static int add_record(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
+{
+	uint32_t arg = le32toh(rec->head.arg);
+
+	switch (rec->head.type) {
+	case P4A_LOG_INTENT:
+		return add_intent(r, node, rec);
+	case P4A_LOG_RESULT:
+		return add_result(r, node, rec);
+	case P4A_LOG_CELLS:
+		return add_cells(r, rec);
+	case P4A_LOG_GRANT:
+		return add_grant(r, rec);
+	case P4A_LOG_END:
+		if (arg > r->ended[node])
+			r->ended[node] = arg;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int check_open(const struct p4a_replay *r, const struct p4a_log_open_rec *open,
+		      struct p4a_error *err)
+{
+	uint32_t tenant = le32toh(open->tenant);
+	uint16_t node = le16toh(open->node);
+
+	if (tenant != r->tenant)
+		return p4a_fail(err, -EINVAL, "log: of tenant %u, must be of %u", tenant,
+				r->tenant);
+	if (node >= P4A_MAX_NODES)
+		return p4a_fail(err, -EBADMSG, "log: of node %u, must be 0 .. %u", node,
+				P4A_MAX_NODES - 1);
+	return 0;
+}
+
+int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err)
+{
+	struct p4a_log_open_rec open;
+	struct p4a_log_reader reader;
+	union p4a_log_record rec;
+	int rc = p4a_log_reader_init(&reader, data, len, &open);
+
+	if (rc == -EPROTONOSUPPORT)
+		return p4a_fail(err, rc, "log: of another version, must be %u", P4A_LOG_VERSION);
+	if (rc < 0)
+		return p4a_fail(err, rc, "log: does not begin as one");
+	if (rc) {
+		r->torn += reader.torn;
+		return 0;
+	}
+	rc = check_open(r, &open, err);
+	if (rc)
+		return rc;
+	if (le16toh(open.nodes) > r->nodes)
+		r->nodes = le16toh(open.nodes);
+	r->seen |= UINT64_C(1) << le16toh(open.node);
+	while (p4a_log_reader_next(&reader, &rec))
+		if (add_record(r, le16toh(open.node), &rec))
+			return p4a_fail(err, -ENOMEM, "log: no memory");
+	r->damaged += reader.damaged;
+	r->torn += reader.torn;
+	return 0;
+}
+
+/* All bytes of a file, which may grow meanwhile; NULL and errno. */
+static uint8_t *read_file(int fd, size_t *len)
+{
+	struct stat st;
+	uint8_t *data;
+
+	if (fstat(fd, &st))
+		return NULL;
+	data = malloc(st.st_size + 1);
+	for (*len = 0; data && *len < (size_t)st.st_size;) {
+		ssize_t n = read(fd, data + *len, st.st_size - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			free(data);
+			return NULL;
+		}
+		if (!n)
+			break;
+		*len += n;
+	}
+	return data;
+}
+
+/* 1, 0 if its node has just removed it, or -errno. */
+static int add_file(struct p4a_replay *r, int dir, const char *name, struct p4a_error *err)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct p4a_error text = { "" };
+	uint8_t *data;
+	size_t len = 0;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	data = fd < 0 ? NULL : read_file(fd, &len);
+	if (!data)
+		rc = p4a_fail(err, -errno, "%s: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (rc)
+		return rc;
+	rc = p4a_replay_add(r, data, len, &text);
+	free(data);
+	return rc ? p4a_fail(err, rc, "%s: %s", name, text.text) : 1;
+}
+
+int p4a_replay_dir(struct p4a_replay *r, const char *dir, struct p4a_error *err)
+{
+	DIR *d = opendir(dir);
+	struct p4a_log_name name;
+	struct dirent *e;
+	int n = 0, rc = 0;
+
+	if (!d)
+		return p4a_fail(err, -errno, "log: %s: %s", dir, strerror(errno));
+	while (rc >= 0 && (e = readdir(d))) {
+		if (!p4a_log_parse_name(e->d_name, &name) || name.tenant != r->tenant)
+			continue;
+		rc = add_file(r, dirfd(d), e->d_name, err);
+		n += rc > 0;
+	}
+	closedir(d);
+	return rc < 0 ? rc : n;
+}

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib_replay.c - logs of several nodes merged: against a model of the switch, with replies lost, files in
+ * any order, logs missing or not ended.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "log_record.h"
+
+#define NODES	3
+#define KEYS	20
+#define BYTES	(1 << 20)
+#define SERIAL	24
+
+struct book {				/* one segment in memory */
+	uint8_t data[BYTES];
+	size_t len;
+	uint64_t next;
+};
+
+static struct book book[NODES];
+static uint32_t cell[KEYS];		/* of the switch */
+static uint64_t epoch, serial;
+static uint64_t seed;
+
+static unsigned int below(unsigned int n)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (seed >> 33) % n;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static uint64_t put(struct book *b, union p4a_log_record *rec, enum p4a_log_type type,
+		    unsigned int count, uint32_t arg)
+{
+	uint32_t len = p4a_log_seal(rec, type, count, arg, b->next);
+
+	assert_true(b->len + len <= BYTES);
+	memcpy(b->data + b->len, rec, len);
+	b->len += len;
+	return b->next++;
+}
+
+static void open_book(unsigned int node, uint32_t tenant, uint32_t segment, uint32_t version)
+{
+	struct book *b = &book[node];
+	union p4a_log_record rec = { .open = {
+		.magic = P4A_LOG_MAGIC, .tenant = htole32(tenant), .node = htole16(node),
+		.nodes = htole16(NODES),
+	} };
+
+	b->len = 0;
+	b->next = (uint64_t)segment << P4A_LOG_SEGMENT_SHIFT;
+	put(b, &rec, P4A_LOG_OPEN, 0, version);
+}
+
+static void open_books(void)
+{
+	unsigned int node;
+
+	for (node = 0; node < NODES; node++)
+		open_book(node, 7, 1, P4A_LOG_VERSION);
+	memset(cell, 0, sizeof(cell));
+}
+
+static void grant(unsigned int node, uint32_t batch, uint64_t e)
+{
+	union p4a_log_record rec = { .grant = { .epoch = htole64(e) } };
+
+	put(&book[node], &rec, P4A_LOG_GRANT, 0, batch);
+}
+
+static void end(unsigned int node, uint32_t batch)
+{
+	union p4a_log_record rec = { 0 };
+
+	put(&book[node], &rec, P4A_LOG_END, 0, batch);
+}
+
+static void begin_epoch(uint32_t batch)
+{
+	unsigned int node;
+
+	epoch++;
+	serial = epoch << SERIAL;
+	for (node = 0; node < NODES; node++)
+		grant(node, batch, epoch);
+}
+
+/* The node that owns them fills or drains its keys, one record each. */
+static void move_cells(enum p4a_log_cells kind, uint32_t value)
+{
+	unsigned int key;
+
+	for (key = 0; key < KEYS; key++) {
+		union p4a_log_record rec = { .cells = {
+			.epoch = htole64(epoch), .serial = htole64(serial++),
+		} };
+
+		if (kind == P4A_LOG_FILL)
+			cell[key] = value + key;
+		rec.cells.cell[0].key = htole64(key);
+		rec.cells.cell[0].value = htole32(cell[key]);
+		put(&book[key % NODES], &rec, P4A_LOG_CELLS, 1, kind);
+	}
+}
+
+struct sent {				/* a transaction between intent and result */
+	unsigned int node, n;
+	uint64_t seq;
+	struct p4a_op op[3];
+	uint32_t before[3];
+};
+
+static struct sent intend(unsigned int node, const struct p4a_op *op, unsigned int n,
+			  uint64_t user)
+{
+	union p4a_log_record rec = { .intent = {
+		.epoch = htole64(epoch), .user = htole64(user),
+	} };
+	struct sent s = { .node = node, .n = n };
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		s.op[i] = op[i];
+		rec.intent.op[i] = (struct p4a_log_op) {
+			.key = htole64(op[i].key), .operand = htole32(op[i].operand),
+			.code = op[i].code,
+		};
+	}
+	s.seq = put(&book[node], &rec, P4A_LOG_INTENT, n, 0);
+	return s;
+}
+
+static void execute(struct sent *s)
+{
+	unsigned int pass, i;
+
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < s->n; i++) {
+			uint32_t *c = &cell[s->op[i].key];
+
+			if (s->op[i].code / P4A_SECOND_PASS != pass)
+				continue;
+			s->before[i] = *c;
+			if ((s->op[i].code & 0x7f) == P4A_WRITE)
+				*c = s->op[i].operand;
+			else if ((s->op[i].code & 0x7f) != P4A_READ)
+				*c += s->op[i].operand;
+		}
+}
+
+static void conclude(const struct sent *s, enum p4a_txn_status status, uint64_t at)
+{
+	union p4a_log_record rec = { .result = { .intent = htole64(s->seq) } };
+	unsigned int i, n = status == P4A_TXN_OK ? s->n : 0;
+
+	if (status == P4A_TXN_OK)
+		rec.result.serial = htole64(at);
+	if (status == P4A_TXN_UNKNOWN)
+		rec.result.err = htole32(-ETIMEDOUT);
+	for (i = 0; i < n; i++)
+		rec.result.value[i] = htole32(s->before[i]);
+	put(&book[s->node], &rec, P4A_LOG_RESULT, n, status);
+}
+
+static void commit(unsigned int node, const struct p4a_op *op, unsigned int n)
+{
+	struct sent s = intend(node, op, n, serial);
+
+	execute(&s);
+	conclude(&s, P4A_TXN_OK, serial++);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static struct p4a_replay *replay_nodes(unsigned int nodes, uint64_t after,
+				       struct p4a_replay_info *info)
+{
+	struct p4a_replay *r;
+	unsigned int i;
+
+	assert_int_equal(p4a_replay_new(&r, 7, NULL), 0);
+	for (i = 0; i < NODES; i++)
+		if (nodes >> i & 1)
+			assert_int_equal(p4a_replay_add(r, book[i].data, book[i].len, NULL), 0);
+	assert_int_equal(p4a_replay_run(r, after, NULL), 0);
+	p4a_replay_info(r, info);
+	return r;
+}
+
+static struct p4a_replay *replay(struct p4a_replay_info *info)
+{
+	return replay_nodes(7, 0, info);
+}
+
+static struct p4a_replayed value_of(const struct p4a_replay *r, uint64_t key)
+{
+	struct p4a_replayed v;
+	uint32_t pos = 0;
+
+	while (p4a_replay_value(r, &pos, &v))
+		if (v.key == key)
+			return v;
+	fail_msg("key %u has no value", (unsigned int)key);
+	return v;
+}
+
+static void all_well(const struct p4a_replay_info *info)
+{
+	assert_int_equal(info->unended, 0);
+	assert_int_equal(info->missing, 0);
+	assert_int_equal(info->gaps, 0);
+	assert_int_equal(info->breaks, 0);
+	assert_int_equal(info->damaged, 0);
+}
+
+static void end_all(uint32_t batch)
+{
+	unsigned int node;
+
+	for (node = 0; node < NODES; node++)
+		end(node, batch);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void two_nodes__interleaved(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD }, set = { 4, 7, P4A_WRITE };
+	struct p4a_replay_info info;
+	struct p4a_logged t;
+	struct p4a_replay *r;
+	uint32_t pos = 0;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, &add, 1);		/* 14 */
+	commit(1, &set, 1);		/* 7 */
+	commit(0, &add, 1);		/* 17 */
+	commit(2, &add, 1);		/* 27 */
+	end_all(1);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(info.nodes, NODES);
+	assert_int_equal(info.committed, 4);
+	assert_int_equal(value_of(r, 4).value, 27);
+	assert_int_equal(value_of(r, 5).value, 5);
+	assert_int_equal(value_of(r, 4).epoch, epoch);
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_int_equal(t.node, 0);
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_int_equal(t.node, 1);
+	assert_int_equal(t.op[0].result, 14);
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_int_equal(t.node, 2);
+	assert_false(p4a_replay_txn(r, &pos, &t));
+	p4a_replay_free(r);
+}
+
+static void second_pass__comes_after_the_first(void **state)
+{
+	const struct p4a_op ops[3] = {
+		{ 4, 100, P4A_WRITE | P4A_SECOND_PASS }, { 5, 1, P4A_ADD },
+		{ 4, 50, P4A_WRITE },
+	};
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, ops, 3);
+	end_all(1);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 100);
+	p4a_replay_free(r);
+}
+
+static void unknown__is_never_applied_and_named(void **state)
+{
+	const struct p4a_op add[2] = { { 4, 10, P4A_ADD }, { 6, 0, P4A_READ } };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	struct p4a_logged t;
+	uint32_t pos = 1;
+	struct sent s;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, add, 1);
+	s = intend(1, add, 2, 99);
+	execute(&s);			/* done, but the reply is lost with the switch */
+	serial++;
+	end_all(1);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(info.unknown, 1);
+	assert_int_equal(value_of(r, 4).value, 14);
+	assert_int_equal(value_of(r, 4).doubt, 1);
+	assert_int_equal(value_of(r, 6).doubt, 0);
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_int_equal(t.status, P4A_TXN_UNKNOWN);
+	assert_int_equal(t.user, 99);
+	assert_int_equal(t.err, 0);
+	assert_int_equal(t.op[0].key, 4);
+	p4a_replay_free(r);
+}
+
+/* It was done, others have seen it, and the new switch says STALE to its repeat. */
+static void stale__of_a_switch_without_memory(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD }, other = { 5, 1, P4A_ADD };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	struct sent s;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	s = intend(1, &add, 1, 1);
+	execute(&s);
+	serial++;
+	commit(0, &add, 1);
+	conclude(&s, P4A_TXN_STALE, 0);
+	end_all(1);
+	r = replay(&info);
+	assert_int_equal(info.gaps, 1);
+	assert_int_equal(info.breaks, 1);
+	assert_int_equal(info.unknown, 1);
+	assert_int_equal(value_of(r, 4).doubt, 1);
+	p4a_replay_free(r);
+
+	/* Nobody has seen it: it is not in the values, so it has not been done. */
+	open_books();
+	begin_epoch(2);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, &other, 1);
+	s = intend(1, &add, 1, 1);
+	execute(&s);
+	serial++;
+	conclude(&s, P4A_TXN_STALE, 0);
+	end_all(2);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(info.unknown, 0);
+	assert_int_equal(info.refused, 1);
+	assert_int_equal(value_of(r, 4).value, 4);
+	assert_int_equal(value_of(r, 4).doubt, 0);
+	p4a_replay_free(r);
+}
+
+static void drains__may_be_repeated(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, &add, 1);
+	end_all(1);
+	serial += 3;			/* reads without a reply */
+	move_cells(P4A_LOG_DRAIN, 0);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 14);
+	p4a_replay_free(r);
+}
+
+static void nodes__missing_and_not_ended(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD };
+	struct p4a_replay_info info;
+	unsigned int node;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(2, &add, 1);
+	commit(1, &add, 1);
+	commit(0, &add, 1);
+	end(0, 1);
+	end(2, 1);
+	p4a_replay_free(replay(&info));
+	assert_int_equal(info.unended, 2);
+	assert_int_equal(info.missing, 0);
+	p4a_replay_free(replay_nodes(5, 0, &info));
+	assert_int_equal(info.unended, 0);
+	assert_int_equal(info.missing, 2);
+	assert_true(info.gaps > 0);	/* its commit, and its fills */
+	assert_int_equal(info.breaks, 1);
+	end(1, 1);
+	p4a_replay_free(replay(&info));
+	all_well(&info);
+	for (node = 0; node < NODES; node++)
+		grant(node, 2, epoch + 1);
+	p4a_replay_free(replay(&info));
+	assert_int_equal(info.batch, 2);
+	assert_int_equal(info.unended, 7);
+}
+
+static void epochs__only_those_asked_for(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD }, other = { 5, 1, P4A_ADD };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	commit(0, &add, 1);
+	end_all(1);
+	move_cells(P4A_LOG_DRAIN, 0);
+	begin_epoch(2);			/* meanwhile a cold transaction has changed key 4 */
+	move_cells(P4A_LOG_FILL, 1000);
+	commit(0, &other, 1);
+	end_all(2);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 1004);
+	assert_int_equal(info.committed, 2);
+	p4a_replay_free(r);
+	r = replay_nodes(7, epoch - 1, &info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 1004);
+	assert_int_equal(value_of(r, 5).value, 1006);
+	assert_int_equal(info.committed, 1);
+	p4a_replay_free(r);
+}
+
+static void files__any_order_and_twice(void **state)
+{
+	const struct p4a_op add = { 4, 10, P4A_ADD };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	unsigned int i;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	for (i = 0; i < 30; i++)
+		commit(i % NODES, &add, 1);
+	end_all(1);
+	assert_int_equal(p4a_replay_new(&r, 7, NULL), 0);
+	assert_int_equal(p4a_replay_add(r, book[2].data, book[2].len / 2, NULL), 0);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(p4a_replay_add(r, book[2 - i % NODES].data,
+						book[2 - i % NODES].len, NULL), 0);
+	assert_int_equal(p4a_replay_run(r, 0, NULL), 0);
+	p4a_replay_info(r, &info);
+	all_well(&info);
+	assert_int_equal(info.committed, 30);
+	assert_int_equal(value_of(r, 4).value, 304);
+	assert_int_equal(p4a_replay_run(r, 0, NULL), 0);	/* again: the same */
+	p4a_replay_info(r, &info);
+	all_well(&info);
+	assert_int_equal(info.committed, 30);
+	p4a_replay_free(r);
+}
+
+static void files__wrong_ones(void **state)
+{
+	struct p4a_error err;
+	struct p4a_replay *r;
+
+	assert_int_equal(p4a_replay_new(&r, 7, NULL), 0);
+	open_book(0, 8, 1, P4A_LOG_VERSION);
+	assert_int_equal(p4a_replay_add(r, book[0].data, book[0].len, &err), -EINVAL);
+	assert_string_equal(err.text, "log: of tenant 8, must be of 7");
+	open_book(0, 7, 1, 2);
+	assert_int_equal(p4a_replay_add(r, book[0].data, book[0].len, &err), -EPROTONOSUPPORT);
+	assert_string_equal(err.text, "log: of another version, must be 1");
+	memset(book[0].data, 'x', 4096);
+	assert_int_equal(p4a_replay_add(r, book[0].data, 4096, &err), -EBADMSG);
+	assert_int_equal(p4a_replay_add(r, book[0].data, 0, &err), 0);
+	assert_int_equal(p4a_replay_dir(r, "/nowhere", &err), -ENOENT);
+	assert_int_equal(p4a_replay_run(r, 0, NULL), 0);
+	p4a_replay_free(r);
+}
+
+static struct p4a_op any_op(void)
+{
+	static const uint32_t codes[] = { P4A_READ, P4A_WRITE, P4A_ADD, P4A_ADD };
+
+	return (struct p4a_op) { below(KEYS), below(1000), codes[below(4)] };
+}
+
+/*
+ * Epochs of random transactions, some refused, some without reply; the last ends with the switch. What
+ * was done at the very end and not answered has gone with it.
+ */
+static void random__against_a_model(void **state)
+{
+	unsigned int round, i, unknown, committed;
+	struct p4a_replay_info info;
+	uint32_t want[KEYS];
+	struct p4a_replay *r;
+	struct sent s;
+
+	for (round = 0; round < 300; round++) {
+		unsigned int batches = 1 + below(3), b, txns;
+
+		seed = round;
+		unknown = committed = 0;
+		open_books();
+		for (b = 1; b <= batches; b++) {
+			begin_epoch(b);
+			move_cells(P4A_LOG_FILL, below(1000));
+			for (txns = below(60); txns; txns--) {
+				struct p4a_op op[3] = { any_op(), any_op(), any_op() };
+				unsigned int what = below(10);
+
+				if (what < 8) {
+					commit(below(NODES), op, 1 + below(3));
+					committed++;
+					continue;
+				}
+				s = intend(below(NODES), op, 1 + below(3), 0);
+				if (what == 8)
+					conclude(&s, P4A_TXN_CONFLICT, 0);
+				else
+					unknown++;	/* never done */
+			}
+			memcpy(want, cell, sizeof(want));
+			for (txns = b == batches ? below(5) : 0; txns; txns--) {
+				struct p4a_op op = any_op();
+
+				s = intend(below(NODES), &op, 1, 0);
+				execute(&s);
+				serial++;
+				if (below(2))
+					conclude(&s, P4A_TXN_UNKNOWN, 0);
+				unknown++;
+			}
+			end_all(b);
+			if (b < batches)
+				move_cells(P4A_LOG_DRAIN, 0);
+		}
+		r = replay(&info);
+		all_well(&info);
+		assert_int_equal(info.committed, committed);
+		assert_int_equal(info.unknown, unknown);
+		for (i = 0; i < KEYS; i++)
+			assert_int_equal(value_of(r, i).value, want[i]);
+		p4a_replay_free(r);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_nodes__interleaved),
+		cmocka_unit_test(second_pass__comes_after_the_first),
+		cmocka_unit_test(unknown__is_never_applied_and_named),
+		cmocka_unit_test(stale__of_a_switch_without_memory),
+		cmocka_unit_test(drains__may_be_repeated),
+		cmocka_unit_test(nodes__missing_and_not_ended),
+		cmocka_unit_test(epochs__only_those_asked_for),
+		cmocka_unit_test(files__any_order_and_twice),
+		cmocka_unit_test(files__wrong_ones),
+		cmocka_unit_test(random__against_a_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
