@@ -24,6 +24,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/slab.h>
 
 #include "cutoffs.h"
@@ -437,7 +438,7 @@ static void serve(struct homa_budget *b, u32 rank, u32 max, struct homa_grant_pl
 		return;
 	give(b, g, more, homa_grant_priority(rank, b->nr_active, homa_max_sched_prio(b->net)), plan);
 	if (b->nr_waiting)
-		b->fifo_credit += (u64)more * homa_knob(b->net, grant_fifo_fraction) / 1000;
+		b->fifo_credit += div_u64((u64)more * homa_knob(b->net, grant_fifo_fraction), 1000);
 }
 
 /* One pass over those that have a place. True: one needs its place no more. */

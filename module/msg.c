@@ -202,7 +202,7 @@ static bool alloc_piece(struct homa_msg_mem *mem, u32 length)
 	mem->chunk = frag->page;
 	mem->nr_chunks = 1;
 	mem->start = frag->offset;
-	frag->offset += min(ALIGN(length, SMP_CACHE_BYTES), frag->size - frag->offset);
+	frag->offset += min_t(u32, ALIGN(length, SMP_CACHE_BYTES), frag->size - frag->offset);
 	return true;
 }
 

@@ -168,7 +168,7 @@ static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32
 	struct homa_share *share = homa_share_first(&p->shares);
 	struct homa_pacing *m = rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share);
 
-	p->fifo_credit += (u64)chunk * homa_knob(hn, pacer_fifo_fraction) / 1000;
+	p->fifo_credit += div_u64((u64)chunk * homa_knob(hn, pacer_fifo_fraction), 1000);
 	if (p->fifo_credit >= chunk) {
 		p->fifo_credit -= chunk;
 		m = rb_entry(rb_first_cached(&p->by_age), struct homa_pacing, by_age);

@@ -17,6 +17,7 @@
  * the disciplines of its other queues: pacer->idle_at.
  */
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -190,8 +191,8 @@ static struct sk_buff *take_homa(struct homa_sched *q)
 	skb = take(flow);
 	if (flow->head)
 		rb_add_cached(&flow->by_left, &q->by_left, flow_less);
-	q->fifo_credit += (u64)qdisc_skb_cb(skb)->pkt_len *
-			  homa_knob(q->net, pacer_fifo_fraction) / 1000;
+	q->fifo_credit += div_u64((u64)qdisc_skb_cb(skb)->pkt_len *
+				  homa_knob(q->net, pacer_fifo_fraction), 1000);
 	return skb;
 }
 

@@ -2,6 +2,7 @@
 /*
  * shares.c - see shares.h.
  */
+#include <linux/math64.h>
 #include <linux/slab.h>
 
 #include "net.h"
@@ -113,7 +114,7 @@ void homa_share_charge(struct homa_shares *shares, struct homa_share *share, u32
 
 	shares->now = max(shares->now, share->time);
 	homa_share_rest(shares, share);
-	share->time += ((u64)bytes << TIME_SHIFT) / share->weight;
+	share->time += div_u64((u64)bytes << TIME_SHIFT, share->weight);
 	if (waits)
 		homa_share_wait(shares, share);
 }

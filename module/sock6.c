@@ -19,7 +19,7 @@
 
 struct homa6_sock {
 	struct homa_sock homa;
-	struct ipv6_pinfo inet6;	/* last: that is where older kernels look for it */
+	struct ipv6_pinfo inet6;	/* last: older kernels look for it at the end of obj_size */
 };
 
 static void destruct(struct sock *sk)
@@ -49,7 +49,7 @@ static struct proto prot = {
 	.recvmsg	= homa_recvmsg,
 	.bind		= homa_bind,
 	.unhash		= homa_sock_drop_port,
-	.obj_size	= sizeof(struct homa6_sock),
+	.obj_size	= offsetofend(struct homa6_sock, inet6),
 	HOMA_PINFO_OFFSET(struct homa6_sock, inet6)
 	.no_autobind	= true,
 };
@@ -93,10 +93,8 @@ static const struct inet6_protocol protocol = {
 
 int homa_sock6_init(void)
 {
-	int err;
+	int err = proto_register(&prot, 1);
 
-	BUILD_BUG_ON(offsetofend(struct homa6_sock, inet6) != sizeof(struct homa6_sock));
-	err = proto_register(&prot, 1);
 	if (err)
 		return err;
 	err = inet6_add_protocol(&protocol, P4W_IPPROTO);
