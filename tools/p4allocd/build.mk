@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto plan keys flows history escrow lockinfo out grant reconcile request engine
+P4ALLOCD_PURE := proto curve divide plan keys flows history escrow lockinfo out grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store switch_soft service status
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
@@ -19,6 +19,9 @@ $(foreach t,random store locks,$(eval $(call program,test/allocd_$(t),test/unit/
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))
+UNIT += test/allocd_divide
+$(eval $(call program,test/allocd_divide,test/unit/allocd_divide.c test/unit/allocd_exact.c \
+	tools/p4allocd/curve.c tools/p4allocd/divide.c,cmocka,,-lm))
 UNIT += test/allocd_switch
 $(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\
