@@ -12,6 +12,8 @@
 #include "divide.h"
 
 #define NODES 16384		/* decisions that are remembered for the way back */
+/* of capacity in use: twice what there is (then nothing can repair it), and an option more */
+#define AMOUNTS (3 * P4D_CAPACITY_MAX + 1)
 #define NO_NODE UINT32_MAX
 #define NO_LOSS UINT64_MAX
 
@@ -23,6 +25,7 @@ struct edge {			/* the next one of a bidder */
 struct option {			/* a number of blocks for a bidder */
 	uint64_t loss;
 	uint32_t give;
+	int32_t more;		/* capacity in use than where the price leaves it */
 };
 
 struct rival {			/* a bidder with another number that could be better */
@@ -48,13 +51,16 @@ struct step {			/* the best way to an amount in use */
 };
 
 struct p4d_divider {
-	size_t room;		/* of bidders */
+	size_t room;		/* of bidders, in the four arrays that follow */
 	struct edge *heap;
 	uint16_t *at;		/* corner that each bidder has reached */
+	uint16_t *filled;	/* the same, of the first division that is complete */
 	struct rival *rival;
-	size_t amounts;		/* of capacity in use, up to twice what there is */
-	struct state *state, *state_next;
-	struct step *step;
+
+	struct state *state, *state_next;	/* ascending by capacity in use */
+	struct step step[AMOUNTS];
+	uint64_t reached[AMOUNTS / 64 + 1];	/* steps that are not empty, by bit */
+	struct state room_of_states[2][AMOUNTS];
 	struct node node[NODES];
 	struct option option[P4W_MAX_BLOCKS + 1];
 	/* of the division under way */
@@ -78,17 +84,25 @@ static uint64_t worth(const struct p4d_bidder *b, unsigned int blocks)
 	return (uint64_t)b->factor * b->curve->value[blocks];
 }
 
-static struct edge next_edge(const struct p4d_divider *d, uint32_t who)
+static bool has_edge(const struct p4d_divider *d, uint32_t who, const uint16_t *at)
+{
+	return at[who] + 1 < d->bidder[who].curve->corners;
+}
+
+static struct edge next_edge(const struct p4d_divider *d, uint32_t who, const uint16_t *at)
 {
 	const struct p4d_bidder *b = &d->bidder[who];
-	const uint16_t *c = &b->curve->corner[d->at[who]];
+	const uint16_t *c = &b->curve->corner[at[who]];
 
 	return (struct edge){ (worth(b, c[1]) - worth(b, c[0])) / (b->cost * (c[1] - c[0])), who };
 }
 
-static bool has_edge(const struct p4d_divider *d, uint32_t who)
+static uint32_t edge_cost(const struct p4d_divider *d, uint32_t who, const uint16_t *at)
 {
-	return d->at[who] + 1 < d->bidder[who].curve->corners;
+	const struct p4d_bidder *b = &d->bidder[who];
+	const uint16_t *c = &b->curve->corner[at[who]];
+
+	return b->cost * (c[1] - c[0]);
 }
 
 /* Steeper; of equal ones the earlier bidder's, so that the same input has the same result. */
@@ -110,31 +124,42 @@ static void sink(struct edge *heap, size_t n, size_t i)
 	heap[i] = e;
 }
 
-/* Price is 0 if everybody can have what is of use. */
-static void settle_price(struct p4d_divider *d)
+/* The first edge of the heap is taken or given up: the next one of its bidder, or the last one. */
+static size_t replace_first(struct p4d_divider *d, size_t n, bool taken, uint16_t *at)
+{
+	uint32_t who = d->heap[0].who;
+
+	at[who] += taken;
+	if (taken && has_edge(d, who, at))
+		d->heap[0] = next_edge(d, who, at);
+	else
+		d->heap[0] = d->heap[--n];
+	sink(d->heap, n, 0);
+	return n;
+}
+
+/* Price is 0 if everybody can have what is of use. Returns edges that are left. */
+static size_t settle_price(struct p4d_divider *d)
 {
 	size_t n = 0;
 
 	for (uint32_t who = 0; who < d->n; who++)
-		if (has_edge(d, who))
-			d->heap[n++] = next_edge(d, who);
+		if (has_edge(d, who, d->at))
+			d->heap[n++] = next_edge(d, who, d->at);
 	for (size_t i = n / 2; i-- > 0;)
 		sink(d->heap, n, i);
 	while (n && d->heap[0].slope) {
-		uint32_t who = d->heap[0].who;
-		const uint16_t *c = &d->bidder[who].curve->corner[d->at[who]];
-		uint32_t cost = d->bidder[who].cost * (c[1] - c[0]);
+		uint32_t cost = edge_cost(d, d->heap[0].who, d->at);
 
 		if (cost > d->capacity - d->used) {
 			d->price = d->heap[0].slope;
-			return;
+			return n;
 		}
 		d->used += cost;
-		d->at[who]++;
-		d->heap[0] = has_edge(d, who) ? next_edge(d, who) : d->heap[--n];
-		sink(d->heap, n, 0);
+		n = replace_first(d, n, true, d->at);
 	}
 	d->price = 0;
+	return n;
 }
 
 /* --------------------------------------------------------------------------------- losses */
@@ -165,49 +190,91 @@ static uint64_t loss_of(const struct p4d_divider *d, uint32_t who, unsigned int 
 	return best - surplus(d, &d->bidder[who], blocks);
 }
 
-static uint64_t present_loss(const struct p4d_divider *d, uint32_t who)
+/* Of first .. last blocks, those that lose less than the gap. The innermost loop of all this. */
+static size_t scan(struct p4d_divider *d, size_t n, uint32_t who, unsigned int first,
+		   unsigned int last, int64_t best)
 {
-	return loss_of(d, who, d->bidder[who].give, best_surplus(d, who));
+	const struct p4d_bidder *b = &d->bidder[who];
+	uint64_t factor = b->factor, step = d->price * b->cost;
+	/* surplus + gap > best, with what is paid on the right */
+	int64_t need = best - (int64_t)d->gap + (int64_t)(step * (first - b->curve->least));
+
+	for (unsigned int i = first; i <= last; i++, need += step) {
+		int64_t worth_of_it = factor * b->curve->value[i];
+
+		if (worth_of_it > need)
+			d->option[n++] = (struct option){ need + d->gap - worth_of_it, i, 0 };
+	}
+	d->work += 5 + (first < last ? last - first : 0);
+	return n;
 }
 
-static bool offer(struct p4d_divider *d, size_t *n, uint64_t loss, unsigned int blocks)
+static bool is_close(const struct p4d_divider *d, uint32_t who, unsigned int corner, int64_t best)
 {
-	d->work++;
-	if (loss >= d->gap)
-		return false;
-	d->option[(*n)++] = (struct option){ loss, blocks };
-	return true;
+	return loss_of(d, who, d->bidder[who].curve->corner[corner], best) < d->gap;
+}
+
+static unsigned int max_of(unsigned int a, unsigned int b)
+{
+	return a > b ? a : b;
 }
 
 /*
  * Numbers other than the present one that lose less than the gap. Along the envelope losses only
  * grow with the distance: a corner that loses too much ends the search on its side.
  */
-static size_t find_options(struct p4d_divider *d, uint32_t who)
+static size_t find_options(struct p4d_divider *d, uint32_t who, int64_t best)
 {
 	const struct p4d_curve *c = d->bidder[who].curve;
-	int64_t best = best_surplus(d, who);
-	unsigned int at = d->at[who];
-	bool go_on = true;
+	unsigned int at = d->at[who], low = at, high = at;
 	size_t n = 0;
 
-	for (unsigned int i = at; i-- > 0 && go_on;) {
-		for (unsigned int b = c->corner[i + 1]; --b > c->corner[i] && b >= c->min;)
-			offer(d, &n, loss_of(d, who, b, best), b);
-		go_on = offer(d, &n, loss_of(d, who, c->corner[i], best), c->corner[i]);
+	while (low > 0 && (low == at || is_close(d, who, low, best)))
+		low--;
+	while (high + 1 < c->corners && (high == at || is_close(d, who, high, best)))
+		high++;
+	if (low < at) {
+		n = scan(d, n, who, c->corner[low], c->corner[low], best);
+		n = scan(d, n, who, max_of(c->corner[low] + 1, c->min), c->corner[at] - 1, best);
 	}
-	go_on = true;
-	for (unsigned int i = at; i + 1 < c->corners && go_on; i++) {
-		unsigned int b = c->corner[i] + 1;
-
-		for (b = b < c->min ? c->min : b; b < c->corner[i + 1]; b++)
-			offer(d, &n, loss_of(d, who, b, best), b);
-		go_on = offer(d, &n, loss_of(d, who, b, best), b);
-	}
+	if (high > at)
+		n = scan(d, n, who, max_of(c->corner[at] + 1, c->min), c->corner[high], best);
 	return n;
 }
 
 /* --------------------------------------------------------------------------------- search */
+
+static uint32_t decide(struct p4d_divider *d, uint32_t before, uint32_t who, uint32_t give)
+{
+	d->node[d->nodes] = (struct node){ before, who, give };
+	return d->nodes++;
+}
+
+/* The rest of the capacity to the steepest of the further edges that fit: a gap to begin with. */
+static void fill(struct p4d_divider *d, size_t edges)
+{
+	uint32_t left = d->capacity - d->used, taken = 0;
+
+	memcpy(d->filled, d->at, d->n * sizeof(*d->at));
+	while (edges && left && d->heap[0].slope) {
+		uint32_t who = d->heap[0].who;
+		uint32_t cost = edge_cost(d, who, d->filled);
+		bool fits = cost <= left && taken < NODES / 2;
+
+		if (fits) {
+			const uint16_t *c = &d->bidder[who].curve->corner[d->filled[who]];
+
+			d->gap -= worth(&d->bidder[who], c[1]) - worth(&d->bidder[who], c[0]);
+			left -= cost;
+			taken++;
+		}
+		edges = replace_first(d, edges, fits, d->filled);
+	}
+	for (uint32_t who = 0; who < d->n; who++)
+		if (d->filled[who] != d->at[who])
+			d->best = decide(d, d->best, who,
+					 d->bidder[who].curve->corner[d->filled[who]]);
+}
 
 static void consider(struct p4d_divider *d, const struct state *s)
 {
@@ -223,65 +290,76 @@ static void consider(struct p4d_divider *d, const struct state *s)
 }
 
 /* Each state with each option: the best way to each amount in use. */
-static void spread(struct p4d_divider *d, uint32_t who, size_t options, uint32_t *low,
-		   uint32_t *high)
+static void spread(struct p4d_divider *d, uint32_t who, size_t options)
 {
-	uint32_t cost = d->bidder[who].cost, give = d->bidder[who].give;
+	const struct p4d_bidder *b = &d->bidder[who];
 
-	*low = UINT32_MAX;
-	*high = 0;
+	for (uint32_t o = 0; o < options; o++)
+		d->option[o].more = (int32_t)b->cost * ((int32_t)d->option[o].give -
+							(int32_t)b->give);
 	for (uint32_t i = 0; i < d->states; i++) {
 		const struct state *s = &d->state[i];
+		struct step *steps = &d->step[s->used];
+		uint64_t room = d->gap - s->loss;
 
 		for (uint32_t o = 0; o < options; o++) {
-			uint64_t loss = s->loss + d->option[o].loss;
-			uint32_t used = s->used + cost * d->option[o].give - cost * give;
-			struct step *step = &d->step[used];
+			uint64_t loss = d->option[o].loss;
+			struct step *step = steps + d->option[o].more;
 
-			if (loss >= d->gap || used > 2 * d->capacity)
+			if (loss >= room || s->loss + loss >= step->loss)
 				continue;
-			*low = used < *low ? used : *low;
-			*high = used > *high ? used : *high;
-			if (loss < step->loss)
-				*step = (struct step){ loss, i, o };
+			*step = (struct step){ s->loss + loss, i, o };
+			d->reached[(step - d->step) / 64] |= 1ull << (step - d->step) % 64;
 		}
 	}
-	d->work += d->states * options;
+	d->work += d->states * (options + 4);
+}
+
+/* A state of the next generation. True: something better could come of it. */
+static bool move_on(struct p4d_divider *d, uint32_t who, uint32_t used, const struct step *step,
+		    uint64_t further, struct state *to)
+{
+	uint32_t give = d->option[step->option].give;
+
+	*to = (struct state){ step->loss, used, d->state[step->state].node };
+	if (give != d->bidder[who].give)
+		to->node = decide(d, to->node, who, give);
+	consider(d, to);
+	return step->loss + further < d->gap;
 }
 
 /*
- * The next generation. A state that uses no less than another one and has a smaller worth is left
- * out. False: no room for more decisions.
+ * The next generation. Left out are states that use no less than another one and are worth less,
+ * and those that can lead to nothing better: a further change loses at least `further`. False: no
+ * room for more decisions.
  */
-static bool gather(struct p4d_divider *d, uint32_t who, uint32_t low, uint32_t high)
+static bool gather(struct p4d_divider *d, uint32_t who, uint64_t further)
 {
+	uint32_t words = 2 * d->capacity / 64 + 1 + P4D_CAPACITY_MAX / 64;
+	struct state *next = d->state_next;
 	int64_t greatest = INT64_MIN;
-	struct state *old = d->state;
-	size_t n = 0;
 
-	for (uint32_t used = low; used <= high; used++) {
-		struct step step = d->step[used];
-		int64_t left = d->price * used - step.loss;
-		uint32_t node, give;
+	d->work += words / 2;
+	for (uint32_t word = 0; word < words; word++) {
+		for (uint64_t bits = d->reached[word]; bits; bits &= bits - 1) {
+			uint32_t used = word * 64 + __builtin_ctzll(bits);
+			struct step step = d->step[used];
+			int64_t left = d->price * used - step.loss;
 
-		d->step[used].loss = NO_LOSS;
-		if (step.loss == NO_LOSS || step.loss >= d->gap || left <= greatest ||
-		    d->nodes == NODES)
-			continue;
-		greatest = left;
-		node = old[step.state].node;
-		give = d->option[step.option].give;
-		if (give != d->bidder[who].give) {
-			d->node[d->nodes] = (struct node){ node, who, give };
-			node = d->nodes++;
+			d->step[used].loss = NO_LOSS;
+			d->work += 4;
+			if (step.loss >= d->gap || left <= greatest ||
+			    used > 2 * d->capacity || d->nodes == NODES)
+				continue;
+			greatest = left;
+			next += move_on(d, who, used, &step, further, next);
 		}
-		d->state_next[n] = (struct state){ step.loss, used, node };
-		consider(d, &d->state_next[n++]);
+		d->reached[word] = 0;
 	}
+	d->states = next - d->state_next;
+	next = d->state;
 	d->state = d->state_next;
-	d->state_next = old;
-	d->states = n;
-	d->work += (high - low) / 4;
+	d->state_next = next;
 	return d->nodes < NODES;
 }
 
@@ -299,7 +377,7 @@ static size_t find_rivals(struct p4d_divider *d)
 	size_t n = 0;
 
 	for (uint32_t who = 0; who < d->n; who++) {
-		size_t options = find_options(d, who);
+		size_t options = find_options(d, who, best_surplus(d, who));
 		uint64_t least = NO_LOSS;
 
 		for (size_t i = 0; i < options; i++)
@@ -319,20 +397,20 @@ static bool search(struct p4d_divider *d)
 
 	d->state[0] = (struct state){ 0, d->used, NO_NODE };
 	d->states = 1;
-	for (size_t i = 0; i < rivals && d->gap > d->rival[i].least_loss; i++) {
-		uint32_t who = d->rival[i].who, low, high;
-		size_t options = find_options(d, who);
-		uint64_t present = present_loss(d, who);
+	for (size_t i = 0; i < rivals && d->states && d->gap > d->rival[i].least_loss; i++) {
+		uint64_t further = i + 1 < rivals ? d->rival[i + 1].least_loss : 0;
+		uint32_t who = d->rival[i].who;
+		int64_t best = best_surplus(d, who);
+		size_t options = find_options(d, who, best);
+		uint64_t present = loss_of(d, who, d->bidder[who].give, best);
 
 		if (d->work + d->states * options > P4D_DIVIDE_WORK)
 			return false;
-		d->option[options++] = (struct option){ present, d->bidder[who].give };
+		d->option[options++] = (struct option){ present, d->bidder[who].give, 0 };
 		d->rest -= present;
-		spread(d, who, options, &low, &high);
-		if (low <= high && !gather(d, who, low, high))
+		spread(d, who, options);
+		if (!gather(d, who, further))
 			return false;
-		if (low > high)
-			return true;
 	}
 	return true;
 }
@@ -347,29 +425,20 @@ static void *more(void *p, size_t n, size_t size)
 	return p;
 }
 
-static void make_room(struct p4d_divider *d, size_t n, uint32_t capacity)
+static void make_room(struct p4d_divider *d, size_t n)
 {
-	size_t amounts = 2 * (size_t)capacity + 1;
-
-	if (n > d->room) {
-		d->heap = more(d->heap, n, sizeof(*d->heap));
-		d->at = more(d->at, n, sizeof(*d->at));
-		d->rival = more(d->rival, n, sizeof(*d->rival));
-		d->room = n;
-	}
-	if (amounts > d->amounts) {
-		d->state = more(d->state, amounts, sizeof(*d->state));
-		d->state_next = more(d->state_next, amounts, sizeof(*d->state_next));
-		d->step = more(d->step, amounts, sizeof(*d->step));
-		for (size_t i = 0; i < amounts; i++)
-			d->step[i].loss = NO_LOSS;
-		d->amounts = amounts;
-	}
+	if (n <= d->room)
+		return;
+	d->heap = more(d->heap, n, sizeof(*d->heap));
+	d->at = more(d->at, n, sizeof(*d->at));
+	d->filled = more(d->filled, n, sizeof(*d->filled));
+	d->rival = more(d->rival, n, sizeof(*d->rival));
+	d->room = n;
 }
 
 static void begin(struct p4d_divider *d, struct p4d_bidder *b, size_t n, uint32_t capacity)
 {
-	make_room(d, n, capacity);
+	make_room(d, n);
 	d->bidder = b;
 	d->n = n;
 	d->capacity = capacity;
@@ -412,11 +481,14 @@ struct p4d_worth p4d_divide(struct p4d_divider *d, struct p4d_bidder *b, size_t 
 			    uint32_t capacity)
 {
 	struct p4d_worth w = { 0 };
+	size_t edges;
 
 	begin(d, b, n, capacity);
-	settle_price(d);
+	edges = settle_price(d);
 	w.price = d->price;
 	w.bound = take_stock(d);
+	if (d->gap)
+		fill(d, edges);
 	w.exact = !d->gap || search(d);
 	go_back(d);
 	w.value = w.bound - d->gap;
@@ -428,7 +500,15 @@ struct p4d_worth p4d_divide(struct p4d_divider *d, struct p4d_bidder *b, size_t 
 
 struct p4d_divider *p4d_divider_create(void)
 {
-	return calloc(1, sizeof(struct p4d_divider));
+	struct p4d_divider *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->state = d->room_of_states[0];
+	d->state_next = d->room_of_states[1];
+	for (size_t i = 0; i < AMOUNTS; i++)
+		d->step[i].loss = NO_LOSS;
+	return d;
 }
 
 void p4d_divider_destroy(struct p4d_divider *d)
@@ -437,9 +517,7 @@ void p4d_divider_destroy(struct p4d_divider *d)
 		return;
 	free(d->heap);
 	free(d->at);
+	free(d->filled);
 	free(d->rival);
-	free(d->state);
-	free(d->state_next);
-	free(d->step);
 	free(d);
 }

@@ -19,9 +19,10 @@
 
 #include "curve.h"
 
-#define P4D_DIVIDE_WORK 40000		/* steps of the search, about 10 ns each */
+#define P4D_DIVIDE_WORK 65000		/* steps of the search, about 10 instructions each */
 #define P4D_FACTOR_MAX (1u << 20)
-#define P4D_COST_MAX 256u
+#define P4D_COST_MAX 16u
+#define P4D_CAPACITY_MAX (P4W_MAX_BLOCKS * P4D_COST_MAX)
 
 struct p4d_bidder {
 	const struct p4d_curve *curve;
@@ -45,7 +46,7 @@ void p4d_divider_destroy(struct p4d_divider *d);
 
 /*
  * Fills in `give` of n bidders. The sum of cost * least must not be above the capacity, which is at
- * most P4W_MAX_BLOCKS * P4D_COST_MAX.
+ * most P4D_CAPACITY_MAX.
  */
 struct p4d_worth p4d_divide(struct p4d_divider *d, struct p4d_bidder *b, size_t n,
 			    uint32_t capacity);

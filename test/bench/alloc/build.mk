@@ -10,3 +10,4 @@ endef
 
 $(eval $(call bench_alloc,layout,util/zipf.c,,$(LIBP4ALLOC),-lm))
 $(eval $(call bench_alloc,keys,util/zipf.c tools/p4allocd/keys.c tools/p4allocd/out.c tools/p4allocd/proto.c,,$(LIBP4ALLOC),-lm))
+$(eval $(call bench_alloc,divide,test/unit/allocd_exact.c tools/p4allocd/curve.c tools/p4allocd/divide.c,,,-lm))
