@@ -19,7 +19,7 @@
 
 #include "curve.h"
 
-#define P4D_DIVIDE_WORK 65000		/* steps of the search, about 10 instructions each */
+#define P4D_DIVIDE_WORK 55000		/* steps of the search, about 10 instructions each */
 #define P4D_FACTOR_MAX (1u << 20)
 #define P4D_COST_MAX 16u
 #define P4D_CAPACITY_MAX (P4W_MAX_BLOCKS * P4D_COST_MAX)

@@ -106,7 +106,6 @@ static void row(struct p4d_divider *d, unsigned int together)
 	snprintf(name[2], sizeof(name[2]), "utility-%u-curve", together);
 	bench_most(name[0], f.wrong, "divisions", 0);
 	bench_row(name[1], (double)f.exact / f.checked, "of_divisions");
-	bench_row("max", bench_quantile(f.ns, f.timed, 1), "ns");bench_row("p90", bench_quantile(f.ns, f.timed, .9), "ns");bench_row("p50", bench_quantile(f.ns, f.timed, .5), "ns");
 	bench_row(name[2], f.curve_ns, "ns");
 }
 
