@@ -203,21 +203,97 @@ static void request__that_is_refused_frees_nothing(void **state)
 	world_destroy(w);
 }
 
-static void request__start_is_waited_for(void **state)
+static void request__gets_nothing_before_its_start(void **state)
 {
 	struct world *w = small(1);
 	struct p4d_request r = ask_all;
-	uint64_t rpc;
 
 	r.start_us = 5 * MS;
-	rpc = world_send_request(w, 1, &r);
-	assert_int_equal(world_type(w, rpc), P4W_RESERVED);
-	rpc = say(w, 1, 0, 1, P4W_WAIT, 1, 0);
-	world_sleep(w, 5 * MS - 1);
-	assert_int_equal(world_type(w, rpc), 0);
-	world_sleep(w, 1);
-	granted(w, rpc);
+	assert_int_equal(world_type(w, world_send_request(w, 1, &r)), P4W_RESERVED);
+	world_settle(w);
+	assert_int_equal(w->gives, 0);
+	world_destroy(w);
+}
+
+/* Declared times are wrong: who waits needs the blocks, and idle ones serve nobody. */
+static void wait__before_the_declared_start_gets_what_is_free(void **state)
+{
+	struct world *w = small(1);
+	struct p4d_request r = ask_all;
+
+	r.start_us = 5 * MS;
+	world_send_request(w, 1, &r);
+	world_sleep(w, 2 * MS);
+	granted(w, say(w, 1, 0, 1, P4W_WAIT, 1, 0));
 	assert_int_equal(tenant(w, 1)->wait_us[0], 0);
+	world_destroy(w);
+}
+
+/* Places in the queue: not before the declared start, and not for time spent elsewhere. */
+static void wait__ranks_by_start_and_arrival(void **state)
+{
+	struct world *w = small(4);
+	struct p4d_request r = ask_all;
+	uint64_t rpc[5];
+
+	r.min_blocks = 8;
+	ask(w, 1, 0, 1, 1, 0);
+	world_send_request(w, 2, &r);		/* declares an early start, comes last */
+	r.start_us = 4 * MS;
+	world_send_request(w, 3, &r);		/* comes before its start */
+	r.start_us = 1 * MS;
+	world_send_request(w, 4, &r);		/* comes as it said */
+	rpc[3] = say(w, 3, 0, 1, P4W_WAIT, 1, 0);
+	world_sleep(w, 1 * MS);
+	rpc[4] = say(w, 4, 0, 1, P4W_WAIT, 1, 0);
+	world_sleep(w, 4 * MS);
+	rpc[2] = say(w, 2, 0, 1, P4W_WAIT, 1, 0);
+	say(w, 1, 0, 1, P4W_DONE, 1, 0);
+	granted(w, rpc[4]);
+	say(w, 4, 0, 1, P4W_DONE, 1, 0);
+	granted(w, rpc[3]);
+	assert_int_equal(world_type(w, rpc[2]), 0);
+	say(w, 3, 0, 1, P4W_DONE, 1, 0);
+	granted(w, rpc[2]);
+	world_destroy(w);
+}
+
+/* Who holds twice what it declares, in the mean, is out for a while after a fence. */
+static void lease__habitual_overrunner_stays_out(void **state)
+{
+	struct world *w = small(2);
+	struct p4d_request r = ask_all;
+	uint64_t rpc;
+
+	r.duration_us = 1000 * MS;
+	rpc = world_send_request(w, 1, &r);
+	world_settle(w);
+	granted(w, rpc);
+	world_sleep(w, 1050 * MS);
+	rpc = ask(w, 2, 0, 1, 1, 0);
+	world_sleep(w, 60 * MS);		/* fenced, a little over its time */
+	assert_int_equal(world_type(w, rpc), P4W_RESERVED);
+	granted(w, say(w, 2, 0, 1, P4W_WAIT, 1, 0));
+	assert_int_equal(tenant(w, 1)->barred_until, 0);
+	say(w, 2, 0, 1, P4W_DONE, 1, 0);
+	r.duration_us = 10 * MS;
+	r.batch = 2;
+	world_send_request(w, 1, &r);
+	world_settle(w);
+	assert_int_equal(tenant(w, 1)->cur->number, 2);
+	ask(w, 2, 0, 1, 2, 0);
+	rpc = say(w, 2, 0, 1, P4W_WAIT, 2, 0);
+	world_sleep(w, 110 * MS);		/* fenced, eleven times over it */
+	granted(w, rpc);
+	say(w, 2, 0, 1, P4W_DONE, 2, 0);
+	say(w, 1, 0, 1, P4W_FETCH, 2, 0);
+	r.batch = 3;
+	world_send_request(w, 1, &r);
+	rpc = say(w, 1, 0, 1, P4W_WAIT, 3, 0);
+	world_sleep(w, 219 * MS);
+	assert_int_equal(world_type(w, rpc), 0);
+	world_sleep(w, 2 * MS);
+	granted(w, rpc);
 	world_destroy(w);
 }
 
@@ -748,7 +824,10 @@ int main(void)
 		cmocka_unit_test(barrier__spoilt_by_a_node_that_never_filled),
 		cmocka_unit_test(request__next_batch_frees_the_one_before),
 		cmocka_unit_test(request__that_is_refused_frees_nothing),
-		cmocka_unit_test(request__start_is_waited_for),
+		cmocka_unit_test(request__gets_nothing_before_its_start),
+		cmocka_unit_test(wait__before_the_declared_start_gets_what_is_free),
+		cmocka_unit_test(wait__ranks_by_start_and_arrival),
+		cmocka_unit_test(lease__habitual_overrunner_stays_out),
 		cmocka_unit_test(request__first_comers_demands_stand),
 		cmocka_unit_test(request__late_repeat_leaves_the_wait_alone),
 		cmocka_unit_test(request__out_of_range_names_the_field),

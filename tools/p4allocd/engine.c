@@ -80,6 +80,7 @@ struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id)
 	if (!t)
 		return NULL;
 	t->id = id;
+	t->overrun = 256;
 	t->conf = (struct p4d_tenant_conf){ id, "", 100, 0, P4W_MAX_BLOCKS };
 	t->link = *at;
 	*at = t;
@@ -158,8 +159,10 @@ uint64_t p4d_engine_deadline(const struct p4d_engine *e)
 	if (e->sw == P4D_SWITCH_DOWN && e->sw_down_at)
 		sooner(e, &at, e->sw_down_at + SWITCH_PATIENCE_US);
 	for (const struct p4d_tenant *t = e->tenants; t; t = t->link) {
-		if (t->next)
+		if (t->next) {
 			sooner(e, &at, t->next->ready_at);
+			sooner(e, &at, t->barred_until);
+		}
 		if (t->cur && t->cur->state == P4D_HELD)
 			sooner(e, &at, t->cur->lease_until);
 	}

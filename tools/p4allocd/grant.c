@@ -9,6 +9,7 @@
 #include "plan.h"
 #include "request.h"
 
+#define HABIT 512		/* twice the declared time, in the mean of the last batches */
 #define EPOCH_CHUNK 1024	/* epochs reserved in the store at a time */
 
 static uint32_t min32(uint32_t a, uint32_t b)
@@ -64,27 +65,41 @@ void p4d_grant_unreserve(struct p4d_tenant *t)
 	t->dirty = true;
 }
 
-static bool is_waited_for(const struct p4d_tenant *t)
+/* A WAIT says that the blocks are needed now, whatever was declared. */
+static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
 {
+	if (t->barred_until > e->now)
+		return false;
 	for (unsigned int i = 0; t->next && i < t->nodes; i++) {
 		const struct p4d_held *h = &t->node[i].held[P4D_HOLD_GRANT];
 
-		if (h->used && h->req.batch == t->next->number)
+		if (h->used && h->req.batch == t->next->number &&
+		    (h->req.type == P4W_WAIT || t->next->ready_at <= e->now))
 			return true;
 	}
 	return false;
 }
 
-static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
+/*
+ * Who declares an early start and comes late has not waited meanwhile; who comes before its
+ * declared start may have what is free, but not before others.
+ */
+static uint64_t rank(const struct p4d_batch *b)
 {
-	return is_waited_for(t) && t->next->ready_at <= e->now;
+	return b->waiting_from > b->ready_at ? b->waiting_from : b->ready_at;
 }
 
 static bool comes_before(const struct p4d_batch *a, const struct p4d_batch *b)
 {
-	if (a->ready_at != b->ready_at)
-		return a->ready_at < b->ready_at;
+	if (rank(a) != rank(b))
+		return rank(a) < rank(b);
 	return a->reservation < b->reservation;
+}
+
+/* The declared duration, as far as experience with the tenant bears it out. */
+static uint64_t expected_us(const struct p4d_tenant *t, const struct p4d_batch *b)
+{
+	return (uint64_t)b->duration_us * t->overrun / 256;
 }
 
 void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
@@ -93,14 +108,15 @@ void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, u
 	uint64_t busy_until = e->now, ready = t->next->ready_at;
 	uint64_t queue = 0;
 
+	if (t->barred_until > ready)
+		ready = t->barred_until;
 	*ahead = 0;
 	for (const struct p4d_tenant *o = e->tenants; o; o = o->link) {
 		if (o->cur && o->cur->state == P4D_HELD &&
-		    o->cur->granted_at + o->cur->duration_us > busy_until)
-			busy_until = o->cur->granted_at + o->cur->duration_us;
+		    o->cur->granted_at + expected_us(o, o->cur) > busy_until)
+			busy_until = o->cur->granted_at + expected_us(o, o->cur);
 		if (o != t && o->next && comes_before(o->next, t->next)) {
-			queue += (uint64_t)o->next->duration_us * o->next->min_blocks /
-				 e->geo.blocks;
+			queue += expected_us(o, o->next) * o->next->min_blocks / e->geo.blocks;
 			(*ahead)++;
 		}
 	}
@@ -195,7 +211,7 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 static void count_grant(struct p4d_engine *e, struct p4d_tenant *t)
 {
 	struct p4d_batch *b = t->cur;
-	uint64_t waited = e->now - b->ready_at;
+	uint64_t waited = e->now > rank(b) ? e->now - rank(b) : 0;
 	bool moved = false;
 
 	p4d_blocks_each(&b->blocks, block) {
@@ -228,6 +244,16 @@ void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t)
 }
 
 /* ----------------------------------------------------------------------------- the end */
+
+/* What declarations are worth: each batch counts for an eighth of the mean. */
+static void learn_overrun(const struct p4d_engine *e, struct p4d_tenant *t)
+{
+	const struct p4d_batch *b = t->cur;
+	uint64_t ratio = (e->now - b->granted_at) * 256 / b->duration_us;
+
+	ratio = ratio < UINT16_MAX ? ratio : UINT16_MAX;
+	t->overrun = (7 * t->overrun + ratio) / 8;
+}
 
 static void end(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells)
 {
@@ -326,6 +352,7 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t)
 	if (!b || b->state != P4D_HELD)
 		return;
 	if (!participants(t)) {
+		learn_overrun(e, t);
 		take(e, t, P4D_END_FREED, b->phase >= P4W_PHASE_FILLED &&
 		     p4d_all_nodes(t) & ~b->done & ~b->absent);
 		return;
@@ -476,6 +503,9 @@ static void reclaim(struct p4d_engine *e, uint32_t need, bool flows)
 	struct p4d_tenant *t;
 
 	while ((flows || coming(e) < need) && (t = longest_overdue(e))) {
+		learn_overrun(e, t);
+		if (t->overrun > HABIT)
+			t->barred_until = e->now + 2 * (e->now - t->cur->granted_at);
 		p4d_grant_break(e, t);
 		flows = false;
 	}

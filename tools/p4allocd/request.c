@@ -398,6 +398,8 @@ static void wait(const struct call *c)
 	} else if (is_current(c, c->req->batch)) {
 		answer_current(c);
 	} else if (is_next(c, c->req->batch)) {
+		if (!c->t->next->waiting_from)
+			c->t->next->waiting_from = c->e->now;
 		hold(c, P4D_HOLD_GRANT);
 		c->e->must_schedule = true;
 	} else {

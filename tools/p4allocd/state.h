@@ -89,7 +89,8 @@ struct p4d_batch {
 	uint32_t min_blocks;
 	uint32_t want_blocks;
 	uint32_t flows;		/* for each node */
-	uint64_t ready_at;	/* when the blocks are needed */
+	uint64_t ready_at;	/* when the blocks are needed, as was declared */
+	uint64_t waiting_from;	/* when a node began to wait, 0: none has */
 	uint32_t bypassed;
 	uint64_t asked;		/* nodes that sent its REQUEST, by bit */
 	uint64_t done;		/* nodes that said so, by bit */
@@ -166,6 +167,8 @@ struct p4d_tenant {
 	struct p4d_node node[P4W_NODES_MAX];
 	uint64_t counter[P4D_NR_COUNTERS];
 	uint64_t refused[P4D_REFUSALS];
+	uint32_t overrun;	/* held against declared times of its batches, mean, in 1/256 */
+	uint64_t barred_until;	/* a habitual overrunner was fenced: twice as long as it held */
 	uint64_t nr_waits;
 	uint32_t wait_us[P4D_WAITS];
 };

@@ -11,3 +11,4 @@ endef
 $(eval $(call bench_alloc,layout,util/zipf.c,,$(LIBP4ALLOC),-lm))
 $(eval $(call bench_alloc,keys,util/zipf.c tools/p4allocd/keys.c tools/p4allocd/out.c tools/p4allocd/proto.c,,$(LIBP4ALLOC),-lm))
 $(eval $(call bench_alloc,divide,test/unit/allocd_exact.c tools/p4allocd/curve.c tools/p4allocd/divide.c,,,-lm))
+$(eval $(call bench_alloc,turns,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
