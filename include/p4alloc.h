@@ -9,6 +9,7 @@
  *	for each batch:
  *		p4a_request		say when, for how long, how many blocks
  *		(cold transactions)
+ *		p4a_lock_info		if wanted: lock bits for this batch's second passes
  *		p4a_wait_grant		blocks are ours: p4a_blocks() says how many
  *		p4a_fill		this node's keys into their cells
  *		p4a_sync(P4A_FILLED)	all nodes have filled
@@ -48,7 +49,8 @@ extern "C" {
 #define P4A_MAX_INSTRS		8	/* hot operations in one transaction */
 #define P4A_MAX_OPS		64	/* operations, hot and cold, in one p4a_plan() */
 #define P4A_LOCK_BITS		32
-#define P4A_NO_LOCK		255	/* lock of slot 0: never in a second pass, needs none */
+#define P4A_NO_LOCK		255	/* never in a second pass, needs none: slot 0, among others */
+#define P4A_MAX_LOCK_KEYS	4096	/* keys of a tenant with lock bits of p4a_lock_info() */
 #define P4A_MAX_TOTAL		((UINT64_C(1) << 48) - 1)	/* sum of all counts of a layout */
 
 struct p4a_error {
@@ -191,6 +193,13 @@ struct p4a_plan {
  */
 int p4a_plan(const struct p4a_layout *layout, unsigned int blocks, const struct p4a_op *ops,
 	     unsigned int n, struct p4a_plan *plan);
+
+/*
+ * p4a_plan_relock - the lock bits of a plan, by another layout with the same places: p4a_lock_info().
+ * 0; -EXDEV a key of the second pass has no bit there, the transaction must run cold; -EINVAL the plan
+ * is not of such a layout. *plan is changed on success only.
+ */
+int p4a_plan_relock(const struct p4a_layout *layout, struct p4a_plan *plan);
 
 /* ----------------------------------------------------------------------------------- context */
 
@@ -404,6 +413,29 @@ int p4a_request_async(struct p4a_ctx *ctx, const struct p4a_demand *demand, void
  */
 int p4a_wait_grant(struct p4a_ctx *ctx);
 int p4a_wait_grant_async(struct p4a_ctx *ctx, void *user);
+
+/*
+ * p4a_lock_info - agree with the tenant's other nodes on the lock bits of this batch. States: RESERVED,
+ * GRANTED. All nodes of the tenant call it in a batch, or none does.
+ * @kc:  keys that this node's transactions of the batch have in their second pass, and how often; n
+ *	 of them, in any order. A key may occur several times: counts are added up
+ * @out: the layout in use, with the tenant's bits for this batch: for p4a_plan() and p4a_plan_relock().
+ *	 Free it with p4a_layout_free()
+ *
+ * A layout gives bits to all its keys, since it does not know which ones will be in a second pass. With
+ * bits for those alone fewer transactions wait for each other for no reason. Keys that no node has
+ * named (of all nodes together the 4096 with the highest counts are taken) have no bit: operations on
+ * them are never planned for a second pass.
+ *
+ * Waits until all nodes have called it. Returns the number of keys with bits. Besides what all calls
+ * below can return: -EOPNOTSUPP the allocator does not know this; -EPROTO also: another node has come
+ * to P4A_FILLED without it; then all go on with the layout's own bits. -ENODATA no layout.
+ * `kc` is not kept; `out` must stay until an _async form completes.
+ */
+int p4a_lock_info(struct p4a_ctx *ctx, const struct p4a_key_count *kc, size_t n,
+		  struct p4a_layout **out);
+int p4a_lock_info_async(struct p4a_ctx *ctx, const struct p4a_key_count *kc, size_t n,
+			struct p4a_layout **out, void *user);
 
 struct p4a_kv {
 	uint64_t key;

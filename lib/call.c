@@ -7,6 +7,7 @@
  * recognised by its generation and dropped.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
@@ -45,6 +46,8 @@ void p4a_call_finish(struct p4a_ctx *ctx, int result)
 	struct p4a_call *call = &ctx->call;
 
 	p4a_cells_end(&call->cells);
+	free(call->long_msg);
+	call->long_msg = NULL;
 	call->in_flight = false;
 	call->retry_us = 0;
 	call->result = result;
@@ -129,7 +132,8 @@ void p4a_call_send(struct p4a_ctx *ctx)
 	call->retry_us = 0;
 	call->sent_us = now_us(ctx);
 	call->in_flight = true;
-	rc = ctx->io->ops->send_msg(ctx->io, P4A_CALL_COOKIE | call->generation, call->msg, call->len);
+	rc = ctx->io->ops->send_msg(ctx->io, P4A_CALL_COOKIE | call->generation,
+				    call->long_msg ? call->long_msg : call->msg, call->len);
 	if (rc)
 		failed_attempt(ctx, rc);
 }

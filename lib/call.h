@@ -20,7 +20,7 @@ struct p4a_call_kind {
 
 /* -EBUSY, -EPROTO with text, or 0: the call is the current one and may be sent or finished. */
 int p4a_call_begin(struct p4a_ctx *ctx, const struct p4a_call_kind *kind);
-/* Sends ctx->call.msg; from here on the call finishes by itself. */
+/* Sends ctx->call.msg, or long_msg; from here on the call finishes by itself. */
 void p4a_call_send(struct p4a_ctx *ctx);
 void p4a_call_finish(struct p4a_ctx *ctx, int result);
 void p4a_call_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev);

@@ -73,6 +73,7 @@ void p4a_close(struct p4a_ctx *ctx)
 		return;
 	p4a_hold(ctx, NULL);
 	p4a_cells_end(&ctx->call.cells);
+	free(ctx->call.long_msg);
 	close_io(ctx->io);
 	p4a_log_free(ctx->log);
 	free(ctx->slots);

@@ -62,6 +62,8 @@ struct p4a_call {			/* call.c */
 	uint64_t away_us;		/* since when the allocator has not been heard of; 0: it has */
 	uint64_t retry_us;		/* when to send again; 0: not waiting for that */
 	uint8_t msg[P4A_MSG_MAX];
+	void *long_msg;			/* sent instead of msg, if there is one */
+	struct p4a_layout **layout;	/* of p4a_lock_info(): where the new one goes */
 	struct p4a_cells cells;
 };
 

@@ -4,7 +4,8 @@
  *
  * Owns struct p4a_layout, which never changes after p4a_layout_build() has returned; so any thread
  * may look things up without a lock. Cells are kept in one open-addressing table by key (a lookup
- * costs one cache miss) and found by place through `at`.
+ * costs one cache miss) and found by place through `at`. A layout made of another one, with lock bits
+ * of its own, has the other's table, which goes with the last of them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,9 @@
 #include "layout.h"
 
 struct p4a_layout {
+	struct p4a_layout *base;	/* whose table and `at` these are: its own or another's */
+	_Atomic unsigned int users;	/* of a base: layouts with its table, itself included */
+	uint8_t *lock;			/* bit of table[i], instead of the one in it; NULL: none */
 	struct p4a_geometry geo;
 	uint64_t total;			/* of all counts, cold keys included */
 	uint32_t held;			/* cells in table */
@@ -193,6 +197,8 @@ static struct p4a_layout *alloc_layout(const struct p4a_geometry *geo, size_t n)
 
 	if (!l)
 		return NULL;
+	l->base = l;
+	l->users = 1;
 	l->geo = *geo;
 	l->held = n < room ? n : room;
 	l->shift = table_shift(l->held);
@@ -251,22 +257,70 @@ int p4a_layout_from_counts(struct p4a_layout **out, const struct p4a_geometry *g
 	return p4a_layout_build(out, geo, kc, n, err, &twice);
 }
 
+static void drop_table(struct p4a_layout *base)
+{
+	if (--base->users)
+		return;
+	free(base->table);
+	free(base->at);
+	free(base);
+}
+
 void p4a_layout_free(struct p4a_layout *layout)
 {
+	struct p4a_layout *base = layout ? layout->base : NULL;
+
 	if (!layout)
 		return;
-	free(layout->table);
-	free(layout->at);
-	free(layout);
+	if (layout != base) {
+		free(layout->lock);
+		free(layout);
+	}
+	drop_table(base);
+}
+
+int p4a_layout_relock(struct p4a_layout **out, const struct p4a_layout *from,
+		      const struct p4a_lock_bit *bits, size_t n)
+{
+	size_t size = table_size(from->shift), i, at;
+	struct p4a_layout *l = malloc(sizeof(*l));
+	uint8_t *lock = malloc(size);
+
+	if (!l || !lock) {
+		free(l);
+		free(lock);
+		return -ENOMEM;
+	}
+	*l = (struct p4a_layout) {
+		.base = from->base, .lock = lock, .geo = from->geo, .total = from->total,
+		.held = from->held, .slots = from->slots, .shift = from->shift,
+		.table = from->table, .at = from->at,
+	};
+	l->base->users++;
+	memset(lock, P4A_NO_LOCK, size);
+	for (i = 0; i < n; i++) {
+		at = find(l, bits[i].key);
+		if (l->table[at].count && l->table[at].slot)
+			lock[at] = bits[i].bit;
+	}
+	*out = l;
+	return 0;
+}
+
+static void read_cell(const struct p4a_layout *l, size_t i, struct p4a_cell *cell)
+{
+	*cell = l->table[i];
+	if (l->lock)
+		cell->lock = l->lock[i];
 }
 
 int p4a_layout_lookup(const struct p4a_layout *layout, uint64_t key, struct p4a_cell *cell)
 {
-	const struct p4a_cell *c = &layout->table[find(layout, key)];
+	size_t i = find(layout, key);
 
-	if (!c->count)
+	if (!layout->table[i].count)
 		return 0;
-	*cell = *c;
+	read_cell(layout, i, cell);
 	return 1;
 }
 
@@ -280,7 +334,7 @@ int p4a_layout_at(const struct p4a_layout *layout, unsigned int reg, unsigned in
 	i = layout->at[slot * layout->geo.registers + reg];
 	if (!i)
 		return 0;
-	*cell = layout->table[i - 1];
+	read_cell(layout, i - 1, cell);
 	return 1;
 }
 
@@ -297,7 +351,7 @@ int p4a_layout_next(const struct p4a_layout *layout, unsigned int first, unsigne
 	for (; i < last; i++) {
 		if (!layout->at[i])
 			continue;
-		*cell = layout->table[layout->at[i] - 1];
+		read_cell(layout, layout->at[i] - 1, cell);
 		*pos = i + 1;
 		return 1;
 	}

@@ -17,6 +17,8 @@ _Static_assert(P4A_MAX_BLOCKS == P4W_MAX_BLOCKS, "limits");
 _Static_assert(P4A_BLOCK_SLOTS == P4W_BLOCK_SLOTS, "limits");
 _Static_assert(P4A_MAX_INSTRS == P4W_INSTRS, "limits");
 _Static_assert(P4A_MAX_NODES == P4W_NODES_MAX, "limits");
+_Static_assert(P4A_LOCK_BITS == P4W_LOCK_BITS, "limits");
+_Static_assert(P4A_MAX_LOCK_KEYS == P4W_LOCK_KEYS_MAX, "limits");
 _Static_assert(P4A_CADD == (int)P4W_OP_CADD, "the switch's numbers");
 _Static_assert(P4A_SECOND_PASS == P4W_OP_SECOND_PASS, "the switch's numbers");
 _Static_assert(P4A_TXN_MALFORMED == (int)P4W_TXN_MALFORMED, "the switch's numbers");
@@ -60,6 +62,23 @@ uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch,
 	return length;
 }
 
+uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batch,
+			   const struct p4a_key_count *kc, unsigned int n)
+{
+	uint32_t length = sizeof(struct p4w_lock_info) + n * sizeof(struct p4w_lock_key);
+	struct p4w_lock_info *m = buf;
+	unsigned int i;
+
+	*m = (struct p4w_lock_info) { .nr_keys = htons(n) };
+	put_head(&m->msg, self, P4W_LOCK_INFO, length, batch, 0);
+	for (i = 0; i < n; i++)
+		m->key[i] = (struct p4w_lock_key) {
+			.key = htobe64(kc[i].key),
+			.count = htonl(kc[i].count < UINT32_MAX ? kc[i].count : UINT32_MAX),
+		};
+	return length;
+}
+
 /* Text of a foreign host: ends at a NUL or at room, and has nothing that moves a terminal. */
 static void copy_text(char *to, const char *from, size_t room)
 {
@@ -82,6 +101,9 @@ static int refusal(const struct p4w_refused *r, struct p4a_error *err)
 	case P4W_REFUSED_VERSION:
 		return p4a_fail(err, -EPROTONOSUPPORT,
 				"version: this library speaks %u, the allocator %u", P4W_VERSION, max);
+	case P4W_REFUSED_TYPE:
+		return p4a_fail(err, -EOPNOTSUPP, "the allocator does not know requests of type %u, "
+				"only up to %u", got, max);
 	case P4W_REFUSED_RANGE:
 		return p4a_fail(err, -ERANGE, "allocator refused %s = %u: must be %u .. %u (%s)",
 				field, got, min, max, text);
@@ -105,6 +127,7 @@ static int refusal(const struct p4w_refused *r, struct p4a_error *err)
 static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 {
 	const struct p4w_escrow *e = buf;
+	const struct p4w_locks *l = buf;
 
 	switch (type) {
 	case P4W_WELCOME:
@@ -123,6 +146,10 @@ static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 		if (len < sizeof(*e) || ntohl(e->count) > P4W_ESCROW_MAX)
 			return sizeof(*e);
 		return sizeof(*e) + ntohl(e->count) * sizeof(e->entry[0]);
+	case P4W_LOCKS:
+		if (len < sizeof(*l) || ntohs(l->nr_keys) > P4W_LOCK_KEYS_MAX)
+			return sizeof(*l);
+		return sizeof(*l) + ntohs(l->nr_keys) * sizeof(l->key[0]);
 	default:
 		return 0;
 	}
@@ -256,4 +283,21 @@ int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geomet
 			return bad_field(err, "reg", entry[i].reg, 0, geo->registers - 1);
 	}
 	return count;
+}
+
+int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_error *err)
+{
+	const struct p4w_locks *m = buf;
+	unsigned int n = ntohs(m->nr_keys), bits = ntohs(m->bits), i;
+
+	if (n > P4W_LOCK_KEYS_MAX)
+		return bad_field(err, "nr_keys", n, 0, P4W_LOCK_KEYS_MAX);
+	if (!bits || bits > P4W_LOCK_BITS)
+		return bad_field(err, "bits", bits, 1, P4W_LOCK_BITS);
+	for (i = 0; i < n; i++) {
+		bit[i] = (struct p4a_lock_bit) { be64toh(m->key[i].key), m->key[i].bit };
+		if (bit[i].bit >= bits)
+			return bad_field(err, "bit", bit[i].bit, 0, bits - 1);
+	}
+	return n;
 }

@@ -7,6 +7,8 @@
 
 #include "p4alloc.h"
 
+#include "layout.h"
+
 #define P4A_MSG_MAX	(sizeof(struct p4w_request) + P4A_MAX_BLOCKS * sizeof(__be16))
 
 struct p4a_self {
@@ -36,6 +38,12 @@ uint32_t p4a_msg_plain(void *buf, const struct p4a_self *self, enum p4w_msg_type
 uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch, uint32_t flags,
 			 const struct p4a_demand *demand, const uint16_t *hist, unsigned int nr_hist);
 
+/* Likewise, into P4A_MSG_LOCK_INFO_MAX bytes: n keys, ascending, each once. */
+#define P4A_MSG_LOCK_INFO_MAX \
+	(sizeof(struct p4w_lock_info) + P4W_LOCK_KEYS_MAX * sizeof(struct p4w_lock_key))
+uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batch,
+			   const struct p4a_key_count *kc, unsigned int n);
+
 /*
  * Checks what came back: version, type, length, and that it is about `batch` (0: any). Returns the
  * type (enum p4w_msg_type, never P4W_REFUSED), or -errno with *err if it is not well-formed or a
@@ -51,5 +59,8 @@ int p4a_msg_read_granted(const void *buf, const struct p4a_geometry *geo, struct
 /* Copies the entries (host order, `known` and `key` left 0); returns how many, *total of how many. */
 int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geometry *geo,
 			struct p4a_escrow *entry, uint32_t *total, struct p4a_error *err);
+
+/* Copies the keys and bits into `bit` (P4W_LOCK_KEYS_MAX entries); returns how many. */
+int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_error *err);
 
 #endif

@@ -120,6 +120,30 @@ int p4a_plan(const struct p4a_layout *layout, unsigned int blocks, const struct 
 	return rc < 0 ? rc : plan->count;
 }
 
+int p4a_plan_relock(const struct p4a_layout *layout, struct p4a_plan *plan)
+{
+	uint32_t check = 0, acquire = 0;
+	struct p4a_cell cell;
+	unsigned int i;
+
+	for (i = 0; i < plan->count; i++) {
+		const struct p4a_instr *in = &plan->instr[i];
+
+		if (!p4a_layout_at(layout, in->reg, in->slot, &cell))
+			return -EINVAL;
+		if (cell.lock != P4A_NO_LOCK)
+			check |= UINT32_C(1) << cell.lock;
+		if (!(in->op & P4A_SECOND_PASS))
+			continue;
+		if (cell.lock == P4A_NO_LOCK)
+			return -EXDEV;
+		acquire |= UINT32_C(1) << cell.lock;
+	}
+	plan->lock_check = check;
+	plan->lock_acquire = acquire;
+	return 0;
+}
+
 int p4a_op_result(const struct p4a_plan *plan, const struct p4a_completion *c, unsigned int i,
 		  uint32_t *value)
 {

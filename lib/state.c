@@ -23,6 +23,7 @@ static const unsigned char after[P4A_NR_STATES][P4A_NR_EVENTS] = {
 		[P4A_EV_LEAVE]	 = TO(P4A_LEFT),
 		[P4A_EV_EXPIRE]	 = TO(P4A_EXPIRED),
 		[P4A_EV_ESCROW]	 = TO(P4A_RESERVED),
+		[P4A_EV_LOCKS]	 = TO(P4A_RESERVED),
 	},
 	[P4A_GRANTED] = {
 		[P4A_EV_GRANT]	 = TO(P4A_GRANTED),
@@ -31,6 +32,7 @@ static const unsigned char after[P4A_NR_STATES][P4A_NR_EVENTS] = {
 		[P4A_EV_LEAVE]	 = TO(P4A_LEFT),
 		[P4A_EV_EXPIRE]	 = TO(P4A_EXPIRED),
 		[P4A_EV_ESCROW]	 = TO(P4A_GRANTED),
+		[P4A_EV_LOCKS]	 = TO(P4A_GRANTED),
 	},
 	[P4A_RUNNING] = {
 		[P4A_EV_TXN]	 = TO(P4A_RUNNING),

@@ -19,6 +19,7 @@ enum p4a_event {
 	P4A_EV_LEAVE,
 	P4A_EV_EXPIRE,			/* the allocator took the blocks back */
 	P4A_EV_ESCROW,
+	P4A_EV_LOCKS,			/* lock bits are agreed upon */
 	P4A_NR_EVENTS,
 };
 

@@ -35,6 +35,7 @@ struct sender {
 	struct iovec iov;
 	uint64_t cookie;
 	uint32_t next;			/* free list */
+	void *longer;			/* data that does not fit below */
 	union {
 		struct homa_txn txn;
 		uint8_t msg[P4A_MSG_MAX];
@@ -87,23 +88,36 @@ static struct io_uring_sqe *get_sqe(struct uring *u)
 	return io_uring_get_sqe(&u->ring);
 }
 
+static void drop_longer(struct sender *s)
+{
+	free(s->longer);
+	s->longer = NULL;
+}
+
 static int send_data(struct uring *u, uint64_t cookie, const void *data, uint32_t len,
 		     uint32_t flags)
 {
 	uint32_t i = u->free_sender;
 	struct sender *s = &u->senders[i];
 	struct io_uring_sqe *sqe;
+	void *copy = &s->data;
 
 	if (i == NONE)
 		return -EAGAIN;
+	if (len > sizeof(s->data))
+		copy = s->longer = malloc(len);
+	if (!copy)
+		return -ENOMEM;
 	sqe = get_sqe(u);
-	if (!sqe)
+	if (!sqe) {
+		drop_longer(s);
 		return -EAGAIN;
+	}
 	u->free_sender = s->next;
-	memcpy(&s->data, data, len);
+	memcpy(copy, data, len);
 	s->cookie = cookie;
 	s->args = (struct homa_sendmsg_args) { .completion_cookie = cookie, .flags = flags };
-	s->iov = (struct iovec) { .iov_base = &s->data, .iov_len = len };
+	s->iov = (struct iovec) { .iov_base = copy, .iov_len = len };
 	s->hdr = (struct msghdr) {
 		.msg_name = &u->allocator, .msg_namelen = sizeof(u->allocator),
 		.msg_iov = &s->iov, .msg_iovlen = 1, .msg_control = &s->args,
@@ -159,6 +173,7 @@ static int sent(struct uring *u, uint32_t i, int res, struct p4a_io_event *ev)
 {
 	struct sender *s = &u->senders[i];
 
+	drop_longer(s);
 	s->next = u->free_sender;
 	u->free_sender = i;
 	if (res >= 0)

@@ -245,6 +245,58 @@ static int run_all(struct node *n)
 	return rc < 0 ? rc : undo_prepared(n);
 }
 
+/* Keys that prepared transactions have in their second pass; room for all of their operations. */
+static size_t second_pass_keys(const struct node *n, struct p4a_key_count *kc)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < n->nr_work; i++) {
+		const struct work *w = &n->work[i];
+
+		for (unsigned int op = 0; w->state == WORK_PREPARED && op < w->n; op++)
+			if (w->ops[op].hot &&
+			    w->plan.instr[w->plan.at[op]].op & P4A_SECOND_PASS)
+				kc[nr++] = (struct p4a_key_count){ w->ops[op].op.key, 1 };
+	}
+	return nr;
+}
+
+static int relock(struct node *n, const struct p4a_layout *layout)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n->nr_work && !rc; i++)
+		if (n->work[i].state == WORK_PREPARED &&
+		    p4a_plan_relock(layout, &n->work[i].plan))
+			rc = work_undo(n, &n->work[i]);
+	return rc;
+}
+
+/* Bits for the keys that need one in this batch. Without them, each key has that of the layout. */
+static int agree_on_locks(struct node *n)
+{
+	struct p4a_key_count *kc = malloc(n->nr_work * P4A_MAX_INSTRS * sizeof(*kc) + 1);
+	unsigned int tries = 0;
+	struct p4a_layout *layout;
+	int rc = -ENOMEM;
+
+	if (kc) {
+		size_t nr = second_pass_keys(n, kc);
+
+		do
+			rc = p4a_lock_info(n->ctx, kc, nr, &layout);
+		while (again(rc, &tries));
+	}
+	free(kc);
+	if (rc == -EOPNOTSUPP || rc == -EPROTO)
+		return 0;
+	if (rc < 0)
+		return rc;
+	rc = relock(n, layout);
+	p4a_layout_free(layout);
+	return rc;
+}
+
 static int fill_all_nodes(struct node *n)
 {
 	uint64_t began = node_now_us();
@@ -267,7 +319,9 @@ int hot_phase(struct node *n)
 	int rc;
 
 	report_progress(n, "wait", true);
-	rc = wait_grant(n);
+	rc = agree_on_locks(n);
+	if (!rc)
+		rc = wait_grant(n);
 	if (!rc)		/* a cold context grants nothing */
 		return undo_prepared(n);
 	if (rc > 0) {

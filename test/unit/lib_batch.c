@@ -4,6 +4,7 @@
  * order, absent and hostile allocators, lost and refused transactions.
  */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -982,6 +983,122 @@ static void options__ranges(void **state)
 	}
 }
 
+static void locks__are_those_of_the_answer(void **state)
+{
+	static const struct p4a_key_count kc[] = {
+		{ 300, 2 }, { 9, 1 }, { 300, 3 }, { 17, 1 }, { 9999, 4 }, { 30, 0 },
+	};
+	struct fake *f = open_in(P4A_RESERVED);
+	struct p4w_lock_key *key = f->last_lock_info.key;
+	struct p4a_layout *l, *again;
+	struct p4a_cell cell, was;
+	uint32_t pos = 0;
+	unsigned int with = 0;
+
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 6, &l), 4);
+	assert_int_equal(state_of(f->ctx), P4A_RESERVED);
+	assert_string_equal(f->log, "K");
+	/* each once, ascending, counts added, what never happens left out */
+	assert_int_equal(ntohs(f->last_lock_info.m.nr_keys), 4);
+	assert_int_equal(be64toh(key[0].key), 9);
+	assert_int_equal(be64toh(key[1].key), 17);
+	assert_int_equal(be64toh(key[2].key), 300);
+	assert_int_equal(ntohl(key[2].count), 5);
+	while (p4a_layout_next(l, 0, FAKE_BLOCKS, &pos, &cell)) {
+		assert_int_equal(p4a_layout_lookup(layout, cell.key, &was), 1);
+		was.lock = cell.key == 9 ? 0 : cell.key == 17 ? 1 : cell.key == 300 ? 2 : P4A_NO_LOCK;
+		assert_memory_equal(&cell, &was, sizeof(cell));
+		assert_int_equal(p4a_layout_lookup(l, cell.key, &was), 1);
+		assert_int_equal(was.lock, cell.lock);
+		assert_int_equal(p4a_layout_at(l, cell.reg, cell.slot, &was), 1);
+		assert_int_equal(was.lock, cell.lock);
+		with += cell.lock != P4A_NO_LOCK;
+	}
+	assert_int_equal(with, 3);
+	/* a layout of a layout; each may go first */
+	assert_int_equal(p4a_use_layout(f->ctx, l), -EPROTO);
+	f->ctx->layout = l;
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &again), 1);
+	f->ctx->layout = layout;
+	p4a_layout_free(l);
+	assert_int_equal(p4a_layout_lookup(again, 300, &cell), 1);
+	assert_int_equal(cell.lock, 0);
+	assert_int_equal(p4a_layout_lookup(again, 9, &cell), 1);
+	assert_int_equal(cell.lock, P4A_NO_LOCK);
+	p4a_layout_free(again);
+	fake_close(f);
+}
+
+static void locks__too_many_keys(void **state)
+{
+	struct fake *f = open_in(P4A_GRANTED);
+	struct p4a_key_count kc[6000];
+	struct p4a_layout *l;
+	unsigned int i;
+
+	for (i = 0; i < 6000; i++)
+		kc[i] = (struct p4a_key_count) { i, 1 + (i * 7919 % 6000) };
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 6000, &l), P4A_MAX_LOCK_KEYS);
+	p4a_layout_free(l);
+	for (i = 0; i < P4A_MAX_LOCK_KEYS; i++) {
+		assert_true(ntohl(f->last_lock_info.key[i].count) > 6000 - P4A_MAX_LOCK_KEYS);
+		assert_true(!i || be64toh(f->last_lock_info.key[i].key) >
+				  be64toh(f->last_lock_info.key[i - 1].key));
+	}
+	fake_close(f);
+}
+
+static enum fake_verdict refuse_locks(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	if (m->type != P4W_LOCK_INFO)
+		return FAKE_GOOD;
+	fake_refuse(f, cookie, f->hook, "type");
+	return FAKE_DONE;
+}
+
+static void locks__refused(void **state)
+{
+	static const struct p4a_key_count kc[] = { { 300, 2 } };
+	struct fake *f = open_in(P4A_GRANTED);
+	struct p4a_layout *l = NULL;
+
+	f->on_msg = refuse_locks;
+	f->hook = P4W_REFUSED_TYPE;
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EOPNOTSUPP);
+	f->hook = P4W_REFUSED_ORDER;
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EPROTO);
+	assert_int_equal(state_of(f->ctx), P4A_GRANTED);	/* it can go on without */
+	f->hook = P4W_REFUSED_EXPIRED;
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -ESTALE);
+	assert_int_equal(state_of(f->ctx), P4A_EXPIRED);
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EPROTO);	/* not in this state */
+	assert_null(l);
+	fake_close(f);
+}
+
+static void locks__async_and_cold(void **state)
+{
+	static const struct p4a_key_count kc[] = { { 300, 2 } };
+	struct fake *f = open_in(P4A_GRANTED);
+	struct p4a_layout *l = NULL;
+	struct p4a_completion c;
+	struct p4a_cell cell;
+
+	assert_int_equal(p4a_lock_info_async(f->ctx, kc, 1, &l, &c), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(c.err, 1);
+	assert_ptr_equal(c.user, &c);
+	p4a_layout_free(l);
+	p4a_set_cold(f->ctx, P4A_COLD_NO_SWITCH, "so");
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), 0);
+	assert_int_equal(p4a_layout_lookup(l, 300, &cell), 1);
+	assert_int_equal(cell.lock, P4A_NO_LOCK);
+	p4a_layout_free(l);
+	f->ctx->layout = NULL;
+	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -ENODATA);
+	fake_close(f);
+}
+
 static void patience__table(void **state)
 {
 	static const struct { uint64_t now, sent, away, want_away; bool give_up; } t[] = {
@@ -1033,6 +1150,10 @@ int main(void)
 		cmocka_unit_test(async__one_at_a_time),
 		cmocka_unit_test(escrow__pages),
 		cmocka_unit_test(options__ranges),
+		cmocka_unit_test(locks__are_those_of_the_answer),
+		cmocka_unit_test(locks__too_many_keys),
+		cmocka_unit_test(locks__refused),
+		cmocka_unit_test(locks__async_and_cold),
 		cmocka_unit_test(patience__table),
 	};
 

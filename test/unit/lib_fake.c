@@ -87,6 +87,22 @@ static void grant(struct fake *f, uint64_t cookie, uint32_t batch)
 	fake_answer(f, cookie, &g, sizeof(g));
 }
 
+/* Bits by turns, in the order of the list. */
+static void deal(struct fake *f, uint64_t cookie, const struct p4w_lock_info *m)
+{
+	unsigned int n = ntohs(m->nr_keys), i;
+	uint32_t len = sizeof(struct p4w_locks) + n * sizeof(struct p4w_lock_bit);
+	struct p4w_locks *l = calloc(1, len);
+
+	l->msg = fake_head(P4W_LOCKS, len, ntohl(m->msg.batch));
+	l->nr_keys = m->nr_keys;
+	l->bits = htons(32);
+	for (i = 0; i < n; i++)
+		l->key[i] = (struct p4w_lock_bit) { m->key[i].key, i % 32 };
+	fake_answer(f, cookie, l, len);
+	free(l);
+}
+
 static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
 {
 	uint32_t batch = ntohl(m->batch);
@@ -119,6 +135,9 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 		none.first = m->code;
 		fake_answer(f, cookie, &none, sizeof(none));
 		break;
+	case P4W_LOCK_INFO:
+		deal(f, cookie, (const struct p4w_lock_info *)m);
+		break;
 	default:		/* SYNC, DONE, LEAVE are answered by their number + 0x80, see below */
 		plain.type = m->type == P4W_SYNC ? P4W_SYNCED : m->type == P4W_DONE ? P4W_FREED :
 			     P4W_LEFT;
@@ -128,15 +147,17 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 
 static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
 {
-	static const char letter[] = "?HRWSDLF";
+	static const char letter[] = "?HRWSDLFK";
 	const struct p4w_msg *m = msg;
 	struct fake *f = of(io);
 
 	assert_true(len >= sizeof(*m) && ntohs(m->length) == len && m->version == P4W_VERSION);
-	assert_true(m->type >= P4W_HELLO && m->type <= P4W_FETCH);
+	assert_true(m->type >= P4W_HELLO && m->type < P4W_REQUESTS_END);
 	assert_true(ntohs(m->node) == 1 && ntohs(m->nodes) == 2);
 	note(f, letter[m->type]);
 	f->sent_us[f->nr_msgs++ % FAKE_LOG] = f->now_us;
+	if (m->type == P4W_LOCK_INFO)
+		memcpy(&f->last_lock_info, msg, len);
 	if (m->type == P4W_REQUEST) {
 		memcpy(&f->last_request, msg, sizeof(f->last_request));
 		memcpy(f->last_hist, (const char *)msg + sizeof(f->last_request),

@@ -48,6 +48,10 @@ struct fake {
 	unsigned int nr_msgs;
 	struct p4w_request last_request;
 	uint16_t last_hist[P4A_MAX_BLOCKS];
+	struct {
+		struct p4w_lock_info m;
+		struct p4w_lock_key key[P4W_LOCK_KEYS_MAX];
+	} __attribute__((packed)) last_lock_info;
 
 	struct {
 		uint64_t cookie;

@@ -103,7 +103,7 @@ static void check__types(void **state)
 {
 	static const struct { enum p4w_msg_type type; size_t len; } t[] = {
 		{ P4W_WELCOME, 40 }, { P4W_RESERVED, 32 }, { P4W_GRANTED, 72 }, { P4W_SYNCED, 16 },
-		{ P4W_FREED, 16 }, { P4W_LEFT, 16 }, { P4W_ESCROW, 28 },
+		{ P4W_FREED, 16 }, { P4W_LEFT, 16 }, { P4W_ESCROW, 28 }, { P4W_LOCKS, 20 },
 	};
 	uint8_t buf[256];
 	unsigned int i;
@@ -157,7 +157,7 @@ static void check__refusals(void **state)
 	static const struct { uint32_t code; int want; const char *says; } t[] = {
 		{ P4W_REFUSED_VERSION, -EPROTONOSUPPORT, "this library speaks 1, the allocator 4" },
 		{ P4W_REFUSED_LENGTH, -EBADMSG, "code 2" },
-		{ P4W_REFUSED_TYPE, -EBADMSG, "code 3" },
+		{ P4W_REFUSED_TYPE, -EOPNOTSUPP, "requests of type 5, only up to 4" },
 		{ P4W_REFUSED_TENANT, -EACCES, "tenant: because" },
 		{ P4W_REFUSED_RANGE, -ERANGE, "refused duration_us = 5: must be 2 .. 4 (because)" },
 		{ P4W_REFUSED_ORDER, -EPROTO, "order: because (duration_us = 5, not 2 .. 4)" },
@@ -307,6 +307,52 @@ static void read__escrow(void **state)
 	assert_int_equal(p4a_msg_read_escrow(&m, 3, &geo, out, &total, &err), -EBADMSG);
 }
 
+static void write__lock_info(void **state)
+{
+	static const struct p4a_key_count kc[] = { { 5, 7 }, { UINT64_MAX, UINT64_C(1) << 40 } };
+	const struct p4a_self me = { .node = 3, .nodes = 9 };
+	uint8_t buf[P4A_MSG_LOCK_INFO_MAX];
+	struct p4w_lock_info *m = (void *)buf;
+
+	assert_int_equal(p4a_msg_lock_info(buf, &me, 7, kc, 2), 20 + 2 * 12);
+	assert_int_equal(m->msg.type, P4W_LOCK_INFO);
+	assert_int_equal(ntohs(m->msg.length), 44);
+	assert_int_equal(ntohl(m->msg.batch), 7);
+	assert_int_equal(ntohs(m->nr_keys), 2);
+	assert_int_equal(be64toh(m->key[0].key), 5);
+	assert_int_equal(ntohl(m->key[0].count), 7);
+	assert_int_equal(be64toh(m->key[1].key), UINT64_MAX);
+	assert_int_equal(ntohl(m->key[1].count), UINT32_MAX);
+	assert_true(P4A_MSG_LOCK_INFO_MAX <= UINT16_MAX);
+}
+
+static void read__locks(void **state)
+{
+	struct {
+		struct p4w_locks l;
+		struct p4w_lock_bit key[2];
+	} __attribute__((packed)) m = {
+		.l = { .msg = head(P4W_LOCKS, sizeof(m), 7, 0), .nr_keys = htons(2),
+		       .bits = htons(32) },
+		.key = { { htobe64(1), 31 }, { htobe64(9), 0 } },
+	};
+	struct p4a_lock_bit out[P4W_LOCK_KEYS_MAX];
+	uint32_t len;
+
+	assert_int_equal(p4a_msg_check(at_page_end(&m, sizeof(m)), sizeof(m), 7, &err), P4W_LOCKS);
+	assert_int_equal(p4a_msg_read_locks(&m, out, &err), 2);
+	assert_int_equal(out[0].bit, 31);
+	assert_int_equal(out[1].key, 9);
+	for (len = 0; len < sizeof(m); len++)
+		assert_int_equal(p4a_msg_check(at_page_end(&m, len), len, 7, &err), -EBADMSG);
+	m.l.bits = htons(31);
+	assert_int_equal(p4a_msg_read_locks(&m, out, &err), -EBADMSG);
+	m.l.bits = htons(33);
+	assert_int_equal(p4a_msg_read_locks(&m, out, &err), -EBADMSG);
+	m.l.nr_keys = htons(P4W_LOCK_KEYS_MAX + 1);
+	assert_int_equal(p4a_msg_check(at_page_end(&m, sizeof(m)), sizeof(m), 7, &err), -EBADMSG);
+}
+
 static uint64_t rng_state = 11;
 
 static uint8_t rng(void)
@@ -318,6 +364,7 @@ static uint8_t rng(void)
 /* Reads an answer as batch.c would; whatever the bytes, nothing beyond them is touched. */
 static void read_any(const void *buf, uint32_t len)
 {
+	struct p4a_lock_bit bits[P4W_LOCK_KEYS_MAX];
 	struct p4a_escrow out[P4W_ESCROW_MAX];
 	struct p4a_welcome w;
 	struct p4a_grant g;
@@ -336,6 +383,10 @@ static void read_any(const void *buf, uint32_t len)
 	case P4W_ESCROW:
 		n = p4a_msg_read_escrow(buf, 0, &geo, out, &total, &err);
 		assert_true(n <= (int)(len / sizeof(struct p4w_escrow_entry)));
+		break;
+	case P4W_LOCKS:
+		n = p4a_msg_read_locks(buf, bits, &err);
+		assert_true(n <= (int)(len / sizeof(struct p4w_lock_bit)));
 	}
 }
 
@@ -343,6 +394,7 @@ static void read__garbage(void **state)
 {
 	static const uint8_t types[] = {
 		P4W_WELCOME, P4W_RESERVED, P4W_GRANTED, P4W_SYNCED, P4W_ESCROW, P4W_REFUSED,
+		P4W_LOCKS,
 	};
 	unsigned int round, i;
 
@@ -359,6 +411,8 @@ static void read__garbage(void **state)
 			buf[3] = len;
 			if (buf[1] == P4W_ESCROW && len >= 28)
 				memcpy(buf + 24, &(uint32_t){ htonl((len - 28) / 12) }, 4);
+			if (buf[1] == P4W_LOCKS && len >= 20)
+				memcpy(buf + 16, &(uint32_t){ htonl((len - 20) / 9 << 16 | 32) }, 4);
 		}
 		read_any(at_page_end(buf, len), len);
 	}
@@ -377,6 +431,8 @@ int main(void)
 		cmocka_unit_test(read__reserved),
 		cmocka_unit_test(read__granted),
 		cmocka_unit_test(read__escrow),
+		cmocka_unit_test(write__lock_info),
+		cmocka_unit_test(read__locks),
 		cmocka_unit_test(read__garbage),
 	};
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "p4alloc.h"
+#include "layout.h"
 
 /*
  * 200 keys in 3 registers of 2 blocks: key k has count 1000 - k, so rank = k.
@@ -287,6 +287,35 @@ static void plan__random(void **state)
 	assert_true(fits > 20000 && two_pass > 5000);
 }
 
+/* The same plan by another layout: its bits, not its instructions. */
+static void relock__by_the_bits_of_a_batch(void **state)
+{
+	static const struct p4a_lock_bit bits[] = { { 0, 9 }, { 5, 7 }, { 4, 31 } };
+	const struct p4a_op ops[] = { R(0), A(5, 1), A(4, 2), R(6) };
+	struct p4a_plan plan, was;
+	struct p4a_layout *l;
+
+	assert_int_equal(p4a_layout_relock(&l, layout, bits, 3), 0);
+	assert_int_equal(p4a_plan(layout, 2, ops, 3, &plan), 3);
+	was = plan;
+	assert_int_equal(p4a_plan_relock(l, &plan), 0);
+	assert_int_equal(plan.lock_check, 1u << 7 | 1u << 31);	/* slot 0 has none, whoever says so */
+	assert_int_equal(plan.lock_acquire, 1u << 7);
+	assert_memory_equal(plan.instr, was.instr, sizeof(plan.instr));
+	assert_int_equal(p4a_plan(l, 2, ops, 3, &was), 3);
+	assert_memory_equal(&plan, &was, sizeof(plan));
+	/* a key without a bit is not in the second pass, whichever is colder */
+	assert_int_equal(p4a_plan(l, 2, ops + 1, 3, &plan), 3);
+	assert_int_equal(plan.lock_acquire, 1u << 7);
+	assert_int_equal(p4a_plan(layout, 2, ops + 1, 3, &plan), 3);
+	was = plan;
+	assert_int_equal(p4a_plan_relock(l, &plan), -EXDEV);
+	assert_memory_equal(&plan, &was, sizeof(plan));
+	plan.instr[0].slot = 128;
+	assert_int_equal(p4a_plan_relock(l, &plan), -EINVAL);
+	p4a_layout_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +323,7 @@ int main(void)
 		cmocka_unit_test(plan__instructions),
 		cmocka_unit_test(plan__limits),
 		cmocka_unit_test(plan__random),
+		cmocka_unit_test(relock__by_the_bits_of_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

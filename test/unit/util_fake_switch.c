@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "layout.h"
 #include "util_fake_switch.h"
 
 #define SLOTS (P4A_MAX_BLOCKS * P4A_BLOCK_SLOTS)
@@ -13,6 +15,7 @@
 struct p4a_ctx {
 	unsigned int node, nodes;
 	const struct p4a_layout *layout;
+	struct p4a_layout *locks;	/* of the batch; NULL: it refused to deal any */
 	enum p4a_state state;
 	unsigned int batch, want, flows;
 	uint64_t epoch;
@@ -63,6 +66,7 @@ static void quit(struct p4a_ctx *c)
 void p4a_close(struct p4a_ctx *c)
 {
 	quit(c);
+	p4a_layout_free(c->locks);
 	free(c);
 }
 
@@ -112,6 +116,36 @@ int p4a_request(struct p4a_ctx *c, const struct p4a_demand *d)
 	pthread_cond_broadcast(&news);
 	pthread_mutex_unlock(&lock);
 	return 0;
+}
+
+int p4a_lock_info(struct p4a_ctx *c, const struct p4a_key_count *kc, size_t n,
+		  struct p4a_layout **out)
+{
+	struct p4a_lock_bit *bits;
+	size_t nr = 0;
+
+	assert(c->state == P4A_RESERVED || c->state == P4A_GRANTED);
+	p4a_layout_free(c->locks);
+	c->locks = NULL;
+	if (what.no_lock_info)
+		return -EOPNOTSUPP;
+	bits = malloc(n * sizeof(*bits) + 1);
+	for (size_t i = 0; i < n; i++)
+		if (!what.bitless_every || (kc[i].key + c->batch) % what.bitless_every)
+			bits[nr++] = (struct p4a_lock_bit){ kc[i].key, kc[i].key * 7 % 32 };
+	assert(!p4a_layout_relock(&c->locks, c->layout, bits, nr));
+	assert(!p4a_layout_relock(out, c->layout, bits, nr));
+	free(bits);
+	return nr;
+}
+
+/* The masks are those of the bits that were dealt. */
+static bool has_locks_of_batch(const struct p4a_ctx *c, const struct p4a_plan *plan)
+{
+	struct p4a_plan again = *plan;
+
+	return !p4a_plan_relock(c->locks ? c->locks : c->layout, &again) &&
+	       again.lock_check == plan->lock_check && again.lock_acquire == plan->lock_acquire;
 }
 
 int p4a_wait_grant(struct p4a_ctx *c)
@@ -214,6 +248,7 @@ int p4a_txn_submit(struct p4a_ctx *c, const struct p4a_plan *plan, void *user)
 {
 	struct p4a_completion *done = &c->done[c->nr_done];
 
+	assert(has_locks_of_batch(c, plan));
 	assert(c->state == P4A_RUNNING && plan->count);
 	if (c->nr_done == c->flows)
 		return -EAGAIN;

@@ -225,6 +225,19 @@ static void run__conflicts_and_aborts(void **state)
 	assert_int_equal(stats.transactions + stats.aborted, 2 * TXNS);
 }
 
+static void run__keys_without_lock_bits(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .bitless_every = 5 };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.transactions, 2 * TXNS);
+	what = (struct fake_switch) { .geo = GEO, .no_lock_info = true };
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.transactions, 2 * TXNS);
+}
+
 static void run__answers_of_peers_are_lost(void **state)
 {
 	struct fake_switch what = { .geo = GEO };
@@ -312,6 +325,7 @@ int main(void)
 		cmocka_unit_test(run__two_nodes),
 		cmocka_unit_test(run__one_and_three_nodes),
 		cmocka_unit_test(run__conflicts_and_aborts),
+		cmocka_unit_test(run__keys_without_lock_bits),
 		cmocka_unit_test(run__answers_of_peers_are_lost),
 		cmocka_unit_test(run__lease_ends_in_a_batch),
 		cmocka_unit_test(run__cold_without_allocator),
