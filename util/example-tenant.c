@@ -2,7 +2,8 @@
 /*
  * example-tenant.c - the smallest complete tenant: one node, three batches, one counter a key.
  *
- *	example-tenant TENANT COUNTS	COUNTS: `key:count` lines, as for p4a_layout_from_file()
+ *	example-tenant TENANT COUNTS [DIR]	COUNTS: `key:count` lines, as for p4a_layout_from_file();
+ *						DIR: where to keep a log, see `p4log replay`
  *
  * Each transaction adds 1 to two keys, in one packet. What does not fit into the switch, or everything
  * if there is none, is done on the array in memory: that is the cold path.
@@ -11,19 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int txns = 1000;		/* of each batch */
-
 /* Both keys hot in one packet, or both cold. A real tenant runs again what was not OK. */
 static int run(struct p4a_ctx *ctx, const struct p4a_layout *l, struct p4a_kv *kv, uint32_t n)
 {
 	struct p4a_op ops[2] = { { kv[0].key, 1, P4A_ADD }, { kv[n - 1].key, 1, P4A_ADD } };
 	struct p4a_completion c;
 	struct p4a_plan plan;
-	int todo = txns, got = 1;
+	int todo = 1000, got = 1;		/* transactions of a batch */
 
 	if (p4a_plan(l, p4a_blocks(ctx), ops, 2, &plan) < 2) {
-		kv[0].value += txns;
-		kv[n - 1].value += txns;
+		kv[0].value += todo;
+		kv[n - 1].value += todo;
 		return 0;
 	}
 	while (got > 0) {		/* p4a_wait() answers 0 when nothing is outstanding */
@@ -39,6 +38,7 @@ int main(int argc, char **argv)
 {
 	struct p4a_options opts = { .nodes = 1, .tenant = argc > 1 ? strtoul(argv[1], NULL, 0) : 0 };
 	struct p4a_demand want = { .duration_us = 1000000, .min_blocks = 1, .want_blocks = 1, .flows = 16 };
+	struct p4a_log_options log = { .dir = argv[argc - 1] };
 	struct p4a_geometry geo = { 1, 1 };
 	struct p4a_error err = { "" };
 	struct p4a_kv kv[64] = { 0 };
@@ -49,15 +49,15 @@ int main(int argc, char **argv)
 	uint32_t pos = 0, n = 0;
 	int rc;
 
-	if (argc != 3 || (rc = p4a_open(&ctx, &opts, &err)) < 0)
-		return fprintf(stderr, "usage: example-tenant TENANT COUNTS  %s\n", err.text), 1;
+	if (argc < 3 || argc > 4 || (rc = p4a_open(&ctx, &opts, &err)) < 0)
+		return fprintf(stderr, "usage: example-tenant TENANT COUNTS [DIR]  %s\n", err.text), 1;
 	p4a_geometry(ctx, &geo);
-	rc = p4a_layout_from_file(&l, &geo, argv[2], &err);
-	if (rc <= 0)
+	if ((rc = p4a_layout_from_file(&l, &geo, argv[2], &err)) <= 0)
 		return fprintf(stderr, "%s\n", rc ? err.text : "no keys"), 1;
 	while (n < 64 && p4a_layout_next(l, 0, 1, &pos, &cell))
 		kv[n++].key = cell.key;
-	if (!(rc = p4a_use_layout(ctx, l)) && !(rc = p4a_hello(ctx)) && p4a_why_cold(ctx, &why))
+	if (!(rc = p4a_use_layout(ctx, l)) && (argc == 3 || !(rc = p4a_log_open(ctx, &log))) &&
+	    !(rc = p4a_hello(ctx)) && p4a_why_cold(ctx, &why))
 		printf("cold: %s\n", why);
 	for (int batch = 0; rc >= 0 && batch < 3; batch++)
 		if ((rc = p4a_request(ctx, &want)) >= 0 && (rc = p4a_wait_grant(ctx)) >= 0 &&
