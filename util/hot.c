@@ -3,7 +3,8 @@
  * hot.c - the hot phase: own keys into the switch, hot parts through it, own keys back.
  *
  * Main thread only. While n->filled is set, the switch has the only current value of this node's hot
- * keys, and the store refuses them. If the lease ends meanwhile, they come back from the escrow.
+ * keys, and the store refuses them. If the lease ends meanwhile, they come back from the escrow; if the
+ * switch has lost them, from the logs of all nodes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #define PAUSE_US	200000	/* before the next, if it said at once that it lacks the switch */
 #define TAKE_MS		60000	/* for peers to free the locks that they hold on our hot keys */
 #define COMPLETIONS	64
+#define LOGS_US		60000000u	/* for peers to end the batch in their logs */
+#define LOGS_PAUSE_US	100000
 
 /* The allocator is away, but may come back: the call can be made again. */
 static bool again(int rc, unsigned int *tries)
@@ -124,6 +127,62 @@ static int fill(struct node *n)
 	return rc;
 }
 
+/* What all nodes have logged of this epoch, once none of them will add to it. */
+static int replay_logs(struct node *n, struct p4a_replay **out, struct p4a_replay_info *info)
+{
+	uint64_t end = node_now_us() + LOGS_US;
+	struct p4a_error err;
+	struct p4a_replay *r;
+	int rc;
+
+	for (;;) {
+		rc = p4a_replay_new(&r, n->cfg.self.tenant, &err);
+		if (rc)
+			return node_fail(n, rc, "logs", err.text);
+		rc = p4a_replay_dir(r, n->cfg.log, &err);
+		if (rc >= 0)
+			rc = p4a_replay_run(r, n->epoch - 1, &err);
+		p4a_replay_info(r, info);
+		if (!rc && !(info->missing | info->unended))
+			break;
+		p4a_replay_free(r);
+		if (rc || node_now_us() > end)
+			return node_fail(n, rc ? rc : -ETIMEDOUT, "logs",
+					 rc ? err.text : "a peer does not end the batch in its log");
+		usleep(LOGS_PAUSE_US);
+	}
+	*out = r;
+	return 0;
+}
+
+/* Own values from the logs of all nodes: 0, or -errno if they are not certain. */
+static int read_logs(struct node *n)
+{
+	struct p4a_replay_info info;
+	struct p4a_replay *r = NULL;
+	struct p4a_replayed v;
+	size_t missing = n->nr_hot;
+	uint32_t pos = 0;
+	int rc = replay_logs(n, &r, &info);
+
+	if (rc)
+		return rc;
+	while (p4a_replay_value(r, &pos, &v)) {
+		for (size_t i = 0; i < n->nr_hot; i++) {
+			if (n->hot_kv[i].key != v.key)
+				continue;
+			missing--;
+			n->hot_kv[i].value = v.value;
+		}
+	}
+	p4a_replay_free(r);
+	if (missing || info.gaps || info.breaks || info.damaged)
+		return node_fail(n, -ENODATA, "logs", "do not have all that was committed");
+	n->stats.replayed++;
+	report_progress(n, "replayed", true);
+	return 0;
+}
+
 /* Own values from what the allocator has drained after the lease: 0, or -errno if one is missing. */
 static int read_escrow(struct node *n)
 {
@@ -147,7 +206,10 @@ static int read_escrow(struct node *n)
 	}
 	if (rc < 0)
 		return node_fail(n, rc, "escrow", p4a_last_error(n->ctx));
-	return missing ? node_fail(n, -ENODATA, "escrow", "lacks values of this node's keys") : 0;
+	if (!missing)
+		return 0;
+	return n->cfg.log ? read_logs(n) :
+	       node_fail(n, -ENODATA, "escrow", "lacks values of this node's keys");
 }
 
 /* The lease ended. Nothing of ours is in the switch any more when this returns 0. */

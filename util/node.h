@@ -48,6 +48,8 @@ struct node_config {
 	unsigned int want_blocks, flows;
 	uint32_t duration_us;		/* to declare */
 	const char *history, *summary;	/* files to write */
+	const char *log;		/* directory of all nodes' logs; NULL: none is kept */
+	uint32_t log_sync;		/* enum p4a_log_sync */
 };
 
 struct node_stats {
@@ -57,6 +59,7 @@ struct node_stats {
 	uint64_t aborted, unknown, stale, conflicts;
 	uint64_t locked, in_switch;	/* carried over: a lock was taken, a key was in the switch */
 	uint64_t expired;		/* grants lost to the lease */
+	uint64_t replayed;		/* of these, with values that only the logs still had */
 	unsigned int rounds, grants;
 	uint64_t wait_us[NODE_ROUNDS_MAX];	/* for each grant, from the end of the cold phase */
 	uint64_t epoch[NODE_ROUNDS_MAX];

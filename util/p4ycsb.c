@@ -36,7 +36,10 @@ static const char usage[] =
 	"  --batches N        batches that the trace is split into (4)\n"
 	"  --want-blocks N    blocks of the switch to ask for (1)\n"
 	"  --flows N          transactions outstanding in the switch (32)\n"
-	"  --duration-us N    how long the blocks are needed, to declare (1000000)\n";
+	"  --duration-us N    how long the blocks are needed, to declare (1000000)\n"
+	"  --log DIR          keep a log there; all nodes the same directory. Values that a\n"
+	"                     switch has lost come back from it\n"
+	"  --log-sync N       0: it outlives this process (0), 1: and the host\n";
 
 static void parse_peers(struct options *o, const char *list)
 {
@@ -80,6 +83,8 @@ static void set_number(struct options *o, const char *name, const char *v)
 		c->flows = arg_number(option, v, 1, 4096);
 	else if (!strcmp(name, "duration-us"))
 		c->duration_us = arg_number(option, v, 1, 60000000);
+	else if (!strcmp(name, "log-sync"))
+		c->log_sync = arg_number(option, v, P4A_LOG_PROCESS, P4A_LOG_HOST);
 }
 
 static void set_text(struct options *o, const char *name, const char *v)
@@ -94,6 +99,8 @@ static void set_text(struct options *o, const char *name, const char *v)
 		o->node.history = v;
 	else if (!strcmp(name, "summary"))
 		o->node.summary = v;
+	else if (!strcmp(name, "log"))
+		o->node.log = v;
 }
 
 static void check(const struct options *o)
@@ -119,6 +126,7 @@ static struct options parse(int argc, char **argv)
 		{ "flows", 1, NULL, 'n' }, { "duration-us", 1, NULL, 'n' },
 		{ "peers", 1, NULL, 't' }, { "trace", 1, NULL, 't' }, { "counts", 1, NULL, 't' },
 		{ "history", 1, NULL, 't' }, { "summary", 1, NULL, 't' },
+		{ "log", 1, NULL, 't' }, { "log-sync", 1, NULL, 'n' },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	struct options o = { .node = { .self = { .keys = 1000000 }, .batches = 4,
@@ -202,11 +210,14 @@ static void open_library(struct node *n, const char *counts)
 		.tenant = n->cfg.self.tenant, .node = n->cfg.self.node,
 		.nodes = n->cfg.self.nodes, .depth = n->cfg.flows,
 	};
+	struct p4a_log_options log = { .dir = n->cfg.log, .sync = n->cfg.log_sync };
 	struct p4a_error err;
 	int rc = p4a_open(&n->ctx, &opts, &err);
 
 	if (rc)
 		arg_fail("%s", err.text);
+	if (n->cfg.log && p4a_log_open(n->ctx, &log))
+		arg_fail("%s", p4a_last_error(n->ctx));
 	make_layout(n, counts);
 	greet_allocator(n);
 }
