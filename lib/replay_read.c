@@ -84,6 +84,7 @@ static int add_intent(struct p4a_replay *r, unsigned int node, const union p4a_l
 static int add_result(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
 {
 	struct p4a_replay_result *t = p4a_list_add(&r->results, sizeof(*t));
+	uint32_t status = le32toh(rec->head.arg);
 	unsigned int i;
 
 	if (!t)
@@ -91,7 +92,7 @@ static int add_result(struct p4a_replay *r, unsigned int node, const union p4a_l
 	t->intent = le64toh(rec->result.intent);
 	t->serial = le64toh(rec->result.serial);
 	t->err = (int32_t)le32toh(rec->result.err);
-	t->status = le32toh(rec->head.arg);
+	t->status = status < P4A_TXN_UNKNOWN ? status : P4A_TXN_UNKNOWN;
 	t->count = rec->head.count;
 	t->node = node;
 	for (i = 0; i < t->count; i++)

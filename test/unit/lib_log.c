@@ -7,13 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -683,6 +686,92 @@ static void damage__at_every_byte(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- killed */
+
+#define KILLED_TXNS	20000
+
+static struct seen {			/* shared with the process that is killed */
+	uint8_t executed[KILLED_TXNS + 1];	/* the switch got it */
+	uint8_t reported[KILLED_TXNS + 1];	/* p4a_wait() told of it */
+	bool started;
+} *seen;
+
+static enum fake_verdict note_executed(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	seen->executed[t->instr[1].operand] = 1;
+	return FAKE_GOOD;
+}
+
+static void run_until_killed(uint32_t sync)
+{
+	struct fake *f = open_logged(sync, 4096);
+	struct p4a_completion c[8];
+	unsigned int n = 1;
+	int rc;
+
+	start_batch(f);
+	f->on_txn = note_executed;
+	seen->started = true;
+	while (n <= KILLED_TXNS) {
+		while (n <= KILLED_TXNS && !submit(f, n % 20, 20 + n % 40, n))
+			n++;
+		for (rc = p4a_wait(f->ctx, c, 8, -1); rc > 0; rc--)
+			seen->reported[(uintptr_t)c[rc - 1].user] = 1;
+	}
+	_exit(0);
+}
+
+static void check_killed(void)
+{
+	struct p4a_replay_info info;
+	struct p4a_logged t;
+	struct p4a_replay *r = replay_all(0, &info);
+	uint32_t pos = 0;
+	unsigned int n;
+
+	assert_int_equal(info.gaps + info.breaks + info.damaged, 0);
+	while (p4a_replay_txn(r, &pos, &t)) {
+		assert_in_range(t.user, 1, KILLED_TXNS);
+		assert_true(t.status == P4A_TXN_OK || t.status == P4A_TXN_UNKNOWN);
+		assert_true(t.status == P4A_TXN_UNKNOWN || seen->executed[t.user]);
+		seen->executed[t.user] = 0;
+		if (t.status == P4A_TXN_OK)
+			seen->reported[t.user] = 0;
+	}
+	for (n = 1; n <= KILLED_TXNS; n++) {
+		assert_false(seen->executed[n]);
+		assert_false(seen->reported[n]);
+	}
+	p4a_replay_free(r);
+}
+
+/* Whatever the switch got has an intent, whatever was told has a result. */
+static void killed__at_any_time(void **state)
+{
+	unsigned int round;
+
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(seen != MAP_FAILED);
+	srand(1);
+	for (round = 0; round < 40; round++) {
+		pid_t pid;
+
+		memset(seen, 0, sizeof(*seen));
+		pid = fork();
+		assert_true(pid >= 0);
+		if (!pid)
+			run_until_killed(round % 2);
+		while (!*(volatile bool *)&seen->started)
+			usleep(100);
+		usleep(rand() % 3000);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		check_killed();
+		each_file(remove_file);
+	}
+	munmap(seen, sizeof(*seen));
+}
+
 static void check__one_word(void **state)
 {
 	uint64_t words[20] = { 0 }, sum = p4a_log_check(words, sizeof(words));
@@ -743,6 +832,7 @@ int main(void)
 		LOG_TEST(cut__at_every_byte),
 		LOG_TEST(cut__then_zeros),
 		LOG_TEST(damage__at_every_byte),
+		LOG_TEST(killed__at_any_time),
 		LOG_TEST(check__one_word),
 	};
 
