@@ -33,17 +33,11 @@ static int expire(struct p4a_ctx *ctx, int err)
 
 	if (err != -ESTALE)
 		return err;
-	if (ctx->log)
-		p4a_logged_end(ctx);
+	p4a_logged_end(ctx);
 	p4a_hold(ctx, NULL);
 	ctx->err = text;
 	move(ctx, P4A_EV_EXPIRE);
 	return err;
-}
-
-static bool is_cold(const struct p4a_ctx *ctx)
-{
-	return ctx->cold != P4A_HOT;
 }
 
 static void send_plain(struct p4a_ctx *ctx, enum p4w_msg_type type, uint32_t batch, uint32_t code)
@@ -158,8 +152,7 @@ static int take_grant(struct p4a_ctx *ctx, const void *msg)
 	if (rc)
 		return rc;
 	move(ctx, P4A_EV_GRANT);
-	if (ctx->log)
-		p4a_logged_grant(ctx);
+	p4a_logged_grant(ctx);
 	return ctx->grant.blocks;
 }
 
@@ -222,7 +215,7 @@ static int request(struct p4a_ctx *ctx, const struct p4a_demand *demand)
 
 	if (rc)
 		return rc;
-	if (is_cold(ctx))
+	if (p4a_is_cold(ctx))
 		return request_cold(ctx);
 	rc = check_demand(ctx, demand);
 	if (!rc && flags)
@@ -263,7 +256,7 @@ static int wait_grant(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
-	if (is_cold(ctx) || ctx->state == P4A_GRANTED) {
+	if (p4a_is_cold(ctx) || ctx->state == P4A_GRANTED) {
 		move(ctx, P4A_EV_GRANT);
 		p4a_call_finish(ctx, ctx->grant.blocks);
 		return 0;
@@ -380,7 +373,7 @@ static int lock_info(struct p4a_ctx *ctx, const struct p4a_key_count *kc, size_t
 		return cancel(ctx, p4a_fail(&ctx->err, -ENODATA,
 					    "lock info: p4a_use_layout() comes first"));
 	ctx->call.layout = out;
-	if (is_cold(ctx)) {
+	if (p4a_is_cold(ctx)) {
 		p4a_call_finish(ctx, set_layout(ctx, NULL, 0));
 		return 0;
 	}
@@ -407,8 +400,8 @@ static int sync_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	if (type != P4W_SYNCED)
 		return wrong_type(ctx, type);
 	move(ctx, ctx->call.kind->event);
-	if (ctx->log && ctx->call.kind->event == P4A_EV_FILLED)
-		p4a_log_trim(ctx->log);
+	if (ctx->call.kind->event == P4A_EV_FILLED)
+		p4a_logged_all_begun(ctx);
 	return 0;
 }
 
@@ -435,12 +428,12 @@ static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 	if (ctx->outstanding)
 		return cancel(ctx, p4a_fail(&ctx->err, -EBUSY, "%s: %u transactions are outstanding",
 					    kind->name, ctx->outstanding));
-	if (is_cold(ctx)) {
+	if (p4a_is_cold(ctx)) {
 		move(ctx, kind->event);
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}
-	if (ctx->log && phase == P4A_RAN)
+	if (phase == P4A_RAN)
 		p4a_logged_end(ctx);
 	send_plain(ctx, P4W_SYNC, ctx->batch, phase);
 	return 0;
@@ -476,7 +469,7 @@ static int done(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
-	if (is_cold(ctx)) {
+	if (p4a_is_cold(ctx)) {
 		move(ctx, P4A_EV_DONE);
 		p4a_call_finish(ctx, 0);
 		return 0;
@@ -524,10 +517,9 @@ static int leave(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
-	if (ctx->log)
-		p4a_logged_end(ctx);
+	p4a_logged_end(ctx);
 	p4a_hold(ctx, NULL);
-	if (is_cold(ctx)) {
+	if (p4a_is_cold(ctx)) {
 		move(ctx, P4A_EV_LEAVE);
 		p4a_call_finish(ctx, 0);
 		return 0;
@@ -584,7 +576,7 @@ int p4a_escrow_next(struct p4a_ctx *ctx, uint32_t *pos, struct p4a_escrow *entry
 	if (rc)
 		return rc;
 	ctx->call.kind = NULL;
-	if (is_cold(ctx))
+	if (p4a_is_cold(ctx))
 		return 0;
 	if (!*pos || *pos < ctx->escrow_first || *pos - ctx->escrow_first >= ctx->escrow_count) {
 		if (*pos && *pos >= ctx->escrow_total)

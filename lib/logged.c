@@ -108,6 +108,8 @@ void p4a_logged_grant(struct p4a_ctx *ctx)
 {
 	union p4a_log_record *rec;
 
+	if (!ctx->log)
+		return;
 	p4a_log_begin_batch(ctx->log);
 	rec = p4a_log_room(ctx->log);
 	rec->grant = (struct p4a_log_grant_rec) {
@@ -118,10 +120,16 @@ void p4a_logged_grant(struct p4a_ctx *ctx)
 
 void p4a_logged_end(struct p4a_ctx *ctx)
 {
-	if (ctx->outstanding || !ctx->batch)
+	if (!ctx->log || ctx->outstanding || !ctx->batch)
 		return;
 	p4a_log_append(ctx->log, p4a_log_room(ctx->log), P4A_LOG_END, 0, ctx->batch);
 	p4a_log_flush(ctx->log);
+}
+
+void p4a_logged_all_begun(struct p4a_ctx *ctx)
+{
+	if (ctx->log)
+		p4a_log_trim(ctx->log);
 }
 
 /* The log has failed: what is not sent stays so, and the caller of what is done hears of it. */

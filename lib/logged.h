@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* logged.h - what a context writes to its log. Only for contexts that have one: ctx->log. */
+/* logged.h - what a context writes to its log: ctx->log. */
 #ifndef P4A_LOGGED_H
 #define P4A_LOGGED_H
 
@@ -7,6 +7,15 @@
 #include "log.h"
 
 #define P4A_LOG_COOKIE	(UINT64_C(1) << 62)	/* of the back end's event that a sync has ended */
+
+/* Those of batches do nothing in a context without log. */
+void p4a_logged_grant(struct p4a_ctx *ctx);
+/* This node will write no more of the current batch, unless transactions are outstanding. */
+void p4a_logged_end(struct p4a_ctx *ctx);
+/* All nodes have filled: what is older than this batch is not needed any more. */
+void p4a_logged_all_begun(struct p4a_ctx *ctx);
+
+/* All others need one. */
 
 /*
  * The slot's transaction, to be sent as soon as its intent is safe: p4a_logged_run() does it. 0, or
@@ -17,9 +26,6 @@ int p4a_logged_intent(struct p4a_ctx *ctx, uint32_t slot);
 void p4a_logged_result(struct p4a_ctx *ctx, uint32_t slot);
 /* A transaction of a fill or a drain has been acknowledged. */
 void p4a_logged_cells(struct p4a_ctx *ctx, uint32_t slot, bool drain);
-void p4a_logged_grant(struct p4a_ctx *ctx);
-/* This node will write no more of the current batch, unless transactions are outstanding. */
-void p4a_logged_end(struct p4a_ctx *ctx);
 
 /* Moves what gathers and what waits; before the back end is asked for events, and after. */
 void p4a_logged_run(struct p4a_ctx *ctx);
