@@ -54,36 +54,71 @@ void p4d_engine_destroy(struct p4d_engine *e)
 		free(t->next);
 		free(t);
 	}
+	free(e->place);
 	p4d_flows_uninit(&e->flows);
 	p4d_history_destroy(e->history);
 	free(e);
 }
 
+/* Where the tenant is in e->place, or would be. */
+static size_t place_of(const struct p4d_engine *e, uint32_t id)
+{
+	size_t low = 0, high = e->nr_tenants;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (e->place[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static struct p4d_tenant *find(struct p4d_engine *e, uint32_t id)
 {
-	struct p4d_tenant *t = e->tenants;
+	size_t at = place_of(e, id);
 
-	while (t && t->id < id)
-		t = t->link;
-	return t && t->id == id ? t : NULL;
+	return at < e->nr_tenants && e->place[at].id == id ? e->place[at].tenant : NULL;
+}
+
+static bool make_place(struct p4d_engine *e, size_t at, struct p4d_tenant *t)
+{
+	size_t room = e->room ? 2 * e->room : 16;
+	struct p4d_place *more = e->place;
+
+	if (e->nr_tenants == e->room) {
+		more = reallocarray(e->place, room, sizeof(*more));
+		if (!more)
+			return false;
+		e->place = more;
+		e->room = room;
+	}
+	memmove(more + at + 1, more + at, (e->nr_tenants++ - at) * sizeof(*more));
+	more[at] = (struct p4d_place){ t->id, t };
+	return true;
 }
 
 struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id)
 {
-	struct p4d_tenant **at = &e->tenants, *t;
+	struct p4d_tenant *t = find(e, id);
+	size_t at = place_of(e, id);
 
-	while (*at && (*at)->id < id)
-		at = &(*at)->link;
-	if (*at && (*at)->id == id)
-		return *at;
+	if (t)
+		return t;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
 	t->id = id;
 	t->overrun = 256;
 	t->conf = (struct p4d_tenant_conf){ id, "", 100, 0, P4W_MAX_BLOCKS };
-	t->link = *at;
-	*at = t;
+	if (!make_place(e, at, t)) {
+		free(t);
+		return NULL;
+	}
+	t->link = at + 1 < e->nr_tenants ? e->place[at + 1].tenant : NULL;
+	*(at ? &e->place[at - 1].tenant->link : &e->tenants) = t;
 	return t;
 }
 
@@ -339,6 +374,7 @@ static int take_back(struct p4d_engine *e, struct p4d_tenant *t)
 			return -EINVAL;
 	b->answered = ~0ull;
 	if (b->state == P4D_HELD) {
+		e->overdue_from = e->now;
 		b->granted_at = e->now;
 		b->lease_until = e->now + b->duration_us + e->policy.grace_us;
 	}

@@ -70,8 +70,10 @@ static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
 {
 	if (t->barred_until > e->now)
 		return false;
-	for (unsigned int i = 0; t->next && i < t->nodes; i++) {
-		const struct p4d_held *h = &t->node[i].held[P4D_HOLD_GRANT];
+	if (!t->next)
+		return false;
+	for (uint64_t left = t->holding[P4D_HOLD_GRANT]; left; left &= left - 1) {
+		const struct p4d_held *h = &t->node[__builtin_ctzll(left)].held[P4D_HOLD_GRANT];
 
 		if (h->used && h->req.batch == t->next->number &&
 		    (h->req.type == P4W_WAIT || t->next->ready_at <= e->now))
@@ -233,6 +235,8 @@ void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t)
 	b->state = P4D_HELD;
 	b->granted_at = e->now;
 	b->lease_until = e->now + b->duration_us + e->policy.grace_us;
+	if (b->lease_until < e->overdue_from)
+		e->overdue_from = b->lease_until;
 	t->dirty = true;
 	count_grant(e, t);
 	if (!t->known) {
@@ -538,11 +542,28 @@ static void serve(struct p4d_engine *e, struct queue *q)
 		}
 }
 
+/* Nothing is free and no lease is over: whoever waits, nothing can be done about it. */
+static bool is_stuck(struct p4d_engine *e)
+{
+	struct p4d_blocks free = free_blocks(e);
+	uint64_t first = UINT64_MAX;
+
+	if (p4d_blocks_count(&free))
+		return false;
+	if (e->now < e->overdue_from)
+		return true;
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->cur && t->cur->state == P4D_HELD && t->cur->lease_until < first)
+			first = t->cur->lease_until;
+	e->overdue_from = first;
+	return e->now < first;
+}
+
 void p4d_grant_schedule(struct p4d_engine *e)
 {
 	struct queue q = { 0 };
 
-	if (!p4d_grant_usable(e))
+	if (!p4d_grant_usable(e) || is_stuck(e))
 		return;
 	collect(e, &q);
 	if (q.n)

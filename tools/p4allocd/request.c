@@ -15,8 +15,6 @@ struct call {			/* one request on its way through its handler */
 	const struct p4d_request *req;
 };
 
-/* ------------------------------------------------------------------------------- answers */
-
 static void refuse(const struct call *c, const struct p4d_refusal *why)
 {
 	p4d_out_refuse(c->e, c->t, c->who, c->req, why);
@@ -44,6 +42,11 @@ static struct p4d_refusal expired(enum p4d_end end, uint32_t batch)
 		"the blocks were taken back: FETCH what was kept" };
 }
 
+static uint64_t bit_of(const struct call *c)
+{
+	return p4d_bit(c->req->node);
+}
+
 /* A newer RPC of the same node takes the place of an older one, which must be answered somehow. */
 static void hold(const struct call *c, enum p4d_hold kind)
 {
@@ -54,17 +57,24 @@ static void hold(const struct call *c, enum p4d_hold kind)
 	if (h->used)
 		p4d_out_refuse(c->e, c->t, &h->who, &h->req, &why);
 	*h = (struct p4d_held){ .used = true, .who = *c->who, .req = *c->req };
+	c->t->holding[kind] |= bit_of(c);
 	h->req.keys = NULL;	/* they are of the message, which goes */
+}
+
+static void release(struct p4d_tenant *t, unsigned int node, enum p4d_hold kind)
+{
+	t->node[node].held[kind].used = false;
+	t->holding[kind] &= ~p4d_bit(node);
 }
 
 void p4d_request_wake(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind)
 {
-	for (unsigned int i = 0; i < P4W_NODES_MAX; i++) {
+	for (uint64_t left = t->holding[kind]; left; left &= left - 1) {
+		unsigned int i = __builtin_ctzll(left);
 		struct p4d_held h = t->node[i].held[kind];
 
-		t->node[i].held[kind].used = false;
-		if (h.used)
-			p4d_request_dispatch(e, t, &h.who, &h.req);
+		release(t, i, kind);
+		p4d_request_dispatch(e, t, &h.who, &h.req);
 	}
 }
 
@@ -75,22 +85,17 @@ static void refuse_node(struct p4d_engine *e, struct p4d_tenant *t, unsigned int
 
 	if (h->used)
 		p4d_out_refuse(e, t, &h->who, &h->req, why);
-	h->used = false;
+	release(t, node, kind);
 }
 
 void p4d_request_refuse_held(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind,
 			     const struct p4d_refusal *why)
 {
-	for (unsigned int i = 0; i < P4W_NODES_MAX; i++)
-		refuse_node(e, t, i, kind, why);
+	for (uint64_t left = t->holding[kind]; left; left &= left - 1)
+		refuse_node(e, t, __builtin_ctzll(left), kind, why);
 }
 
 /* ------------------------------------------------------------------------ common checks */
-
-static uint64_t bit_of(const struct call *c)
-{
-	return p4d_bit(c->req->node);
-}
 
 /*
  * A short absence is waited out: the request is held. Before the first sight there is no geometry.
@@ -280,13 +285,14 @@ static void hold_for_grant(const struct call *c, const struct p4d_batch *b)
 
 void p4d_request_settle(struct p4d_engine *e, struct p4d_tenant *t)
 {
-	for (unsigned int i = 0; t->next && i < P4W_NODES_MAX; i++) {
+	for (uint64_t left = t->holding[P4D_HOLD_GRANT]; t->next && left; left &= left - 1) {
+		unsigned int i = __builtin_ctzll(left);
 		struct p4d_held *h = &t->node[i].held[P4D_HOLD_GRANT];
 		struct call c = { e, t, &h->who, &h->req };
 
-		if (!h->used || h->req.type != P4W_REQUEST || h->req.batch != t->next->number)
+		if (h->req.type != P4W_REQUEST || h->req.batch != t->next->number)
 			continue;
-		h->used = false;
+		release(t, i, P4D_HOLD_GRANT);
 		reserved(&c, t->next);
 	}
 }

@@ -165,6 +165,7 @@ struct p4d_tenant {
 	struct p4d_escrow *escrow;	/* ascending batches */
 	struct p4d_locks locks[2];	/* of the current and the next batch */
 	struct p4d_node node[P4W_NODES_MAX];
+	uint64_t holding[P4D_HOLDS];	/* nodes whose held[] is used, by bit */
 	uint64_t counter[P4D_NR_COUNTERS];
 	uint64_t refused[P4D_REFUSALS];
 	uint32_t overrun;	/* held against declared times of its batches, mean, in 1/256 */
@@ -173,12 +174,19 @@ struct p4d_tenant {
 	uint32_t wait_us[P4D_WAITS];
 };
 
+struct p4d_place {		/* so that a search touches no tenant but the one it finds */
+	uint32_t id;
+	struct p4d_tenant *tenant;
+};
+
 enum p4d_switch_state { P4D_SWITCH_DOWN, P4D_SWITCH_UP, P4D_SWITCH_MISMATCH };
 
 struct p4d_engine {
 	uint64_t now;
 	uint64_t start;			/* time of creation */
 	struct p4d_tenant *tenants;
+	struct p4d_place *place;	/* of each tenant, ascending ids */
+	size_t nr_tenants, room;
 	struct p4d_policy policy;
 	struct p4d_geometry geo;	/* the switch's */
 	struct p4d_geometry wanted;	/* netlink's; blocks 0: not set */
@@ -193,6 +201,7 @@ struct p4d_engine {
 	uint64_t action_next;
 	bool meta_dirty;		/* bound, geo, boot, epoch_limit or reservation_next */
 	bool must_schedule;
+	uint64_t overdue_from;		/* no lease ends before */
 	struct p4d_blocks stray;	/* owned in the switch by no grant: being taken */
 	uint64_t stray_action;
 	uint32_t owner[P4W_MAX_BLOCKS];	/* tenant that holds the block, 0: free */

@@ -13,3 +13,4 @@ $(eval $(call bench_alloc,keys,util/zipf.c tools/p4allocd/keys.c tools/p4allocd/
 $(eval $(call bench_alloc,divide,test/unit/allocd_exact.c tools/p4allocd/curve.c tools/p4allocd/divide.c,,,-lm))
 $(eval $(call bench_alloc,turns,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
 $(eval $(call bench_alloc,log,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+$(eval $(call bench_alloc,control,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
