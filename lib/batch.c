@@ -402,6 +402,8 @@ static int sync_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	move(ctx, ctx->call.kind->event);
 	if (ctx->call.kind->event == P4A_EV_FILLED)
 		p4a_logged_all_begun(ctx);
+	else
+		p4a_logged_end(ctx);
 	return 0;
 }
 
@@ -433,8 +435,6 @@ static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}
-	if (phase == P4A_RAN)
-		p4a_logged_end(ctx);
 	send_plain(ctx, P4W_SYNC, ctx->batch, phase);
 	return 0;
 }

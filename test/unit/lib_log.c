@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -497,6 +498,49 @@ static void open__refuses(void **state)
 	fake_close(f);
 }
 
+/* ---------------------------------------------------------------- the end of a batch */
+
+static enum fake_verdict no_switch(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	fake_refuse(f, cookie, P4W_REFUSED_SWITCH, "switch");
+	return FAKE_DONE;
+}
+
+static enum fake_verdict expired(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	fake_refuse(f, cookie, P4W_REFUSED_EXPIRED, "epoch");
+	return FAKE_DONE;
+}
+
+/* A barrier that failed may be followed by more transactions, one that is over may not. */
+static void end__is_the_last_word(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 0);
+	struct p4a_replay_info info;
+	struct p4a_completion c;
+
+	start_batch(f);
+	f->on_msg = no_switch;
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -EHOSTDOWN);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	assert_int_equal(submit(f, 1, 2, 1), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	f->on_msg = expired;
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -ESTALE);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
+	assert_int_equal(info.committed, 1);
+	f->on_msg = NULL;
+	start_batch(f);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	assert_int_equal(p4a_leave(f->ctx), 0);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
+	fake_close(f);
+}
+
 /* ---------------------------------------------------------------- segments */
 
 static void segments__old_ones_go_when_all_have_begun(void **state)
@@ -827,6 +871,7 @@ int main(void)
 		LOG_TEST(disk__cannot_be_written),
 		LOG_TEST(broken__what_waits_ends),
 		LOG_TEST(open__refuses),
+		LOG_TEST(end__is_the_last_word),
 		LOG_TEST(segments__old_ones_go_when_all_have_begun),
 		LOG_TEST(names__parse),
 		LOG_TEST(cut__at_every_byte),
