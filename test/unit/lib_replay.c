@@ -562,6 +562,55 @@ static void random__against_a_model(void **state)
 	}
 }
 
+/*
+ * Some are done without their node hearing of it. What nobody committed after is gone with the switch;
+ * every other one is missed, and all that may have been one is named.
+ */
+static void random__losses_are_noticed(void **state)
+{
+	unsigned int round, txns, lost, missed, i;
+	struct p4a_replay_info info;
+	uint32_t want[KEYS];
+	struct p4a_replay *r;
+
+	for (round = 0; round < 300; round++) {
+		seed = round;
+		lost = missed = 0;
+		open_books();
+		begin_epoch(1);
+		move_cells(P4A_LOG_FILL, below(1000));
+		memcpy(want, cell, sizeof(want));
+		for (txns = 20; txns; txns--) {
+			struct p4a_op op[3] = { any_op(), any_op(), any_op() };
+			struct sent s;
+
+			if (below(8)) {
+				commit(below(NODES), op, 3);
+				missed = lost;
+				memcpy(want, cell, sizeof(want));
+				continue;
+			}
+			s = intend(below(NODES), op, 3, 0);
+			execute(&s);
+			serial++;
+			lost++;
+			if (below(2))
+				conclude(&s, P4A_TXN_STALE, 0);
+		}
+		end_all(1);
+		r = replay(&info);
+		assert_int_equal(info.gaps, missed);
+		assert_int_equal(info.committed, 20 - lost);
+		assert_int_equal(info.unknown + info.refused, lost);
+		assert_true(!missed || !info.refused);
+		for (i = 0; i < KEYS && !missed; i++)
+			assert_int_equal(value_of(r, i).value, want[i]);
+		for (i = 0; i < KEYS && missed; i++)
+			assert_true(value_of(r, i).doubt || value_of(r, i).value == want[i]);
+		p4a_replay_free(r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -575,6 +624,7 @@ int main(void)
 		cmocka_unit_test(files__any_order_and_twice),
 		cmocka_unit_test(files__wrong_ones),
 		cmocka_unit_test(random__against_a_model),
+		cmocka_unit_test(random__losses_are_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
