@@ -224,6 +224,8 @@ _Static_assert(__builtin_offsetof(struct p4w_txn, instr) == 72, "wire layout");
  *   LEAVE     LEFT                   at once; the node counts for no later barrier
  *   FETCH     ESCROW                 at once; cells that the allocator drained for the tenant
  *   LOCK_INFO LOCKS                  when all nodes of the batch have sent theirs
+ *   LOCK      LOCKED                 when the lock is the sender's, wait_us at most
+ *   UNLOCK    UNLOCKED               at once
  *   any       REFUSED                at once
  *
  * A type that is not known is refused with TYPE, whose `max` is the last one that is. Types are added
@@ -238,6 +240,8 @@ enum p4w_msg_type {
 	P4W_LEAVE	= 0x06,
 	P4W_FETCH	= 0x07,
 	P4W_LOCK_INFO	= 0x08,
+	P4W_LOCK	= 0x09,
+	P4W_UNLOCK	= 0x0a,
 	P4W_REQUESTS_END,	/* one above the last request */
 	P4W_WELCOME	= 0x81,
 	P4W_RESERVED	= 0x82,
@@ -247,6 +251,8 @@ enum p4w_msg_type {
 	P4W_LEFT	= 0x86,
 	P4W_ESCROW	= 0x87,
 	P4W_LOCKS	= 0x88,
+	P4W_LOCKED	= 0x89,
+	P4W_UNLOCKED	= 0x8a,
 	P4W_REFUSED	= 0x8f,
 };
 
@@ -255,11 +261,17 @@ enum p4w_msg_type {
 #define P4W_DURATION_MAX_US	60000000u	/* one minute */
 #define P4W_ESCROW_MAX		1024	/* entries in one ESCROW response */
 #define P4W_LOCK_KEYS_MAX	4096	/* keys in LOCK_INFO and LOCKS */
+#define P4W_LOCK_NAME_BYTES	16	/* name of a lock of the lock service, padded with 0 */
 #define P4W_LOCK_BITS		32	/* of a grant's lock word */
 
 enum p4w_phase {
 	P4W_PHASE_FILLED = 1,	/* this node's cells are filled: hot may start when all are */
 	P4W_PHASE_RAN	 = 2,	/* this node's hot transactions have their replies */
+};
+
+enum p4w_lock_mode {
+	P4W_LOCK_SHARED	   = 1,
+	P4W_LOCK_EXCLUSIVE = 2,
 };
 
 #define P4W_REQ_DONE	1u	/* REQUEST.code: the node is also DONE with batch - 1 */
@@ -271,10 +283,11 @@ struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, 
 	__be16	length;		/* bytes of the whole message */
 	__be16	node;		/* 0 .. nodes-1 */
 	__be16	nodes;		/* nodes of this tenant, 1 .. P4W_NODES_MAX */
-	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO */
+	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, LOCK, UNLOCK */
 	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted, of this
 				 * and earlier batches, or their total: all are stored, drop them;
-				 * REFUSED: enum p4w_refusal; else 0 */
+				 * LOCK: enum p4w_lock_mode; UNLOCKED: 1 if the lease had ended
+				 * before; REFUSED: enum p4w_refusal; else 0 */
 } __attribute__((packed));
 
 struct p4w_welcome {
@@ -364,6 +377,27 @@ struct p4w_locks {
 	struct p4w_lock_bit	key[];		/* the one with the highest count first */
 } __attribute__((packed));
 
+/*
+ * Locks by name, of a tenant's nodes among themselves; they have nothing to do with batches. LOCK
+ * takes one, or, with the token that it was given, makes its lease longer; after the allocator has
+ * restarted it knows of no hold until the holder does that.
+ */
+struct p4w_lock {		/* LOCK and UNLOCK */
+	struct p4w_msg	msg;
+	__be64		owner;		/* of the hold: not 0, another one for each hold */
+	__be64		token;		/* of the hold; 0 in LOCK: a new one */
+	__be32		lease_us;	/* LOCK: 1 .. longest duration; UNLOCK: 0 */
+	__be32		wait_us;	/* LOCK: 0 .. P4W_DURATION_MAX_US; UNLOCK: 0 */
+	__u8		name[P4W_LOCK_NAME_BYTES];	/* the first byte is not 0 */
+} __attribute__((packed));
+
+struct p4w_locked {
+	struct p4w_msg	msg;
+	__be64		token;		/* ascends with each hold, over all locks and restarts */
+	__be32		lease_us;	/* from now */
+	__be32		reserved;
+} __attribute__((packed));
+
 enum p4w_refusal {
 	P4W_REFUSED_VERSION	= 1,	/* got: yours, min = max: ours */
 	P4W_REFUSED_LENGTH	= 2,	/* of the message */
@@ -371,9 +405,12 @@ enum p4w_refusal {
 	P4W_REFUSED_TENANT	= 4,	/* no tenant stamped, or one the allocator does not know */
 	P4W_REFUSED_RANGE	= 5,	/* field out of min .. max */
 	P4W_REFUSED_ORDER	= 6,	/* not now: e.g. SYNC without a grant, an old batch */
-	P4W_REFUSED_EXPIRED	= 7,	/* the lease ended and the blocks were drained: FETCH */
+	P4W_REFUSED_EXPIRED	= 7,	/* the lease ended and the blocks were drained: FETCH;
+					 * LOCK: the hold of this token is over */
 	P4W_REFUSED_SWITCH	= 8,	/* the switch cannot be reached */
 	P4W_REFUSED_STORE	= 9,	/* the store cannot be written */
+	P4W_REFUSED_BUSY	= 10,	/* others held the lock for all of wait_us */
+	P4W_REFUSED_FULL	= 11,	/* too many locks, or too many wait for this one */
 };
 
 struct p4w_refused {
@@ -396,6 +433,8 @@ _Static_assert(sizeof(struct p4w_lock_key) == 12, "wire layout");
 _Static_assert(sizeof(struct p4w_lock_info) == 20, "wire layout");
 _Static_assert(sizeof(struct p4w_lock_bit) == 9, "wire layout");
 _Static_assert(sizeof(struct p4w_locks) == 20, "wire layout");
+_Static_assert(sizeof(struct p4w_lock) == 56, "wire layout");
+_Static_assert(sizeof(struct p4w_locked) == 32, "wire layout");
 _Static_assert(sizeof(struct p4w_refused) == 112, "wire layout");
 
 #endif /* P4WIRE_H */

@@ -62,9 +62,24 @@ static size_t valid_lock_info(uint8_t *out)
 	return len;
 }
 
+static size_t valid_lock(uint8_t *out, uint8_t type)
+{
+	bool lock = type == P4W_LOCK;
+	struct p4w_lock m = {
+		.msg = { P4W_VERSION, type, htons(sizeof(m)), htons(1), htons(2), 0,
+			 htonl(lock ? 1 + rnd(2) : 0) },
+		.owner = htobe64(1 + rnd(4)), .token = htobe64(lock ? 0 : 1),
+		.lease_us = htonl(lock), .wait_us = htonl(lock ? rnd(2) : 0), .name = { 1 + rnd(2) },
+	};
+
+	memset(out, 0, LONGEST);
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m);
+}
+
 static size_t valid_message(uint8_t *out)
 {
-	uint32_t hist = rnd(P4W_MAX_BLOCKS + 1), type = 1 + rnd(P4W_LOCK_INFO);
+	uint32_t hist = rnd(P4W_MAX_BLOCKS + 1), type = 1 + rnd(P4W_REQUESTS_END - 1);
 	struct p4w_request m = {
 		.msg = { P4W_VERSION, type, 0, htons(1), htons(2), htonl(type == P4W_HELLO ? 0 : 7),
 			 htonl(type == P4W_SYNC) },
@@ -75,6 +90,8 @@ static size_t valid_message(uint8_t *out)
 
 	if (type == P4W_LOCK_INFO)
 		return valid_lock_info(out);
+	if (type == P4W_LOCK || type == P4W_UNLOCK)
+		return valid_lock(out, type);
 	m.msg.length = htons(len);
 	memset(out, 0, LONGEST);
 	memcpy(out, &m, len < sizeof(m) ? len : sizeof(m));
@@ -97,10 +114,11 @@ static void check_refusal(const struct p4d_request *req, const struct p4d_refusa
 
 static void check_accepted(const struct p4d_request *r)
 {
-	assert_in_range(r->type, P4W_HELLO, P4W_LOCK_INFO);
+	assert_in_range(r->type, P4W_HELLO, P4W_REQUESTS_END - 1);
 	assert_in_range(r->nodes, 1, P4W_NODES_MAX);
 	assert_true(r->node < r->nodes);
-	assert_int_equal(r->batch == 0, r->type == P4W_HELLO);
+	assert_int_equal(r->batch == 0, r->type == P4W_HELLO || r->type == P4W_LOCK ||
+					r->type == P4W_UNLOCK);
 	assert_true(r->batch <= P4W_BATCH_MAX);
 	for (unsigned int i = 0; i < r->nr_keys; i++) {
 		assert_true(r->keys[i].count > 0);

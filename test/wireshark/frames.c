@@ -154,6 +154,9 @@ static void alloc_frames(void)
 	const struct { struct p4w_locks m; struct p4w_lock_bit key[2]; } locks = {
 		{ head(P4W_LOCKS, 38, 0), htons(2), htons(32) },
 		{ { htobe64(72), 0 }, { htobe64(71), 31 } } };
+	const struct p4w_lock lock = { head(P4W_LOCK, 56, P4W_LOCK_SHARED), htobe64(0x1234), 0,
+		htonl(5000), htonl(70), "row" };
+	const struct p4w_locked locked = { head(P4W_LOCKED, 32, 0), htobe64(99), htonl(5000), 0 };
 
 	message(&sync, sizeof(sync), 40000, P4W_ALLOC_PORT);
 	message(&request, sizeof(request), 40000, P4W_ALLOC_PORT);
@@ -164,6 +167,8 @@ static void alloc_frames(void)
 	message(&refused, sizeof(refused), P4W_ALLOC_PORT, 40000);
 	message(&lock_info, sizeof(lock_info), 40000, P4W_ALLOC_PORT);
 	message(&locks, sizeof(locks), P4W_ALLOC_PORT, 40000);
+	message(&lock, sizeof(lock), 40000, P4W_ALLOC_PORT);
+	message(&locked, sizeof(locked), P4W_ALLOC_PORT, 40000);
 }
 
 static void bad_frames(void)

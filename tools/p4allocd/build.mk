@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide plan keys flows history escrow lockinfo out grant reconcile request engine
+P4ALLOCD_PURE := proto curve divide plan keys flows history escrow lockinfo named crowd locking out grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store switch_soft service status
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
@@ -13,8 +13,8 @@ $(eval $(call program,bin/p4allocd,\
 P4ALLOCD_TEST := $(P4ALLOCD_PURE:%=tools/p4allocd/%.c) test/unit/allocd_world.c
 UNIT += test/allocd_engine
 $(eval $(call program,test/allocd_engine,test/unit/allocd_engine.c $(P4ALLOCD_TEST),cmocka))
-UNIT += test/allocd_random test/allocd_store test/allocd_locks
-$(foreach t,random store locks,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
+UNIT += test/allocd_random test/allocd_store test/allocd_locks test/allocd_locking
+$(foreach t,random store locks locking,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_TEST) tools/p4allocd/store.c,sqlite3 cmocka)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
@@ -26,3 +26,6 @@ UNIT += test/allocd_switch
 $(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\
 	$(P4ALLOCD_PKGS) cmocka,,-pthread))
+UNIT += test/allocd_named
+$(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
+	$(foreach f,named crowd out proto,tools/p4allocd/$(f).c),cmocka))

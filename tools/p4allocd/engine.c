@@ -7,6 +7,7 @@
 
 #include "escrow.h"
 #include "grant.h"
+#include "locking.h"
 #include "lockinfo.h"
 #include "out.h"
 #include "reconcile.h"
@@ -29,6 +30,7 @@ struct p4d_engine *p4d_engine_create(uint64_t now)
 	e->policy = (struct p4d_policy){ .lease_max_us = 2000000, .grace_us = 100000 };
 	e->epoch_next = e->epoch_limit = 1;
 	e->reservation_next = 1;
+	e->token_next = e->token_limit = 1;
 	e->action_next = 1;
 	e->out_last = &e->out_first;
 	for (unsigned int b = 0; b < P4W_MAX_BLOCKS; b++)
@@ -44,6 +46,8 @@ void p4d_engine_destroy(struct p4d_engine *e)
 
 	if (!e)
 		return;
+	for (t = e->tenants; t; t = t->link)
+		p4d_locking_end(e, t);
 	while (e->out_last && (out = p4d_engine_pop(e)))
 		free(out);
 	while ((t = e->tenants)) {
@@ -160,6 +164,8 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 			tenant ? "unknown to the allocator: p4ctl tenant add, on its host too"
 			       : "the socket has joined no tenant" };
 		p4d_out_refuse(e, NULL, who, &req, &why);
+	} else if (req.type == P4W_LOCK || req.type == P4W_UNLOCK) {
+		p4d_locking_request(e, t, who, &req);
 	} else {
 		p4d_request_dispatch(e, t, who, &req);
 		finish(e, t);
@@ -177,6 +183,8 @@ void p4d_engine_tick(struct p4d_engine *e, uint64_t now)
 		for (struct p4d_tenant *t = e->tenants; t; t = t->link)
 			p4d_request_wake(e, t, P4D_HOLD_GRANT);
 	}
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		p4d_locking_tick(e, t);
 	e->must_schedule = true;
 	finish(e, NULL);
 }
@@ -200,6 +208,8 @@ uint64_t p4d_engine_deadline(const struct p4d_engine *e)
 		}
 		if (t->cur && t->cur->state == P4D_HELD)
 			sooner(e, &at, t->cur->lease_until);
+		if (p4d_locking_deadline(t) < at)
+			at = p4d_locking_deadline(t);
 	}
 	return at;
 }
@@ -321,6 +331,7 @@ static void gone(struct p4d_engine *e, struct p4d_tenant *t)
 
 	for (int kind = 0; kind < P4D_HOLDS; kind++)
 		p4d_request_refuse_held(e, t, kind, &why);
+	p4d_locking_end(e, t);
 	t->known = false;
 	if (t->next)
 		p4d_grant_unreserve(t);
@@ -389,6 +400,8 @@ int p4d_engine_restored(struct p4d_engine *e)
 	if (err)
 		return err;
 	e->epoch_next = e->epoch_limit;
+	e->token_next = e->token_limit;
+	e->lock_grace = e->now + e->lock_lease_us;
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		if (t->next)
 			t->next->ready_at = e->now;

@@ -12,7 +12,8 @@ static const char *const refusal_names[P4D_REFUSALS] = {
 	[P4W_REFUSED_TYPE] = "type",	   [P4W_REFUSED_TENANT] = "tenant",
 	[P4W_REFUSED_RANGE] = "range",	   [P4W_REFUSED_ORDER] = "order",
 	[P4W_REFUSED_EXPIRED] = "expired", [P4W_REFUSED_SWITCH] = "switch",
-	[P4W_REFUSED_STORE] = "store",
+	[P4W_REFUSED_STORE] = "store",	   [P4W_REFUSED_BUSY] = "busy",
+	[P4W_REFUSED_FULL] = "full",
 };
 
 const char *p4d_refusal_name(unsigned int code)
@@ -70,6 +71,9 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 		return p4d_proto_range(why, "code", req->code, 0, P4W_REQ_DONE);
 	case P4W_FETCH:
 		return 0;
+	case P4W_LOCK:
+		return p4d_proto_range(why, "code", req->code, P4W_LOCK_SHARED,
+				       P4W_LOCK_EXCLUSIVE);
 	default:
 		return p4d_proto_range(why, "code", req->code, 0, 0);
 	}
@@ -77,11 +81,11 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 
 static int check_head(const struct p4d_request *req, struct p4d_refusal *why)
 {
-	bool hello = req->type == P4W_HELLO;
+	bool none = req->type == P4W_HELLO || req->type == P4W_LOCK || req->type == P4W_UNLOCK;
 
 	if (p4d_proto_range(why, "nodes", req->nodes, 1, P4W_NODES_MAX) ||
 	    p4d_proto_range(why, "node", req->node, 0, req->nodes - 1u) ||
-	    p4d_proto_range(why, "batch", req->batch, hello ? 0 : 1, hello ? 0 : P4W_BATCH_MAX))
+	    p4d_proto_range(why, "batch", req->batch, none ? 0 : 1, none ? 0 : P4W_BATCH_MAX))
 		return -1;
 	return check_code(req, why);
 }
@@ -125,6 +129,29 @@ static int check_lock_info(const struct p4w_lock_info *m, struct p4d_request *re
 	return 0;
 }
 
+static int check_lock(const void *bytes, struct p4d_request *req, struct p4d_refusal *why)
+{
+	bool lock = req->type == P4W_LOCK;
+	struct p4w_lock m;
+
+	memcpy(&m, bytes, sizeof(m));
+	req->owner = be64toh(m.owner);
+	req->token = be64toh(m.token);
+	req->lease_us = ntohl(m.lease_us);
+	req->wait_us = ntohl(m.wait_us);
+	memcpy(req->name, m.name, sizeof(req->name));
+	if (!m.name[0])
+		return refuse(why, P4W_REFUSED_RANGE, "name", 0, 1, 255, "begins with a 0");
+	if (!req->owner)
+		return refuse(why, P4W_REFUSED_RANGE, "owner", 0, 1, UINT32_MAX, "is 0");
+	if (!lock && !req->token)
+		return refuse(why, P4W_REFUSED_RANGE, "token", 0, 1, UINT32_MAX, "is 0");
+	if (p4d_proto_range(why, "lease_us", req->lease_us, lock, lock ? P4W_DURATION_MAX_US : 0) ||
+	    p4d_proto_range(why, "wait_us", req->wait_us, 0, lock ? P4W_DURATION_MAX_US : 0))
+		return -1;
+	return 0;
+}
+
 /*
  * Size of a message of this type: exact, except that REQUEST and LOCK_INFO say themselves how many
  * entries they have: *max of them at most.
@@ -154,6 +181,9 @@ static uint32_t size_of_type(uint8_t type, const void *bytes, size_t len, uint32
 			n = ntohs(l.nr_keys);
 		}
 		break;
+	case P4W_LOCK:
+	case P4W_UNLOCK:
+		return *max = sizeof(struct p4w_lock);
 	default:
 		return *max = sizeof(struct p4w_msg);
 	}
@@ -192,6 +222,8 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 			return -1;
 		return check_lock_info(bytes, req, why);
 	}
+	if (req->type == P4W_LOCK || req->type == P4W_UNLOCK)
+		return check_lock(bytes, req, why);
 	if (req->type != P4W_REQUEST)
 		return 0;
 	memcpy(&m, bytes, sizeof(m));
@@ -329,4 +361,25 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 	if (nr_keys)
 		memcpy((char *)out + sizeof(m), key, nr_keys * sizeof(*key));
 	return len;
+}
+
+size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
+			uint32_t lease_us)
+{
+	struct p4w_locked m = {
+		.msg = head_of(req, P4W_LOCKED, sizeof(m), 0),
+		.token = htobe64(token),
+		.lease_us = htonl(lease_us),
+	};
+
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m);
+}
+
+size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late)
+{
+	struct p4w_msg m = head_of(req, P4W_UNLOCKED, sizeof(m), late);
+
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m);
 }

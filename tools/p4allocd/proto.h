@@ -29,6 +29,10 @@ struct p4d_request {
 	/* LOCK_INFO only: in the message, ascending; NULL in a request that is held */
 	const struct p4w_lock_key *keys;
 	uint16_t nr_keys;
+	/* LOCK, UNLOCK only; code: the mode */
+	uint64_t owner, token;
+	uint32_t lease_us, wait_us;
+	uint64_t name[P4W_LOCK_NAME_BYTES / 8];
 };
 
 struct p4d_refusal {
@@ -40,7 +44,7 @@ struct p4d_refusal {
 	const char *text;
 };
 
-#define P4D_REFUSALS (P4W_REFUSED_STORE + 1)
+#define P4D_REFUSALS (P4W_REFUSED_FULL + 1)
 
 /* Name of a refusal code, as the status socket spells it; NULL for 0 and unknown ones. */
 const char *p4d_refusal_name(unsigned int code);
@@ -85,5 +89,9 @@ void p4d_proto_escrow_entry(void *out, uint32_t i, uint32_t batch, uint16_t slot
 
 size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4w_lock_bit *key,
 		       uint16_t nr_keys);
+
+size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
+			uint32_t lease_us);
+size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late);
 
 #endif /* P4D_PROTO_H */

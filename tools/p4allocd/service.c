@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "log.h"
 #include "loop.h"
@@ -171,6 +172,8 @@ static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, s
 	s->engine = p4d_engine_create(p4d_now());
 	if (!s->engine)
 		return -ENOMEM;
+	if (getrandom(&s->engine->lock_seed, sizeof(s->engine->lock_seed), 0) < 0)
+		return -errno;
 	ret = p4d_store_open(&s->store, s->conf.store, err, size);
 	if (ret)
 		return ret;

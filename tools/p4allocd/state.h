@@ -23,6 +23,8 @@
 #define P4D_ANYBODY	UINT32_MAX
 #define P4D_SETS_MAX	16	/* escrow sets of a tenant that nobody fetched */
 
+struct p4d_named;
+
 struct p4d_geometry {
 	uint32_t registers;
 	uint32_t blocks;	/* 0: not known */
@@ -164,6 +166,7 @@ struct p4d_tenant {
 	uint64_t last_done;	/* nodes that were DONE with it, or took no part */
 	struct p4d_escrow *escrow;	/* ascending batches */
 	struct p4d_locks locks[2];	/* of the current and the next batch */
+	struct p4d_named *named;	/* locking.c; NULL: it has never asked for one */
 	struct p4d_node node[P4W_NODES_MAX];
 	uint64_t holding[P4D_HOLDS];	/* nodes whose held[] is used, by bit */
 	uint64_t counter[P4D_NR_COUNTERS];
@@ -198,8 +201,13 @@ struct p4d_engine {
 	uint64_t epoch_next;
 	uint64_t epoch_limit;		/* epochs below are reserved in the store */
 	uint64_t reservation_next;
+	uint64_t token_next;		/* of the lock service */
+	uint64_t token_limit;		/* tokens below are reserved in the store */
+	uint64_t lock_grace;		/* until then locks may be held that it does not know of */
+	uint64_t lock_seed;		/* random */
+	uint32_t lock_lease_us;		/* longest lease ever given */
 	uint64_t action_next;
-	bool meta_dirty;		/* bound, geo, boot, epoch_limit or reservation_next */
+	bool meta_dirty;		/* bound, geo, boot, reservation_next, lock_lease_us or a limit */
 	bool must_schedule;
 	uint64_t overdue_from;		/* no lease ends before */
 	struct p4d_blocks stray;	/* owned in the switch by no grant: being taken */

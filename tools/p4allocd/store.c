@@ -154,6 +154,8 @@ static int save_meta(struct p4d_store *st, const struct p4d_engine *e)
 		{ "flows", e->geo.flows },
 		{ "epoch_limit", e->epoch_limit },
 		{ "reservation_next", e->reservation_next },
+		{ "token_limit", e->token_limit },
+		{ "lock_lease_us", e->lock_lease_us },
 	};
 	int rc = SQLITE_OK;
 
@@ -352,6 +354,10 @@ static void load_meta(struct loader *l, sqlite3_stmt *s)
 		e->epoch_limit = column(l, s, 1, 1, P4W_EPOCH_MAX);
 	else if (!strcmp(name, "reservation_next"))
 		e->reservation_next = column(l, s, 1, 1, INT64_MAX);
+	else if (!strcmp(name, "token_limit"))
+		e->token_limit = column(l, s, 1, 1, INT64_MAX);
+	else if (!strcmp(name, "lock_lease_us"))
+		e->lock_lease_us = column(l, s, 1, 0, P4W_DURATION_MAX_US);
 }
 
 static struct p4d_tenant *record(struct loader *l, sqlite3_stmt *s)

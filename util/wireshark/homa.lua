@@ -266,10 +266,11 @@ local messages = {
 	[0x01] = "HELLO", [0x02] = "REQUEST", [0x03] = "WAIT", [0x04] = "SYNC", [0x05] = "DONE",
 	[0x06] = "LEAVE", [0x07] = "FETCH", [0x81] = "WELCOME", [0x82] = "RESERVED",
 	[0x83] = "GRANTED", [0x84] = "SYNCED", [0x85] = "FREED", [0x86] = "LEFT", [0x87] = "ESCROW",
-	[0x08] = "LOCK_INFO", [0x88] = "LOCKS", [0x8f] = "REFUSED",
+	[0x08] = "LOCK_INFO", [0x88] = "LOCKS", [0x09] = "LOCK", [0x89] = "LOCKED",
+	[0x0a] = "UNLOCK", [0x8a] = "UNLOCKED", [0x8f] = "REFUSED",
 }
 local sizes = { [0x02] = 36, [0x81] = 40, [0x82] = 32, [0x83] = 72, [0x87] = 28, [0x8f] = 112,
-	[0x08] = 20, [0x88] = 20 }
+	[0x08] = 20, [0x88] = 20, [0x09] = 56, [0x89] = 32, [0x0a] = 56 }
 
 local a = {
 	version = ProtoField.uint8("p4alloc.version", "Version"),
@@ -315,6 +316,10 @@ local a = {
 	key = ProtoField.uint64("p4alloc.key", "Key"),
 	accesses = ProtoField.uint32("p4alloc.accesses", "In second passes"),
 	bit = ProtoField.uint8("p4alloc.bit", "Bit"),
+	owner = ProtoField.uint64("p4alloc.owner", "Owner", base.HEX),
+	token = ProtoField.uint64("p4alloc.token", "Token"),
+	patience = ProtoField.uint32("p4alloc.patience_us", "Longest wait (us)"),
+	name = ProtoField.bytes("p4alloc.name", "Name"),
 	field = ProtoField.stringz("p4alloc.field", "Field"),
 	text = ProtoField.stringz("p4alloc.text", "Text"),
 }
@@ -333,6 +338,10 @@ local layouts = {
 	[0x87] = { { a.total, 16, 4 }, { a.first, 20, 4 }, { a.count, 24, 4 } },
 	[0x08] = { { a.nr_keys, 16, 2 } },
 	[0x88] = { { a.nr_keys, 16, 2 }, { a.bits, 18, 2 } },
+	[0x09] = { { a.owner, 16, 8 }, { a.token, 24, 8 }, { a.lease, 32, 4 }, { a.patience, 36, 4 },
+		   { a.name, 40, 16 } },
+	[0x89] = { { a.token, 16, 8 }, { a.lease, 24, 4 } },
+	[0x0a] = { { a.owner, 16, 8 }, { a.token, 24, 8 }, { a.name, 40, 16 } },
 	[0x8f] = { { a.got, 16, 4 }, { a.min, 20, 4 }, { a.max, 24, 4 }, { a.field, 28, 20 },
 		   { a.text, 48, 64 } },
 }

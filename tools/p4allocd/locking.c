@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* locking.c - see locking.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "locking.h"
+#include "named.h"
+#include "out.h"
+
+#define TOKEN_CHUNK (1u << 20)	/* tokens reserved in the store at a time */
+
+struct waiter {			/* its address is the ticket */
+	struct p4d_who who;
+	struct p4d_request req;
+};
+
+/* Before anything that draws tokens: one of each claim at most. */
+static void reserve_tokens(struct p4d_engine *e)
+{
+	if (e->token_limit - e->token_next > P4D_CLAIMS_MAX)
+		return;
+	e->token_limit = e->token_next + TOKEN_CHUNK;
+	e->meta_dirty = true;
+}
+
+static struct p4d_named *table_of(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	if (!t->named)
+		t->named = p4d_named_create(e->lock_seed ^ t->id, e->lock_grace, &e->token_next);
+	return t->named;
+}
+
+/* ------------------------------------------------------------------------------- answers */
+
+static void granted(struct p4d_engine *e, const struct p4d_who *who, const struct p4d_request *req,
+		    uint64_t token)
+{
+	uint8_t bytes[sizeof(struct p4w_locked)];
+
+	p4d_out_reply(e, who, bytes, p4d_proto_locked(bytes, req, token, req->lease_us));
+}
+
+static void refused(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		    const struct p4d_request *req, uint32_t code, const char *text)
+{
+	struct p4d_refusal why = { code, 0, 0, 0, "name", text };
+
+	p4d_out_refuse(e, t, who, req, &why);
+}
+
+static void busy(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		 const struct p4d_request *req)
+{
+	struct p4d_name name;
+	uint64_t holder;
+	char text[64];
+
+	memcpy(&name, req->name, sizeof(name));
+	holder = p4d_named_check(t->named, e->now, name);
+	if (holder)
+		snprintf(text, sizeof(text), "held with token %llu after %u us",
+			 (unsigned long long)holder, req->wait_us);
+	else
+		snprintf(text, sizeof(text), e->now < e->lock_grace ?
+			 "the allocator has restarted: only holders yet" :
+			 "others are before this one after %u us", req->wait_us);
+	refused(e, t, who, req, P4W_REFUSED_BUSY, text);
+}
+
+/* Those whose wait is over. */
+static void answer_waiters(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	struct p4d_named_event ev;
+
+	while (p4d_named_pop(t->named, &ev)) {
+		struct waiter *w = (struct waiter *)(uintptr_t)ev.ticket;
+
+		if (ev.token)
+			granted(e, &w->who, &w->req, ev.token);
+		else if (ev.again)
+			refused(e, t, &w->who, &w->req, P4W_REFUSED_ORDER,
+				"a newer request of this owner took its place");
+		else
+			busy(e, t, &w->who, &w->req);
+		free(w);
+	}
+}
+
+/* ------------------------------------------------------------------------------ requests */
+
+static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		 const struct p4d_request *req, struct p4d_name name)
+{
+	struct waiter *w = p4d_alloc(sizeof(*w));
+	const struct p4d_claim_of claim = {
+		.owner = req->owner, .token = req->token, .lease_us = req->lease_us,
+		.wait_us = req->wait_us, .mode = req->code, .ticket = (uintptr_t)w,
+	};
+	uint64_t token = 0;
+
+	*w = (struct waiter){ *who, *req };
+	if (req->lease_us > e->lock_lease_us) {
+		e->lock_lease_us = req->lease_us;
+		e->meta_dirty = true;
+	}
+	switch (p4d_named_acquire(t->named, e->now, name, &claim, &token)) {
+	case P4D_NAMED_WAITS:
+		w = NULL;
+		break;
+	case P4D_NAMED_HELD:
+		granted(e, who, req, token);
+		break;
+	case P4D_NAMED_BUSY:
+		busy(e, t, who, req);
+		break;
+	case P4D_NAMED_LOST:
+		refused(e, t, who, req, P4W_REFUSED_EXPIRED, "the lease of this token has ended");
+		break;
+	case P4D_NAMED_FULL:
+		refused(e, t, who, req, P4W_REFUSED_FULL, "too many locks, or waiters for this one");
+		break;
+	}
+	free(w);
+}
+
+void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+			 const struct p4d_request *req)
+{
+	uint8_t bytes[sizeof(struct p4w_msg)];
+	struct p4d_refusal why;
+	struct p4d_name name;
+
+	memcpy(&name, req->name, sizeof(name));
+	table_of(e, t);
+	reserve_tokens(e);
+	if (req->type == P4W_UNLOCK) {
+		bool held = p4d_named_release(t->named, e->now, name, req->owner, req->token);
+
+		p4d_out_reply(e, who, bytes, p4d_proto_unlocked(bytes, req, !held));
+	} else if (p4d_proto_range(&why, "lease_us", req->lease_us, 1, e->policy.lease_max_us)) {
+		p4d_out_refuse(e, t, who, req, &why);
+	} else {
+		lock(e, t, who, req, name);
+	}
+	answer_waiters(e, t);
+}
+
+void p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	if (!t->named || p4d_named_deadline(t->named) > e->now)
+		return;
+	reserve_tokens(e);
+	p4d_named_tick(t->named, e->now);
+	answer_waiters(e, t);
+}
+
+uint64_t p4d_locking_deadline(const struct p4d_tenant *t)
+{
+	return t->named ? p4d_named_deadline(t->named) : UINT64_MAX;
+}
+
+void p4d_locking_end(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	if (!t->named)
+		return;
+	p4d_named_dismiss(t->named);
+	answer_waiters(e, t);
+	p4d_named_destroy(t->named);
+	t->named = NULL;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * named.c - see named.h.
+ *
+ * `entry` is an open-addressing table by name, a cache line each. An exclusive hold that nobody waits
+ * for lies in its entry, and taking and giving it back touches nothing else; the entry of a lock that
+ * is free stays until the table is made anew. All other locks have a crowd.
+ *
+ * Looking up, taking and giving back are twenty to forty instructions each if the first entry that is
+ * looked at is the right one; whatever else may be is in functions of its own (RARE), called last.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "crowd.h"
+#include "out.h"
+
+#define RARE static __attribute__((noinline))
+#define ENTRIES_MIN 1024
+#define ENTRIES_KEPT 32768	/* up to so many, names that are free are not left out for lack of room */
+
+struct entry {
+	struct p4d_name name;	/* first word 0: empty */
+	uint64_t owner;
+	uint64_t token;		/* of the hold, if there is no crowd; 0: free */
+	uint64_t until;
+	uint32_t crowd;
+} __attribute__((aligned(64)));
+
+struct p4d_named {
+	uint64_t seed[2];	/* odd */
+	struct entry *entry;
+	uint64_t mask;		/* of a hash: the entry's offset in bytes */
+	uint32_t plain;		/* holds that may be taken before acquire_slowly() must look again */
+	uint32_t used;		/* entries that are not empty */
+	uint32_t held;		/* holds in them, ended leases included */
+	uint64_t sweep_at;	/* no lease of a full table ends before */
+	struct p4d_crowds crowds;
+};
+
+/* ---------------------------------------------------------------------------------- table */
+
+static struct entry *alloc_entries(uint64_t n)
+{
+	struct entry *e = aligned_alloc(sizeof(*e), n * sizeof(*e));
+
+	if (!e)
+		abort();
+	return memset(e, 0, n * sizeof(*e));
+}
+
+/* Secret odd factors: who does not know them can't choose names that meet. High bits are best. */
+static inline uint64_t hash_of(const struct p4d_named *t, struct p4d_name name)
+{
+	return __builtin_bswap64(name.word[0] * t->seed[0] + name.word[1] * t->seed[1]);
+}
+
+static inline struct entry *entry_at(const struct p4d_named *t, uint64_t hash)
+{
+	return (struct entry *)((char *)t->entry + (hash & t->mask));
+}
+
+static inline bool ends_search(const struct entry *e, struct p4d_name name)
+{
+	return (e->name.word[0] == name.word[0] && e->name.word[1] == name.word[1]) ||
+	       !e->name.word[0];
+}
+
+/* The entry of the name, or the empty one where it would go. There is always an empty one. */
+static struct entry *find(const struct p4d_named *t, struct p4d_name name)
+{
+	uint64_t hash = hash_of(t, name);
+
+	while (!ends_search(entry_at(t, hash), name))
+		hash += sizeof(struct entry);
+	return entry_at(t, hash);
+}
+
+static uint64_t entries(const struct p4d_named *t)
+{
+	return t->mask / sizeof(struct entry) + 1;
+}
+
+static void set_entries(struct p4d_named *t, uint64_t n)
+{
+	t->mask = (n - 1) * sizeof(struct entry);
+	t->entry = alloc_entries(n);
+}
+
+static bool is_in_use(const struct entry *e, uint64_t now)
+{
+	return e->crowd || (e->token && e->until > now);
+}
+
+/* Leaves out what nobody holds or waits for; a quarter at least is then room. */
+static void make_anew(struct p4d_named *t, uint64_t now)
+{
+	uint64_t was = entries(t), keep = 0;
+	struct entry *old = t->entry;
+
+	for (uint64_t i = 0; i < was; i++)
+		keep += is_in_use(&old[i], now);
+	set_entries(t, keep > was / 4 || was < ENTRIES_KEPT ? 2 * was : was);
+	t->used = t->held = 0;
+	for (uint64_t i = 0; i < was; i++) {
+		struct entry *e;
+
+		if (!is_in_use(&old[i], now))
+			continue;
+		e = find(t, old[i].name);
+		*e = old[i];
+		t->used++;
+		if (e->crowd)
+			t->crowds.crowd[e->crowd].entry = e - t->entry;
+		else
+			t->held++;
+	}
+	free(old);
+}
+
+static void drop_crowd_if_empty(struct p4d_named *t, uint32_t crowd)
+{
+	uint32_t entry = t->crowds.crowd[crowd].entry;
+
+	if (p4d_crowd_drop_if_empty(&t->crowds, crowd))
+		t->entry[entry].crowd = 0;
+}
+
+static void make_crowd(struct p4d_named *t, struct entry *e)
+{
+	if (e->crowd)
+		return;
+	e->crowd = p4d_crowd_make(&t->crowds, e - t->entry, e->owner, e->token,
+				  e->until);
+	t->held -= e->token != 0;
+	e->token = 0;
+}
+
+/* -------------------------------------------------------------------------------- the API */
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30 ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t *next_token)
+{
+	struct p4d_named *t = p4d_alloc(sizeof(*t));
+
+	t->seed[0] = mix(seed) | 1;
+	t->seed[1] = mix(mix(seed)) | 1;
+	set_entries(t, ENTRIES_MIN);
+	p4d_crowds_init(&t->crowds);
+	t->crowds.grace = grace;
+	t->crowds.next_token = next_token;
+	return t;
+}
+
+void p4d_named_destroy(struct p4d_named *t)
+{
+	if (!t)
+		return;
+	p4d_crowds_uninit(&t->crowds);
+	free(t->entry);
+	free(t);
+}
+
+uint32_t p4d_named_claims(const struct p4d_named *t)
+{
+	return t->crowds.claims + t->held;
+}
+
+/* One more claim, and one for nobody in the grace. */
+static bool is_full(const struct p4d_named *t)
+{
+	return p4d_named_claims(t) + 2 > P4D_CLAIMS_MAX;
+}
+
+/* Takes back all leases that have ended; not again before another one can have. */
+static void make_room(struct p4d_named *t, uint64_t now)
+{
+	if (now < t->sweep_at)
+		return;
+	t->sweep_at = UINT64_MAX;
+	for (uint64_t i = 0; i < entries(t); i++) {
+		struct entry *e = &t->entry[i];
+		uint64_t end = e->token ? e->until : UINT64_MAX;
+
+		if (e->crowd) {
+			p4d_crowd_serve(&t->crowds, e->crowd, now);
+			end = p4d_crowd_first_end(&t->crowds, e->crowd);
+			drop_crowd_if_empty(t, e->crowd);
+		}
+		if (end > now && end < t->sweep_at)
+			t->sweep_at = end;
+	}
+	make_anew(t, now);
+}
+
+static bool needs_room(const struct p4d_named *t)
+{
+	return 2 * t->used >= entries(t);
+}
+
+/* How many holds could be taken, each in a new entry, without anything getting full. */
+static uint32_t plain_ones(const struct p4d_named *t, uint64_t now)
+{
+	uint32_t claims = P4D_CLAIMS_MAX - 1 - p4d_named_claims(t);
+	uint64_t room = entries(t) / 2 - t->used;
+
+	if (now < t->crowds.grace || is_full(t) || needs_room(t))
+		return 0;
+	return room < claims ? room : claims;
+}
+
+static enum p4d_named_result ask_crowd(struct p4d_named *t, uint64_t now, struct entry *e,
+				       struct p4d_name name, const struct p4d_claim_of *who, uint64_t *token)
+{
+	enum p4d_named_result result;
+	uint32_t crowd;
+
+	if (!e->name.word[0]) {
+		e->name = name;
+		t->used++;
+	}
+	make_crowd(t, e);
+	crowd = e->crowd;
+	result = p4d_crowd_acquire(&t->crowds, crowd, now, who, token);
+	drop_crowd_if_empty(t, crowd);
+	return result;
+}
+
+RARE enum p4d_named_result acquire_slowly(struct p4d_named *t, uint64_t now, struct p4d_name name,
+					  const struct p4d_claim_of *who, uint64_t *token)
+{
+	const struct entry *e = find(t, name);
+	enum p4d_named_result result;
+
+	if (e->token && e->until > now && e->owner != who->owner && !who->wait_us && !who->token)
+		return P4D_NAMED_BUSY;
+	if (is_full(t))
+		make_room(t, now);
+	else if (needs_room(t))
+		make_anew(t, now);
+	if (is_full(t))
+		return P4D_NAMED_FULL;
+	result = ask_crowd(t, now, find(t, name), name, who, token);
+	t->plain = plain_ones(t, now);
+	return result;
+}
+
+static inline enum p4d_named_result acquire_at(struct p4d_named *t, uint64_t now,
+					       struct p4d_name name,
+					       const struct p4d_claim_of *who, uint64_t *token,
+					       struct entry *e)
+{
+	/* The lock is free, there is room, and nothing else is to be thought of. */
+	if (e->crowd | e->token | who->token || who->mode != P4W_LOCK_EXCLUSIVE || !t->plain)
+		return acquire_slowly(t, now, name, who, token);
+	t->plain--;
+	if (!e->name.word[0]) {
+		e->name = name;
+		t->used++;
+	}
+	e->owner = who->owner;
+	e->until = now + who->lease_us;
+	*token = e->token = (*t->crowds.next_token)++;
+	t->held++;
+	return P4D_NAMED_HELD;
+}
+
+RARE enum p4d_named_result acquire_further(struct p4d_named *t, uint64_t now, struct p4d_name name,
+					   const struct p4d_claim_of *who, uint64_t *token)
+{
+	return acquire_at(t, now, name, who, token, find(t, name));
+}
+
+enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now, struct p4d_name name,
+					const struct p4d_claim_of *who, uint64_t *token)
+{
+	struct entry *e = entry_at(t, hash_of(t, name));
+
+	if (!ends_search(e, name))
+		return acquire_further(t, now, name, who, token);
+	return acquire_at(t, now, name, who, token, e);
+}
+
+RARE bool release_in_crowd(struct p4d_named *t, uint64_t now, uint32_t crowd, uint64_t owner,
+			   uint64_t token)
+{
+	bool held = p4d_crowd_release(&t->crowds, crowd, now, owner, token);
+
+	drop_crowd_if_empty(t, crowd);
+	return held;
+}
+
+static inline bool release_at(struct p4d_named *t, uint64_t now, struct entry *e, uint64_t owner,
+			      uint64_t token)
+{
+	if (e->crowd)
+		return release_in_crowd(t, now, e->crowd, owner, token);
+	if (!token || e->token != token || e->owner != owner)
+		return false;
+	e->token = 0;
+	t->held--;
+	return e->until > now;
+}
+
+RARE bool release_further(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+			  uint64_t token)
+{
+	return release_at(t, now, find(t, name), owner, token);
+}
+
+bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+		       uint64_t token)
+{
+	struct entry *e = entry_at(t, hash_of(t, name));
+
+	if (!ends_search(e, name))
+		return release_further(t, now, name, owner, token);
+	return release_at(t, now, e, owner, token);
+}
+
+RARE uint64_t check_slowly(const struct p4d_named *t, uint64_t now, struct p4d_name name)
+{
+	const struct entry *e = find(t, name);
+
+	if (e->crowd)
+		return p4d_crowd_check(&t->crowds, e->crowd, now);
+	return e->until > now ? e->token : 0;
+}
+
+uint64_t p4d_named_check(const struct p4d_named *t, uint64_t now, struct p4d_name name)
+{
+	const struct entry *e = entry_at(t, hash_of(t, name));
+
+	if (!ends_search(e, name) || e->crowd)
+		return check_slowly(t, now, name);
+	return e->until > now ? e->token : 0;
+}
+
+void p4d_named_tick(struct p4d_named *t, uint64_t now)
+{
+	uint32_t crowd;
+
+	while ((crowd = p4d_crowds_tick(&t->crowds, now)))
+		drop_crowd_if_empty(t, crowd);
+}
+
+uint64_t p4d_named_deadline(const struct p4d_named *t)
+{
+	return t->crowds.heaped ? t->crowds.claim[t->crowds.heap[0]].until : UINT64_MAX;
+}
+
+bool p4d_named_pop(struct p4d_named *t, struct p4d_named_event *ev)
+{
+	struct p4d_crowds *c = &t->crowds;
+
+	if (c->popped == c->events) {
+		c->popped = c->events = 0;
+		return false;
+	}
+	*ev = c->event[c->popped++];
+	return true;
+}
+
+void p4d_named_dismiss(struct p4d_named *t)
+{
+	for (uint64_t i = 0; i < entries(t); i++) {
+		uint32_t crowd = t->entry[i].crowd;
+
+		if (!crowd)
+			continue;
+		p4d_crowd_dismiss(&t->crowds, crowd);
+		drop_crowd_if_empty(t, crowd);
+	}
+}
