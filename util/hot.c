@@ -15,6 +15,7 @@
 
 #define TRIES		6	/* of a call while the allocator is away */
 #define PAUSE_US	200000	/* before the next, if it said at once that it lacks the switch */
+#define SWITCH_TRIES	60	/* then: a switch may take seconds to start again */
 #define TAKE_MS		60000	/* for peers to free the locks that they hold on our hot keys */
 #define COMPLETIONS	64
 #define LOGS_US		60000000u	/* for peers to end the batch in their logs */
@@ -23,11 +24,11 @@
 /* The allocator is away, but may come back: the call can be made again. */
 static bool again(int rc, unsigned int *tries)
 {
-	if ((rc != -ETIMEDOUT && rc != -EHOSTDOWN) || ++*tries == TRIES)
-		return false;
+	++*tries;
 	if (rc == -EHOSTDOWN)
 		usleep(PAUSE_US);
-	return true;
+	return (rc == -ETIMEDOUT && *tries < TRIES) ||
+	       (rc == -EHOSTDOWN && *tries < SWITCH_TRIES);
 }
 
 static int wait_grant(struct node *n)
