@@ -310,7 +310,8 @@ enum p4a_txn_status {
 
 enum p4a_kind {
 	P4A_KIND_TXN = 0,		/* of p4a_txn_submit() */
-	P4A_KIND_CALL = 1,		/* of a p4a_..._async() */
+	P4A_KIND_CALL = 1,		/* of a p4a_..._async() of a batch */
+	P4A_KIND_LOCK = 2,		/* of a p4a_..._async() of a lock */
 };
 
 struct p4a_completion {
@@ -646,6 +647,65 @@ struct p4a_logged {
  * 1 and *t, or 0: no more.
  */
 int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged *t);
+
+/* ------------------------------------------------------------------------------------- locks */
+
+/*
+ * Locks by name, which the nodes of a tenant hold against each other; another tenant's are others.
+ * They have nothing to do with batches: any state will do. First come, first served, and nobody
+ * overtakes a waiter, not even to share. Any number of calls may be under way, up to depth.
+ *
+ * A hold has a lease. When it ends and somebody else wants the lock, that one gets it, whatever the
+ * holder believes. So pass `token` along with what is done under the lock: tokens ascend with each
+ * hold, over all locks of all tenants, and whoever has seen a higher one can refuse a lower one.
+ *
+ * Two that wait for each other both wait until one's wait_us are over; it gets -ETIME and should give
+ * back what it holds. Holds of a context that is closed, or dies, end with their leases.
+ */
+#define P4A_LOCK_NAME	16		/* bytes of a name: two numbers, or a hash */
+
+enum p4a_lock_mode {
+	P4A_LOCK_SHARED = 1,
+	P4A_LOCK_EXCLUSIVE = 2,
+};
+
+struct p4a_lock {			/* a hold: plain data, to be left alone */
+	uint8_t name[P4A_LOCK_NAME];
+	uint64_t owner;
+	uint64_t token;			/* for fencing */
+	uint32_t mode;			/* enum p4a_lock_mode */
+	uint32_t lease_us;		/* from the moment of the grant */
+};
+
+/*
+ * p4a_lock - take a lock.
+ * @name, @len: 1 .. 16 bytes, the first not 0; zeros at the end do not count
+ * @lease_us:	1 .. lease_max_us of p4a_info()
+ * @wait_us:	0 .. 60000000; 0: now or not at all
+ *
+ * Returns 0; -ETIME others had it for all of wait_us (p4a_last_error() names their token), or the
+ * allocator has restarted and waits for earlier holders; -ENOSPC too many locks or waiters; -EINVAL an
+ * argument out of its range; -EAGAIN depth calls are under way; -ENOTCONN a context that is cold for
+ * good; -ETIMEDOUT the allocator was away for timeout_us: if it has given the lock nevertheless, the
+ * lease will end; -EIO, -EBADMSG, -EPROTONOSUPPORT, -EOPNOTSUPP, -ERANGE, -EACCES as above.
+ * *out must stay until an _async form completes.
+ */
+int p4a_lock(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_lock_mode mode,
+	     uint32_t lease_us, uint32_t wait_us, struct p4a_lock *out);
+int p4a_lock_async(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_lock_mode mode,
+		   uint32_t lease_us, uint32_t wait_us, struct p4a_lock *out, void *user);
+
+/*
+ * p4a_lock_extend - a lease of lease_us from now on, under the same token. 0; -ESTALE the hold is over;
+ * and as above. To be called in time also after the allocator has restarted: it learns from this what
+ * is held.
+ */
+int p4a_lock_extend(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us);
+int p4a_lock_extend_async(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us, void *user);
+
+/* p4a_unlock - give a lock back. 0; -ESTALE its lease had ended before; and as above. */
+int p4a_unlock(struct p4a_ctx *ctx, const struct p4a_lock *lock);
+int p4a_unlock_async(struct p4a_ctx *ctx, const struct p4a_lock *lock, void *user);
 
 #ifdef __cplusplus
 }

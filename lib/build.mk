@@ -11,7 +11,7 @@ LIB_LINK	:= $(B)/lib/libp4alloc.so
 LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
-lib_srcs := error layout layout_file plan state msg netlink uring ctx open call pump txn cells batch \
+lib_srcs := error layout layout_file plan state msg netlink uring ctx open call lock pump txn cells batch \
 	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
@@ -49,3 +49,5 @@ $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_log
 $(eval $(call program,test/lib_log,test/unit/lib_log.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+UNIT += test/lib_lock
+$(eval $(call program,test/lib_lock,test/unit/lib_lock.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))

@@ -4,13 +4,15 @@
  *
  * Transactions live in `slots`, from submission until their completion has been taken; a slot's
  * generation is part of its cookie, so that a late event never meets another transaction. There is
- * one call at a time: a message to the allocator with its retries, or a job over many cells.
+ * one call at a time: a message to the allocator with its retries, or a job over many cells. Calls to
+ * the lock service are beside it, many at a time.
  */
 #ifndef P4A_CTX_H
 #define P4A_CTX_H
 
 #include "error.h"
 #include "io.h"
+#include "lock.h"
 #include "state.h"
 
 #define P4A_NO_SLOT	UINT32_MAX
@@ -88,6 +90,7 @@ struct p4a_ctx {
 	uint32_t free_slot, ready_first, ready_last;
 	uint32_t outstanding;		/* slots not free */
 	struct p4a_call call;
+	struct p4a_locks locks;		/* lock.c */
 
 	struct p4a_log *log;		/* NULL: none is kept */
 

@@ -18,6 +18,8 @@ _Static_assert(P4A_BLOCK_SLOTS == P4W_BLOCK_SLOTS, "limits");
 _Static_assert(P4A_MAX_INSTRS == P4W_INSTRS, "limits");
 _Static_assert(P4A_MAX_NODES == P4W_NODES_MAX, "limits");
 _Static_assert(P4A_LOCK_BITS == P4W_LOCK_BITS, "limits");
+_Static_assert(P4A_LOCK_NAME == P4W_LOCK_NAME_BYTES, "limits");
+_Static_assert(P4A_LOCK_EXCLUSIVE == (int)P4W_LOCK_EXCLUSIVE, "the allocator's numbers");
 _Static_assert(P4A_MAX_LOCK_KEYS == P4W_LOCK_KEYS_MAX, "limits");
 _Static_assert(P4A_CADD == (int)P4W_OP_CADD, "the switch's numbers");
 _Static_assert(P4A_SECOND_PASS == P4W_OP_SECOND_PASS, "the switch's numbers");
@@ -79,6 +81,21 @@ uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batc
 	return length;
 }
 
+uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
+		      const struct p4a_lock *lock, uint32_t wait_us)
+{
+	bool takes = type == P4W_LOCK;
+	struct p4w_lock *m = buf;
+
+	*m = (struct p4w_lock) {
+		.owner = htobe64(lock->owner), .token = htobe64(lock->token),
+		.lease_us = htonl(takes ? lock->lease_us : 0), .wait_us = htonl(takes ? wait_us : 0),
+	};
+	memcpy(m->name, lock->name, sizeof(m->name));
+	put_head(&m->msg, self, type, sizeof(*m), 0, takes ? lock->mode : 0);
+	return sizeof(*m);
+}
+
 /* Text of a foreign host: ends at a NUL or at room, and has nothing that moves a terminal. */
 static void copy_text(char *to, const char *from, size_t room)
 {
@@ -112,7 +129,13 @@ static int refusal(const struct p4w_refused *r, struct p4a_error *err)
 	case P4W_REFUSED_ORDER:
 		return p4a_fail(err, -EPROTO, "allocator refused the order: %s (%s = %u, not %u .. %u)",
 				text, field, got, min, max);
+	case P4W_REFUSED_BUSY:
+		return p4a_fail(err, -ETIME, "the lock is not free: %s", text);
+	case P4W_REFUSED_FULL:
+		return p4a_fail(err, -ENOSPC, "the lock service is full: %s", text);
 	case P4W_REFUSED_EXPIRED:
+		if (!strcmp(field, "name"))
+			return p4a_fail(err, -ESTALE, "the lock was lost: %s", text);
 		return p4a_fail(err, -ESTALE, "the lease has ended, values are in the escrow: %s", text);
 	case P4W_REFUSED_SWITCH:
 		return p4a_fail(err, -EHOSTDOWN, "the allocator cannot reach the switch: %s", text);
@@ -139,7 +162,10 @@ static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 	case P4W_SYNCED:
 	case P4W_FREED:
 	case P4W_LEFT:
+	case P4W_UNLOCKED:
 		return sizeof(struct p4w_msg);
+	case P4W_LOCKED:
+		return sizeof(struct p4w_locked);
 	case P4W_REFUSED:
 		return sizeof(struct p4w_refused);
 	case P4W_ESCROW:
@@ -300,4 +326,22 @@ int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_err
 			return bad_field(err, "bit", bit[i].bit, 0, bits - 1);
 	}
 	return n;
+}
+
+int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, struct p4a_error *err)
+{
+	const struct p4w_locked *m = buf;
+
+	if (!m->token)
+		return bad_field(err, "token", 0, 1, UINT32_MAX);
+	lock->token = be64toh(m->token);
+	lock->lease_us = ntohl(m->lease_us);
+	return 0;
+}
+
+bool p4a_msg_is_late(const void *buf)
+{
+	const struct p4w_msg *m = buf;
+
+	return m->code != 0;
 }

@@ -3,6 +3,8 @@
 #ifndef P4A_MSG_H
 #define P4A_MSG_H
 
+#include <stdbool.h>
+
 #include "p4wire.h"
 
 #include "p4alloc.h"
@@ -44,6 +46,10 @@ uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch,
 uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batch,
 			   const struct p4a_key_count *kc, unsigned int n);
 
+/* LOCK, or UNLOCK, which says nothing of lease and wait. */
+uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
+		      const struct p4a_lock *lock, uint32_t wait_us);
+
 /*
  * Checks what came back: version, type, length, and that it is about `batch` (0: any). Returns the
  * type (enum p4w_msg_type, never P4W_REFUSED), or -errno with *err if it is not well-formed or a
@@ -62,5 +68,10 @@ int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geomet
 
 /* Copies the keys and bits into `bit` (P4W_LOCK_KEYS_MAX entries); returns how many. */
 int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_error *err);
+
+/* Token and lease into *lock. */
+int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, struct p4a_error *err);
+/* Of UNLOCKED: the lease had ended before. */
+bool p4a_msg_is_late(const void *buf);
 
 #endif

@@ -21,6 +21,7 @@ static void break_down(struct p4a_ctx *ctx, int err)
 {
 	ctx->broken = err;
 	p4a_txn_break(ctx);
+	p4a_locks_break(ctx);
 	if (!ctx->call.kind || ctx->call.finished)
 		return;
 	p4a_call_finish(ctx, p4a_fail(&ctx->err, -EIO, "%s: socket or ring failed: %s",
@@ -29,8 +30,11 @@ static void break_down(struct p4a_ctx *ctx, int err)
 
 static int64_t until_due(const struct p4a_ctx *ctx, int64_t timeout_us)
 {
-	uint64_t due = p4a_call_next_us(ctx), now;
+	uint64_t due = p4a_call_next_us(ctx), lock = p4a_locks_next_us(ctx), now;
 	int64_t left;
+
+	if (lock && (!due || lock < due))
+		due = lock;
 
 	if (!due)
 		return timeout_us;
@@ -59,12 +63,15 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 	for (i = 0; i < n; i++) {
 		if (ev[i].cookie & P4A_CALL_COOKIE)
 			p4a_call_event(ctx, &ev[i]);
+		else if (ev[i].cookie & P4A_LOCK_COOKIE)
+			p4a_locks_event(ctx, &ev[i]);
 		else if (ev[i].cookie & P4A_LOG_COOKIE)
 			p4a_logged_synced(ctx, ev[i].err);
 		else
 			p4a_txn_event(ctx, &ev[i]);
 	}
 	p4a_call_tick(ctx);
+	p4a_locks_tick(ctx);
 	if (ctx->call.kind && ctx->call.kind->cells && !ctx->call.finished)
 		p4a_cells_run(ctx);
 	if (ctx->log)
@@ -89,6 +96,7 @@ static unsigned int take(struct p4a_ctx *ctx, struct p4a_completion *out, unsign
 {
 	unsigned int n = take_call(ctx, out);
 
+	n += p4a_locks_take(ctx, out + n, max - n);
 	return n + p4a_take_ready(ctx, out + n, max - n);
 }
 
@@ -114,7 +122,7 @@ int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max, 
 	for (;;) {
 		n = p4a_poll(ctx, out, max);
 		if (n || rc == -EINTR || !left || !p4a_works(ctx) ||
-		    (!ctx->outstanding && !ctx->call.kind))
+		    (!ctx->outstanding && !ctx->call.kind && !ctx->locks.busy))
 			return n ? n : rc;
 		rc = p4a_pump(ctx, left);
 		if (end) {

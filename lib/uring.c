@@ -21,7 +21,7 @@
 #include "uring.h"
 
 #define RECEIVERS	8
-#define SPARE_SENDERS	8		/* for messages; each transaction in flight has its own */
+#define SPARE_SENDERS	8		/* for calls; each transaction and lock has its own */
 #define CLOSE_WAIT_US	5000000
 #define REGION_MIN	(4u << 20)	/* the kernel wants 2 MB and one page a CPU */
 #define REGION_MAX	(256u << 20)
@@ -385,7 +385,7 @@ int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
 		  struct p4a_error *err)
 {
 	struct uring *u = calloc(1, sizeof(*u));
-	uint32_t n = depth + SPARE_SENDERS;
+	uint32_t n = 2 * depth + SPARE_SENDERS;	/* transactions, locks, a call */
 	int rc = -ENOMEM;
 
 	if (!u) {

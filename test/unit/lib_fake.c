@@ -116,6 +116,10 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 		.ahead = htonl(2),
 	};
 	struct p4w_escrow none = { .msg = fake_head(P4W_ESCROW, sizeof(none), batch) };
+	struct p4w_locked locked = {
+		.msg = fake_head(P4W_LOCKED, sizeof(locked), 0), .token = htobe64(f->token + 1),
+		.lease_us = htonl(4321),
+	};
 	struct p4w_msg plain = fake_head(m->type | 0x80, sizeof(plain), batch);
 
 	switch (m->type) {
@@ -135,6 +139,13 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 		none.first = m->code;
 		fake_answer(f, cookie, &none, sizeof(none));
 		break;
+	case P4W_LOCK:
+		f->token++;
+		fake_answer(f, cookie, &locked, sizeof(locked));
+		break;
+	case P4W_UNLOCK:
+		fake_answer(f, cookie, &plain, sizeof(plain));
+		break;
 	case P4W_LOCK_INFO:
 		deal(f, cookie, (const struct p4w_lock_info *)m);
 		break;
@@ -147,7 +158,7 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 
 static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
 {
-	static const char letter[] = "?HRWSDLFK";
+	static const char letter[] = "?HRWSDLFKXU";
 	const struct p4w_msg *m = msg;
 	struct fake *f = of(io);
 
@@ -156,6 +167,8 @@ static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_
 	assert_true(ntohs(m->node) == 1 && ntohs(m->nodes) == 2);
 	note(f, letter[m->type]);
 	f->sent_us[f->nr_msgs++ % FAKE_LOG] = f->now_us;
+	if (m->type == P4W_LOCK || m->type == P4W_UNLOCK)
+		memcpy(&f->last_lock, msg, sizeof(f->last_lock));
 	if (m->type == P4W_LOCK_INFO)
 		memcpy(&f->last_lock_info, msg, len);
 	if (m->type == P4W_REQUEST) {
@@ -232,7 +245,7 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 	for (n = 0; n < max && f->first != f->last; n++) {
 		unsigned int i = f->first++ % FAKE_EVENTS;
 
-		if (!(f->queue[i].cookie >> 62))
+		if (!(f->queue[i].cookie >> 61))
 			f->in_flight--;
 		ev[n] = (struct p4a_io_event) {
 			.cookie = f->queue[i].cookie, .err = f->queue[i].err,

@@ -37,7 +37,7 @@ struct fake {
 	off_t syncing;
 
 	uint32_t cell[FAKE_REGISTERS][FAKE_BLOCKS * 64];	/* by virtual slot */
-	uint64_t serial, epoch;
+	uint64_t serial, epoch, token;
 	uint16_t grant_blocks;
 	uint32_t grant_flows;
 	bool reserve;				/* REQUEST is answered by RESERVED */
@@ -48,6 +48,7 @@ struct fake {
 	unsigned int nr_msgs;
 	struct p4w_request last_request;
 	uint16_t last_hist[P4A_MAX_BLOCKS];
+	struct p4w_lock last_lock;
 	struct {
 		struct p4w_lock_info m;
 		struct p4w_lock_key key[P4W_LOCK_KEYS_MAX];

@@ -104,6 +104,7 @@ static void check__types(void **state)
 	static const struct { enum p4w_msg_type type; size_t len; } t[] = {
 		{ P4W_WELCOME, 40 }, { P4W_RESERVED, 32 }, { P4W_GRANTED, 72 }, { P4W_SYNCED, 16 },
 		{ P4W_FREED, 16 }, { P4W_LEFT, 16 }, { P4W_ESCROW, 28 }, { P4W_LOCKS, 20 },
+		{ P4W_LOCKED, 32 }, { P4W_UNLOCKED, 16 },
 	};
 	uint8_t buf[256];
 	unsigned int i;
@@ -134,7 +135,8 @@ static void check__unknown_types(void **state)
 
 	for (type = 0; type < 256; type++) {
 		struct p4w_msg h = head(type, sizeof(h), 7, 0);
-		int known = type == P4W_SYNCED || type == P4W_FREED || type == P4W_LEFT;
+		int known = type == P4W_SYNCED || type == P4W_FREED || type == P4W_LEFT ||
+			    type == P4W_UNLOCKED;
 
 		assert_int_equal(p4a_msg_check(at_page_end(&h, sizeof(h)), sizeof(h), 7, &err),
 				 known ? (int)type : -EBADMSG);
@@ -164,7 +166,9 @@ static void check__refusals(void **state)
 		{ P4W_REFUSED_EXPIRED, -ESTALE, "escrow: because" },
 		{ P4W_REFUSED_SWITCH, -EHOSTDOWN, "switch: because" },
 		{ P4W_REFUSED_STORE, -EREMOTEIO, "store: because" },
-		{ 10, -EBADMSG, "code 10" },
+		{ P4W_REFUSED_BUSY, -ETIME, "the lock is not free: because" },
+		{ P4W_REFUSED_FULL, -ENOSPC, "full: because" },
+		{ 12, -EBADMSG, "code 12" },
 	};
 	struct p4w_refused r = { .got = htonl(5), .min = htonl(2), .max = htonl(4) };
 	unsigned int i;
