@@ -62,17 +62,40 @@ await() {	# await SECONDS COMMAND...: until it succeeds
 	done
 }
 
+other_module() {	# a copy by another name, which stands for another module of the same protocol
+	sed s/p4homa/q4homa/g /lib/modules/p4homa.ko
+}
+
 # ---------------------------------------------------------------- two hosts, one cable
 
 #   h1 [eth0 10.0.0.1]-----[10.0.0.2 eth0] h2
 two_hosts() {
 	ip netns add h1
 	ip netns add h2
+	cable
+}
+
+cable() {
 	ip link add eth0 netns h1 type veth peer name eth0 netns h2
 	for n in 1 2; do
 		ip -n h$n addr add 10.0.0.$n/24 dev eth0
 		ip -n h$n link set lo up
 		ip -n h$n link set eth0 up
+	done
+}
+
+reboot() {	# reboot HOST OTHER
+	ip netns del "$1"
+	ip netns add "$1"
+	ip -n "$2" link del eth0 2> /dev/null || true	# else it goes a moment later
+	cable
+}
+
+netem() {	# netem COMMAND OPTION...: at both ends of the cable, as in `tc qdisc COMMAND`
+	command=$1
+	shift
+	for n in h1 h2; do
+		tc -n $n qdisc "$command" dev eth0 root netem limit 100000 "$@"
 	done
 }
 

@@ -6,14 +6,6 @@
 # delays of seconds, outages and restarts. Each request runs once. ROUNDS (1): how often, for soaking.
 . /lib/scenario.sh
 
-both() {	# both COMMAND NETEM...
-	command=$1
-	shift
-	for n in h1 h2; do
-		tc -n $n qdisc "$command" dev eth0 root netem limit 100000 "$@"
-	done
-}
-
 now_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 
 below() {	# below WHAT VALUE LIMIT
@@ -28,9 +20,9 @@ p99() { sed -n 's/.* p99 \([0-9]*\) ns.*/\1/p' /tmp/rtt.log; }
 knob() { for n in h1 h2; do on $n sysctl -q -w net.homa.$1; done; }
 
 repair() {
-	both change delay 10us
+	netem change delay 10us
 	client --count 200 > /tmp/rtt.log
-	both change delay 10us loss 2%
+	netem change delay 10us loss 2%
 	client --count 2000 > /tmp/rtt.log
 	below 'a lost packet of 20 us there and back is repaired within 0.9 ms' "$(p99)" 900000
 	client --count 100 --len 100000 > /tmp/rtt.log
@@ -39,7 +31,7 @@ repair() {
 
 # Two clients that began at different times.
 silence() {
-	both change delay 10us
+	netem change delay 10us
 	client > /dev/null
 	tc -n h2 qdisc change dev eth0 root netem limit 1000 loss 100%
 	for c in 1 2; do
@@ -54,19 +46,19 @@ silence() {
 	end=$(tail -n 1 /tmp/silent2.log)
 	below 'at the same time' "$(tail -n 1 /tmp/silent1.log |
 		awk -v end="$end" '{ d = (end - $1) * 1000; print int(d < 0 ? -d : d) }')" 20
-	both change delay 10us
+	netem change delay 10us
 	check 'and new ones work when it is back' client
 }
 
 weather() {
 	knob timeout_ticks=60000
-	both change delay 2000ms 1500ms duplicate 30%
+	netem change delay 2000ms 1500ms duplicate 30%
 	check 'delays of seconds, duplicates, reordering' client --len 100,5000,60000 --count 40 --parallel 20
-	both change delay 2000ms 1500ms duplicate 30% loss 10%
+	netem change delay 2000ms 1500ms duplicate 30% loss 10%
 	check 'and loss' client --len 100,5000 --count 40 --parallel 20
-	both change delay 10us 50us duplicate 10% loss 30%
+	netem change delay 10us 50us duplicate 10% loss 30%
 	check 'loss of 30 % on a short path' client --len 100,5000,100000 --count 40 --parallel 10
-	both change delay 10us
+	netem change delay 10us
 	sleep 10		# what was on its way
 	knob timeout_ticks=1000
 }
@@ -94,38 +86,26 @@ closing() {
 	equal 'their requests have failed' "$(grep -c 'not connected' /tmp/waiting.log)" 5
 }
 
-reboot() {	# reboot HOST NUMBER
-	ip netns del $1
-	ip netns add $1
-	other=h$((3 - $2))
-	ip -n $other link del eth0 2> /dev/null || true
-	ip link add eth0 netns h1 type veth peer name eth0 netns h2
-	for n in 1 2; do
-		ip -n h$n addr replace 10.0.0.$n/24 dev eth0
-		ip -n h$n link set lo up
-		ip -n h$n link set eth0 up
-	done
-	both add delay 10us
-}
-
 two_hosts
-both add delay 10us
-start_server h2
+netem add delay 10us
 round=0
 while [ $round -lt "${ROUNDS:-1}" ]; do
 	round=$((round + 1))
+	start_server h2
 	repair
 	silence
 	weather
 	outage
+	reboot h1 h2
+	netem add delay 10us
+	check 'a client that has started anew is served' client
+	stop_server 'each request ran once, no byte is wrong'
+	start_server h2
+	closing
+	reboot h2 h1
+	netem add delay 10us
+	start_server h2
+	check 'a server that has started anew serves' client
+	stop_server 'and each request once'
 done
-reboot h1 1
-check 'a client that has started anew is served' client
-stop_server 'each request ran once, no byte is wrong'
-start_server h2
-closing
-reboot h2 2
-start_server h2
-check 'a server that has started anew serves' client
-stop_server 'and each request once'
 finish
