@@ -60,20 +60,20 @@ static inline struct entry *entry_at(const struct p4d_named *t, uint64_t hash)
 	return (struct entry *)((char *)t->entry + (hash & t->mask));
 }
 
-static inline bool ends_search(const struct entry *e, struct p4d_name name)
+static inline bool is_of(const struct entry *e, struct p4d_name name)
 {
-	return (e->name.word[0] == name.word[0] && e->name.word[1] == name.word[1]) ||
-	       !e->name.word[0];
+	return e->name.word[0] == name.word[0] && e->name.word[1] == name.word[1];
 }
 
 /* The entry of the name, or the empty one where it would go. There is always an empty one. */
 static struct entry *find(const struct p4d_named *t, struct p4d_name name)
 {
 	uint64_t hash = hash_of(t, name);
+	struct entry *e = entry_at(t, hash);
 
-	while (!ends_search(entry_at(t, hash), name))
-		hash += sizeof(struct entry);
-	return entry_at(t, hash);
+	while (e->name.word[0] && !is_of(e, name))
+		e = entry_at(t, hash += sizeof(*e));
+	return e;
 }
 
 static uint64_t entries(const struct p4d_named *t)
@@ -260,10 +260,6 @@ static inline enum p4d_named_result acquire_at(struct p4d_named *t, uint64_t now
 	if (e->crowd | e->token | who->token || who->mode != P4W_LOCK_EXCLUSIVE || !t->plain)
 		return acquire_slowly(t, now, name, who, token);
 	t->plain--;
-	if (!e->name.word[0]) {
-		e->name = name;
-		t->used++;
-	}
 	e->owner = who->owner;
 	e->until = now + who->lease_us;
 	*token = e->token = (*t->crowds.next_token)++;
@@ -274,7 +270,15 @@ static inline enum p4d_named_result acquire_at(struct p4d_named *t, uint64_t now
 RARE enum p4d_named_result acquire_further(struct p4d_named *t, uint64_t now, struct p4d_name name,
 					   const struct p4d_claim_of *who, uint64_t *token)
 {
-	return acquire_at(t, now, name, who, token, find(t, name));
+	struct entry *e = find(t, name);
+
+	if (!e->name.word[0]) {
+		if (!t->plain)
+			return acquire_slowly(t, now, name, who, token);
+		e->name = name;
+		t->used++;
+	}
+	return acquire_at(t, now, name, who, token, e);
 }
 
 enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now, struct p4d_name name,
@@ -282,7 +286,7 @@ enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now, struc
 {
 	struct entry *e = entry_at(t, hash_of(t, name));
 
-	if (!ends_search(e, name))
+	if (!is_of(e, name))
 		return acquire_further(t, now, name, who, token);
 	return acquire_at(t, now, name, who, token, e);
 }
@@ -301,7 +305,7 @@ static inline bool release_at(struct p4d_named *t, uint64_t now, struct entry *e
 {
 	if (e->crowd)
 		return release_in_crowd(t, now, e->crowd, owner, token);
-	if (!token || e->token != token || e->owner != owner)
+	if (e->token != token || e->owner != owner)
 		return false;
 	e->token = 0;
 	t->held--;
@@ -319,7 +323,7 @@ bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name, 
 {
 	struct entry *e = entry_at(t, hash_of(t, name));
 
-	if (!ends_search(e, name))
+	if (!is_of(e, name))
 		return release_further(t, now, name, owner, token);
 	return release_at(t, now, e, owner, token);
 }
@@ -337,7 +341,7 @@ uint64_t p4d_named_check(const struct p4d_named *t, uint64_t now, struct p4d_nam
 {
 	const struct entry *e = entry_at(t, hash_of(t, name));
 
-	if (!ends_search(e, name) || e->crowd)
+	if (!is_of(e, name) || e->crowd)
 		return check_slowly(t, now, name);
 	return e->until > now ? e->token : 0;
 }

@@ -63,7 +63,7 @@ enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now,
 					struct p4d_name name, const struct p4d_claim_of *who,
 					uint64_t *token);
 
-/* Gives a hold back. False: it was over already. */
+/* Gives a hold back, whose token is not 0. False: it was over already. */
 bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name,
 		       uint64_t owner, uint64_t token);
 
