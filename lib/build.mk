@@ -43,7 +43,7 @@ $(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS
 
 .PHONY: always
 
-lib_tests := lib_layout lib_plan lib_state lib_msg lib_replay
+lib_tests := lib_layout lib_plan lib_shapes lib_state lib_msg lib_replay
 UNIT += $(lib_tests:%=test/%) test/lib_batch
 $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka,$(LIBP4ALLOC),-Ilib)))
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
