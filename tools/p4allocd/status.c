@@ -13,6 +13,7 @@
 
 #include "escrow.h"
 #include "jsonline.h"
+#include "named.h"
 #include "service.h"
 #include "status.h"
 
@@ -232,6 +233,7 @@ static struct json_object *tenant_object(const struct p4d_tenant *t, uint64_t no
 	put_grant(t, now, o);
 	put_reserved(t, now, o);
 	put(o, "escrow", entries);
+	put(o, "locks", t->named ? p4d_named_claims(t->named) : 0);
 	put_waits(t, o);
 	put_counters(t, o);
 	put_refused(o, t->refused);
