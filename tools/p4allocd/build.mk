@@ -29,3 +29,6 @@ $(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
 UNIT += test/allocd_named
 $(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
 	$(foreach f,named crowd out proto,tools/p4allocd/$(f).c),cmocka))
+UNIT += test/lib_allocd
+$(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c $(P4ALLOCD_TEST),\
+	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib_allocd.c - the library and the allocator's engine in one process: what one says, the other
+ * understands. Two nodes of a tenant, time that passes when nobody has anything to do.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocd_world.h"
+#include "ctx.h"
+
+#define NODES 2
+#define KEYS 600
+#define LEASE 10000
+#define STEP 500		/* of time, when nothing happens */
+
+struct link {			/* back end of a node */
+	struct p4a_io io;
+	struct p4a_ctx *ctx;
+	struct { uint64_t cookie; uint32_t len; uint8_t *bytes; } event[16];
+	unsigned int events;
+	uint8_t *lent[16];
+	unsigned int nr_lent;
+	bool granted;
+};
+
+static struct world *w;
+static struct link *node[NODES];
+static struct { struct link *to; uint64_t cookie; } rpc[WORLD_ANSWERS];
+
+static struct link *of(struct p4a_io *io)
+{
+	return (struct link *)io;
+}
+
+static void on_answer(struct world *from, uint64_t number, const void *bytes, size_t len)
+{
+	struct link *l = rpc[number % WORLD_ANSWERS].to;
+
+	assert_true(l->events < 16);
+	l->event[l->events].cookie = rpc[number % WORLD_ANSWERS].cookie;
+	l->event[l->events].len = len;
+	l->event[l->events++].bytes = memcpy(malloc(len), bytes, len);
+}
+
+static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
+{
+	unsigned int at = (w->rpc + 1) % WORLD_ANSWERS;
+
+	rpc[at].to = of(io);
+	rpc[at].cookie = cookie;
+	world_send_bytes(w, 1, msg, len);
+	return 0;
+}
+
+static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn)
+{
+	return -EOPNOTSUPP;
+}
+
+static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
+{
+	struct link *l = of(io);
+	uint64_t end = w->now + (timeout_us < 0 ? 60000000 : timeout_us);
+	unsigned int n;
+
+	while (l->nr_lent)
+		free(l->lent[--l->nr_lent]);
+	for (world_settle(w); !l->events && w->now < end; )
+		world_sleep(w, end - w->now < STEP ? end - w->now : STEP);
+	if (!l->events && timeout_us < 0)
+		fail_msg("waits for ever");
+	for (n = 0; n < max && n < l->events; n++) {
+		ev[n] = (struct p4a_io_event) {
+			.cookie = l->event[n].cookie, .len = l->event[n].len,
+			.data = l->event[n].bytes,
+		};
+		l->lent[l->nr_lent++] = l->event[n].bytes;
+	}
+	memmove(l->event, l->event + n, (l->events -= n) * sizeof(l->event[0]));
+	return n;
+}
+
+static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
+{
+	of(io)->granted = grant;
+	return 0;
+}
+
+static uint64_t now_us(struct p4a_io *io)
+{
+	return w->now;
+}
+
+static int no_fd(struct p4a_io *io)
+{
+	return -1;
+}
+
+static void close_link(struct p4a_io *io)
+{
+	struct link *l = of(io);
+
+	while (l->nr_lent)
+		free(l->lent[--l->nr_lent]);
+	while (l->events)
+		free(l->event[--l->events].bytes);
+	free(l);
+}
+
+static const struct p4a_io_ops ops = {
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
+	.fd = no_fd, .close = close_link,
+};
+
+static int set_up(void **state)
+{
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+
+	w = world_create(geo.registers, geo.blocks, 512, 1);
+	w->on_answer = on_answer;
+	for (unsigned int i = 0; i < NODES; i++) {
+		struct p4a_options opts = {
+			.tenant = 1, .node = i, .nodes = NODES, .depth = 8, .timeout_us = 1000000,
+		};
+
+		node[i] = calloc(1, sizeof(*node[i]));
+		node[i]->io.ops = &ops;
+		if (p4a_ctx_new(&node[i]->ctx, &opts, &node[i]->io, &geo, P4A_HOT, "", NULL))
+			return -1;
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	for (unsigned int i = 0; i < NODES; i++)
+		p4a_close(node[i]->ctx);
+	world_destroy(w);
+	return 0;
+}
+
+static void finish(struct p4a_ctx *ctx, int want)
+{
+	struct p4a_completion c;
+
+	assert_int_equal(p4a_wait(ctx, &c, 1, 1000000), 1);
+	if (c.err != want)
+		fail_msg("%d, not %d: %s", c.err, want, p4a_last_error(ctx));
+}
+
+/* ---- a batch, with lock bits ---- */
+
+static struct p4a_layout *layout;
+
+static void ask_for_a_batch(unsigned int i)
+{
+	const struct p4a_demand demand = {
+		.duration_us = 100000, .min_blocks = 3, .want_blocks = 3, .flows = 8,
+	};
+
+	assert_int_equal(p4a_use_layout(node[i]->ctx, layout), 0);
+	assert_int_equal(p4a_hello(node[i]->ctx), 0);
+	assert_true(p4a_request(node[i]->ctx, &demand) >= 0);
+}
+
+static void lock_info__all_nodes_get_the_same_bits(void **state)
+{
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+	struct p4a_key_count kc[KEYS], list[NODES][200];
+	struct p4a_layout *bits[NODES];
+	unsigned int with = 0, of_bit[P4A_LOCK_BITS] = { 0 };
+	struct p4a_cell a, b;
+	uint32_t pos = 0, other = 0;
+
+	for (unsigned int i = 0; i < KEYS; i++)
+		kc[i] = (struct p4a_key_count) { i, 1 + i };
+	assert_int_equal(p4a_layout_from_counts(&layout, &geo, kc, KEYS, NULL), KEYS);
+	for (unsigned int i = 0; i < NODES; i++) {
+		ask_for_a_batch(i);
+		for (unsigned int k = 0; k < 200; k++)
+			list[i][k] = (struct p4a_key_count) { 300 + 100 * i - k, 5 };
+	}
+	for (unsigned int i = 0; i < NODES; i++)
+		assert_int_equal(p4a_lock_info_async(node[i]->ctx, list[i], 200, &bits[i], NULL), 0);
+	for (unsigned int i = 0; i < NODES; i++)
+		finish(node[i]->ctx, 300);
+	while (p4a_layout_next(bits[0], 0, geo.blocks, &pos, &a)) {
+		assert_int_equal(p4a_layout_next(bits[1], 0, geo.blocks, &other, &b), 1);
+		assert_memory_equal(&a, &b, sizeof(a));
+		assert_int_equal(a.lock != P4A_NO_LOCK, a.key > 100 && a.key <= 400 && a.slot);
+		if (a.lock == P4A_NO_LOCK)
+			continue;
+		with++;
+		of_bit[a.lock]++;
+	}
+	assert_true(with >= 296);
+	for (unsigned int bit = 0; bit < P4A_LOCK_BITS; bit++)
+		assert_in_range(of_bit[bit], 5, 14);	/* 300 keys, 100 of them twice as heavy */
+	for (unsigned int i = 0; i < NODES; i++) {
+		assert_int_equal(p4a_wait_grant(node[i]->ctx), 3);
+		p4a_layout_free(bits[i]);
+	}
+	/* too late for this batch, and it says so */
+	assert_int_equal(p4a_sync_async(node[0]->ctx, P4A_FILLED, NULL), 0);
+	assert_int_equal(p4a_sync_async(node[1]->ctx, P4A_FILLED, NULL), 0);
+	finish(node[0]->ctx, 0);
+	finish(node[1]->ctx, 0);
+	assert_int_equal(p4a_lock_info(node[0]->ctx, NULL, 0, &bits[0]), -EPROTO);
+	p4a_layout_free(layout);
+}
+
+static void lock_info__one_goes_on_without(void **state)
+{
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+	const struct p4a_key_count kc[] = { { 1, 1 }, { 2, 2 } };
+	struct p4a_layout *bits = NULL;
+
+	assert_int_equal(p4a_layout_from_counts(&layout, &geo, kc, 2, NULL), 2);
+	for (unsigned int i = 0; i < NODES; i++) {
+		ask_for_a_batch(i);
+		assert_int_equal(p4a_wait_grant(node[i]->ctx), 3);
+	}
+	assert_int_equal(p4a_lock_info_async(node[0]->ctx, kc, 2, &bits, NULL), 0);
+	p4a_poll(node[0]->ctx, &(struct p4a_completion) { 0 }, 1);
+	assert_int_equal(p4a_sync_async(node[1]->ctx, P4A_FILLED, NULL), 0);
+	finish(node[0]->ctx, -EPROTO);
+	assert_null(bits);
+	assert_int_equal(p4a_sync(node[0]->ctx, P4A_FILLED), 0);
+	finish(node[1]->ctx, 0);
+	p4a_layout_free(layout);
+}
+
+/* ---- locks by name ---- */
+
+static int take(unsigned int i, enum p4a_lock_mode mode, uint32_t wait_us, struct p4a_lock *l)
+{
+	return p4a_lock(node[i]->ctx, "row", 3, mode, LEASE, wait_us, l);
+}
+
+static void lock__one_at_a_time(void **state)
+{
+	struct p4a_lock a, b, c;
+
+	assert_int_equal(take(0, P4A_LOCK_EXCLUSIVE, 0, &a), 0);
+	assert_int_equal(take(1, P4A_LOCK_SHARED, 0, &b), -ETIME);
+	assert_non_null(strstr(p4a_last_error(node[1]->ctx), "held with token 1 after 0 us"));
+	assert_int_equal(p4a_lock_async(node[1]->ctx, "row", 3, P4A_LOCK_SHARED, LEASE, 5000, &b,
+					NULL), 0);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	finish(node[1]->ctx, 0);
+	assert_int_equal(take(0, P4A_LOCK_SHARED, 0, &c), 0);
+	assert_true(a.token < b.token && b.token < c.token);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), -ESTALE);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &c), 0);
+	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
+}
+
+static void lock__lease_ends_and_is_extended(void **state)
+{
+	struct p4a_lock a, b;
+
+	assert_int_equal(take(0, P4A_LOCK_EXCLUSIVE, 0, &a), 0);
+	for (int i = 0; i < 5; i++) {
+		world_sleep(w, LEASE / 2);
+		assert_int_equal(p4a_lock_extend(node[0]->ctx, &a, LEASE), 0);
+		assert_int_equal(take(1, P4A_LOCK_EXCLUSIVE, 0, &b), -ETIME);
+	}
+	assert_int_equal(take(1, P4A_LOCK_EXCLUSIVE, 2 * LEASE, &b), 0);	/* waits for the end */
+	assert_int_equal(p4a_lock_extend(node[0]->ctx, &a, LEASE), -ESTALE);
+	assert_non_null(strstr(p4a_last_error(node[0]->ctx), "the lock was lost"));
+	assert_int_equal(p4a_lock(node[0]->ctx, "x", 1, P4A_LOCK_SHARED, 60000000, 0, &a), -ERANGE);
+}
+
+static void lock__two_that_wait_for_each_other(void **state)
+{
+	struct p4a_lock a, b, more[2];
+
+	assert_int_equal(p4a_lock(node[0]->ctx, "a", 1, P4A_LOCK_EXCLUSIVE, 50000, 0, &a), 0);
+	assert_int_equal(p4a_lock(node[1]->ctx, "b", 1, P4A_LOCK_EXCLUSIVE, 50000, 0, &b), 0);
+	assert_int_equal(p4a_lock_async(node[0]->ctx, "b", 1, P4A_LOCK_EXCLUSIVE, 50000, 20000,
+					&more[0], NULL), 0);
+	assert_int_equal(p4a_lock_async(node[1]->ctx, "a", 1, P4A_LOCK_EXCLUSIVE, 50000, 30000,
+					&more[1], NULL), 0);
+	finish(node[0]->ctx, -ETIME);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	finish(node[1]->ctx, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(lock_info__all_nodes_get_the_same_bits, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(lock_info__one_goes_on_without, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lock__one_at_a_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lock__lease_ends_and_is_extended, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(lock__two_that_wait_for_each_other, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
