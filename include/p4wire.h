@@ -259,6 +259,7 @@ enum p4w_msg_type {
 #define P4W_NODES_MAX		64	/* nodes of one tenant */
 #define P4W_BATCH_MAX		0x7fffffffu
 #define P4W_DURATION_MAX_US	60000000u	/* one minute */
+#define P4W_TOGETHER_MAX	64
 #define P4W_ESCROW_MAX		1024	/* entries in one ESCROW response */
 #define P4W_LOCK_KEYS_MAX	4096	/* keys in LOCK_INFO and LOCKS */
 #define P4W_LOCK_NAME_BYTES	16	/* name of a lock of the lock service, padded with 0 */
@@ -309,8 +310,9 @@ struct p4w_request {
 	__be16		min_blocks;	/* 1 .. want_blocks: fewer are useless */
 	__be16		want_blocks;	/* .. blocks of the geometry: more are useless */
 	__be32		flows;		/* transactions this node may have outstanding */
-	__be16		nr_hist;	/* entries of hist, 0 .. P4W_MAX_BLOCKS */
-	__be16		reserved;
+	__be16		nr_hist;	/* entries of hist, 0 .. P4W_MAX_BLOCKS; 0: nothing is known */
+	__be16		together;	/* hot accesses of a transaction that gain only if all of them
+					 * are there, 0 .. P4W_TOGETHER_MAX; 0, 1: each by itself */
 	__be16		hist[];		/* share of all accesses by virtual block, in 1/65536 */
 } __attribute__((packed));
 

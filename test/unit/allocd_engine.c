@@ -297,6 +297,74 @@ static void lease__habitual_overrunner_stays_out(void **state)
 	world_destroy(w);
 }
 
+/* Two wait for 8 blocks; the first one's histogram and needs are given, the second one's is flat. */
+static unsigned int blocks_of_first(const uint16_t *hist, uint16_t n, uint16_t together)
+{
+	uint16_t flat[8], first[8];
+	struct world *w = small(3);
+	struct p4d_request r = ask_all;
+	unsigned int blocks;
+
+	for (int i = 0; i < 8; i++) {
+		flat[i] = htons(4000);
+		first[i] = htons(i < n ? hist[i] : 0);
+	}
+	r.min_blocks = 1;
+	ask(w, 3, 0, 1, 1, 0);		/* has all, meanwhile the others come */
+	r.hist = first;
+	r.nr_hist = n;
+	r.together = together;
+	world_send_request(w, 1, &r);
+	say(w, 1, 0, 1, P4W_WAIT, 1, 0);
+	r.hist = flat;
+	r.nr_hist = 8;
+	r.together = 0;
+	world_send_request(w, 2, &r);
+	say(w, 2, 0, 1, P4W_WAIT, 1, 0);
+	say(w, 3, 0, 1, P4W_DONE, 1, 0);
+	blocks = p4d_blocks_count(&tenant(w, 1)->cur->blocks);
+	assert_true(tenant(w, 2)->cur != NULL);
+	assert_int_equal(p4d_blocks_count(&tenant(w, 2)->cur->blocks), 8 - blocks);
+	world_destroy(w);
+	return blocks;
+}
+
+static void request__histogram_says_how_many(void **state)
+{
+	const uint16_t one[] = { 60000, 100, 100 }, six[] = { 10000, 10000, 10000, 10000, 10000,
+							      10000, 10, 10 };
+
+	assert_int_equal(blocks_of_first(one, 3, 0), 1);
+	assert_int_equal(blocks_of_first(six, 8, 0), 6);
+	assert_int_equal(blocks_of_first(six, 8, 8), 6);
+	assert_int_equal(blocks_of_first(six, 5, 64), 1);	/* five of them gain nothing */
+}
+
+/* A tenant that is cold half of the time leaves its blocks to others meanwhile. */
+static void target__counts_cold_time(void **state)
+{
+	struct world *w = small(2);
+	struct p4d_request r = ask_all;
+
+	for (uint32_t batch = 1; batch <= 20; batch++)
+		for (uint32_t id = 1; id <= 2; id++) {
+			r.batch = batch;
+			r.start_us = 0;
+			world_send_request(w, id, &r);
+			say(w, id, 0, 1, P4W_WAIT, batch, 0);
+			assert_non_null(tenant(w, id)->cur);
+			if (batch == 20)
+				assert_int_equal(p4d_blocks_count(&tenant(w, id)->cur->blocks), 8);
+			world_sleep(w, 10 * MS);
+			say(w, id, 0, 1, P4W_DONE, batch, 0);
+			r.batch = batch + 1;
+			r.start_us = 10 * MS;
+			world_send_request(w, id, &r);
+		}
+	assert_in_range(tenant(w, 1)->hot, 120, 136);
+	world_destroy(w);
+}
+
 static void request__first_comers_demands_stand(void **state)
 {
 	struct world *w = small(2);
@@ -350,6 +418,8 @@ static const struct {
 	{ "nodes", { .nodes = 0, .batch = 1 }, 0, 1, 64 },
 	{ "batch", { .nodes = 1, .batch = 0 }, 0, 1, P4W_BATCH_MAX },
 	{ "code", { .nodes = 1, .batch = 1, .code = 2 }, 2, 0, 1 },
+	{ "together", { .nodes = 1, .batch = 1, .duration_us = 1, .min_blocks = 1,
+	  .want_blocks = 1, .flows = 1, .together = 65 }, 65, 0, 64 },
 	{ "start_us", { .nodes = 1, .batch = 1, .start_us = 60000001 }, 60000001, 0, 60000000 },
 	{ "duration_us", { .nodes = 1, .batch = 1 }, 0, 1, 60000000 },
 	{ "want_blocks", { .nodes = 1, .batch = 1, .duration_us = 1 }, 0, 1, 256 },
@@ -827,6 +897,8 @@ int main(void)
 		cmocka_unit_test(request__gets_nothing_before_its_start),
 		cmocka_unit_test(wait__before_the_declared_start_gets_what_is_free),
 		cmocka_unit_test(wait__ranks_by_start_and_arrival),
+		cmocka_unit_test(request__histogram_says_how_many),
+		cmocka_unit_test(target__counts_cold_time),
 		cmocka_unit_test(lease__habitual_overrunner_stays_out),
 		cmocka_unit_test(request__first_comers_demands_stand),
 		cmocka_unit_test(request__late_repeat_leaves_the_wait_alone),

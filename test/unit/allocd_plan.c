@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* allocd_plan.c - who gets how many blocks and which; flow ranges; the history of it all. */
+/* allocd_plan.c - who gets how many blocks and which; credits, flow ranges, history. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,48 +7,54 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "../../tools/p4allocd/account.h"
 #include "../../tools/p4allocd/flows.h"
 #include "../../tools/p4allocd/history.h"
 #include "../../tools/p4allocd/plan.h"
 
 #define W 100
-#define C(min_, want_, weight_, ...) \
-	{ .min = (min_), .want = (want_), .weight = (weight_), ##__VA_ARGS__ }
+#define C(min_, target_, factor_, ...) \
+	{ .min = (min_), .target = (target_), .factor = (factor_), ##__VA_ARGS__ }
 
 static const struct {
 	const char *what;
-	uint32_t total, free, holding;
+	uint32_t free;
 	struct p4d_claim c[3];
 	size_t n, waiting;
 	uint32_t give[3];
 } plans[] = {
-	{ "alone: all it wants", 16, 16, 0, { C(1, 9, W) }, 1, 0, { 9 } },
-	{ "alone: what there is", 16, 5, W, { C(2, 9, W) }, 1, 0, { 5 } },
-	{ "alone: too little", 16, 1, W, { C(2, 9, W) }, 1, 1, { 0 } },
-	{ "two: half each", 16, 16, 0, { C(1, 16, W), C(1, 16, W) }, 2, 0, { 8, 8 } },
-	{ "two: by weight", 16, 16, 0, { C(1, 16, W), C(1, 16, 3 * W) }, 2, 0, { 4, 12 } },
-	{ "two: what one does not want goes to the other", 16, 16, 0,
-	  { C(1, 16, W), C(1, 3, W) }, 2, 0, { 13, 3 } },
-	{ "two: minimum above the share", 16, 16, 0,
-	  { C(12, 16, W), C(1, 16, W) }, 2, 0, { 12, 4 } },
-	{ "two: guaranteed above the share", 16, 16, 0,
-	  { C(1, 16, W, .guaranteed = 10), C(1, 16, W) }, 2, 0, { 10, 6 } },
-	{ "a holder counts in the share", 16, 12, 2 * W,
-	  { C(1, 16, W), C(1, 16, W) }, 2, 0, { 8, 4 } },
-	{ "first does not fit: passed over", 16, 4, W, { C(5, 9, W), C(1, 4, W) }, 2, 1, { 0, 4 } },
-	{ "passed over too often: nobody behind it is served", 16, 4, W,
+	{ "alone: its target", 16, { C(1, 9, W) }, 1, 0, { 9 } },
+	{ "alone: what there is", 5, { C(2, 9, W) }, 1, 0, { 5 } },
+	{ "alone: too little", 1, { C(2, 9, W) }, 1, 1, { 0 } },
+	{ "alone: its minimum is above its target", 16, { C(3, 0, W) }, 1, 0, { 3 } },
+	{ "two: half each", 16, { C(1, 16, W), C(1, 16, W) }, 2, 0, { 8, 8 } },
+	{ "two: by weight", 16, { C(1, 16, W), C(1, 16, 3 * W) }, 2, 0, { 4, 12 } },
+	{ "two: what one should not have goes to the other", 16, { C(1, 16, W), C(1, 3, W) }, 2, 0,
+	  { 13, 3 } },
+	{ "two: targets leave some free", 16, { C(1, 7, W), C(1, 3, W) }, 2, 0, { 7, 3 } },
+	{ "two: minimum above the share", 16, { C(12, 16, W), C(1, 16, W) }, 2, 0, { 12, 4 } },
+	{ "first does not fit: passed over", 4, { C(5, 9, W), C(1, 4, W) }, 2, 1, { 0, 4 } },
+	{ "passed over too often: nobody behind it is served", 4,
 	  { C(5, 9, W, .bypassed = P4D_BYPASS_MAX), C(1, 4, W) }, 2, 2, { 0, 0 } },
-	{ "but those before it are", 16, 4, W,
+	{ "but those before it are", 4,
 	  { C(1, 1, W), C(5, 9, W, .bypassed = P4D_BYPASS_MAX), C(1, 4, W) }, 3, 2, { 1, 0, 0 } },
+	{ "the bypass that is one too many counts at once", 4,
+	  { C(5, 9, W, .bypassed = P4D_BYPASS_MAX - 1), C(1, 1, W), C(1, 1, W) }, 3, 2,
+	  { 0, 1, 0 } },
 };
+
+static struct p4d_divider *divider;
+static struct p4d_curve curve;		/* of nothing declared */
 
 static void plan__table(void **state)
 {
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
 		struct p4d_claim c[3] = { plans[i].c[0], plans[i].c[1], plans[i].c[2] };
-		size_t waiting = p4d_plan(plans[i].total, plans[i].free, plans[i].holding, c,
-					  plans[i].n);
+		size_t waiting;
 
+		for (size_t j = 0; j < plans[i].n; j++)
+			c[j].curve = &curve;
+		waiting = p4d_plan(divider, plans[i].free, c, plans[i].n);
 		for (size_t j = 0; j < plans[i].n; j++)
 			if (c[j].give != plans[i].give[j])
 				fail_msg("%s: claim %zu got %u", plans[i].what, j, c[j].give);
@@ -59,13 +65,13 @@ static void plan__table(void **state)
 /* A stream of small claims must not keep a large one waiting for ever. */
 static void plan__no_starvation(void **state)
 {
-	struct p4d_claim large = C(16, 16, W);
+	struct p4d_claim large = C(16, 16, W, .curve = &curve);
 	unsigned int rounds = 0;
 
 	for (uint32_t free = 8; !large.give; rounds++) {
-		struct p4d_claim c[2] = { large, C(8, 8, W) };
+		struct p4d_claim c[2] = { large, C(8, 8, W, .curve = &curve) };
 
-		p4d_plan(16, free, W, c, 2);
+		p4d_plan(divider, free, c, 2);
 		large = c[0];
 		free = c[1].give ? 8 : 16;	/* the small one's blocks come back each round */
 		assert_true(rounds <= P4D_BYPASS_MAX + 1);
@@ -77,7 +83,7 @@ static void plan__never_gives_too_much(void **state)
 {
 	uint32_t seed = 1;
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		struct p4d_claim c[6];
 		uint32_t total, free, sum = 0;
 		size_t n;
@@ -87,14 +93,14 @@ static void plan__never_gives_too_much(void **state)
 		free = R(total + 1);
 		n = 1 + R(6);
 		for (size_t j = 0; j < n; j++) {
-			uint32_t min = 1 + R(total), want = min + R(total - min + 1);
+			uint32_t min = 1 + R(total), target = R(total + 1);
 
-			c[j] = (struct p4d_claim){ min, want, 1 + R(1000), R(want + 1), R(6), 99 };
+			c[j] = (struct p4d_claim){ &curve, 1 + R(1000), min, target, R(6), 99 };
 		}
-		p4d_plan(total, free, R(3000), c, n);
+		p4d_plan(divider, free, c, n);
 		for (size_t j = 0; j < n; j++) {
-			assert_true(!c[j].give ||
-				    (c[j].give >= c[j].min && c[j].give <= c[j].want));
+			assert_true(!c[j].give || c[j].give == c[j].min ||
+				    (c[j].give > c[j].min && c[j].give <= c[j].target));
 			sum += c[j].give;
 		}
 		assert_true(sum <= free);
@@ -103,6 +109,97 @@ static void plan__never_gives_too_much(void **state)
 #undef R
 	}
 }
+
+/* ---------------------------------------------------------------------------------- credits */
+
+#define BATCH_US 1000
+
+/* `n` tenants want all the time; who gets how much is decided by `give`. */
+static void live(struct p4d_account *a, struct p4d_ledger *l, size_t n, int batches,
+		 void (*give)(struct p4d_account *a, size_t n, uint32_t *blocks))
+{
+	for (int round = 0; round < batches; round++) {
+		uint32_t blocks[8] = { 0 };
+
+		give(a, n, blocks);
+		for (size_t i = 0; i < n; i++) {
+			p4d_account_want(l, &a[i], W);
+			p4d_account_hold(l, &a[i], blocks[i]);
+		}
+		p4d_ledger_advance(l, l->now + BATCH_US, 16);
+		for (size_t i = 0; i < n; i++)
+			p4d_account_rest(l, &a[i]);
+	}
+}
+
+static void give_unequal(struct p4d_account *a, size_t n, uint32_t *blocks)
+{
+	blocks[0] = 12;
+	blocks[1] = 4;
+}
+
+static void account__lending_earns(void **state)
+{
+	struct p4d_account a[2] = { 0 };
+	struct p4d_ledger l = { .now = 1 };
+
+	live(a, &l, 2, 4, give_unequal);
+	assert_int_equal(a[0].credit, -4 * 4 * BATCH_US);
+	assert_int_equal(a[1].credit, 4 * 4 * BATCH_US);
+	assert_int_equal(a[1].due, 4 * 8 * BATCH_US);
+	assert_int_equal(a[1].had, 4 * 4 * BATCH_US);
+	assert_true(p4d_account_factor(&a[0], W) < 16 * W);
+	assert_true(p4d_account_factor(&a[1], W) > 16 * W);
+	live(a, &l, 2, 12, give_unequal);	/* eight batches' worth */
+	assert_int_equal(p4d_account_factor(&a[1], W), 2 * 16 * W);
+	assert_int_equal(p4d_account_factor(&a[0], W), 16 * W / 2);
+	live(a, &l, 2, 1000, give_unequal);	/* and no further than that */
+	assert_int_equal(p4d_account_factor(&a[1], W), 64 * 16 * W);
+	assert_int_equal(p4d_account_factor(&a[0], 1), 1);
+}
+
+static void account__what_is_not_wanted_earns_nothing(void **state)
+{
+	struct p4d_account a[2] = { 0 };
+	struct p4d_ledger l = { .now = 1 };
+
+	p4d_account_want(&l, &a[0], W);
+	p4d_account_hold(&l, &a[0], 16);
+	p4d_ledger_advance(&l, 1 + BATCH_US, 16);
+	p4d_account_rest(&l, &a[0]);
+	assert_int_equal(a[0].credit, 0);	/* alone: all is due to it */
+	p4d_account_rest(&l, &a[1]);
+	assert_int_equal(a[1].credit, 0);
+}
+
+/* One gains by each block, the other only by all: dividing by worth and credit is fair to both. */
+static void give_by_worth(struct p4d_account *a, size_t n, uint32_t *blocks)
+{
+	static struct p4d_curve c[2];
+	const uint16_t flat[16] = { 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096,
+				    4096, 4096, 4096, 4096, 4096, 4096 };
+	struct p4d_bidder b[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		p4d_curve_make(&c[i], flat, 16, i ? 8 : 1);
+		b[i] = (struct p4d_bidder){ &c[i], p4d_account_factor(&a[i], W), 1, 0 };
+	}
+	p4d_divide(divider, b, 2, 16);
+	blocks[0] = b[0].give;
+	blocks[1] = b[1].give;
+}
+
+static void account__fair_in_the_long_run(void **state)
+{
+	struct p4d_account a[2] = { 0 };
+	struct p4d_ledger l = { .now = 1 };
+
+	live(a, &l, 2, 1000, give_by_worth);
+	assert_in_range(a[0].had, a[0].due * 97 / 100, a[0].due * 103 / 100);
+	assert_in_range(a[1].had, a[1].due * 97 / 100, a[1].due * 103 / 100);
+}
+
+/* -------------------------------------------------------------------------- which, flows */
 
 static void pick__prefers_what_it_likes(void **state)
 {
@@ -230,6 +327,9 @@ int main(void)
 		cmocka_unit_test(plan__table),
 		cmocka_unit_test(plan__no_starvation),
 		cmocka_unit_test(plan__never_gives_too_much),
+		cmocka_unit_test(account__lending_earns),
+		cmocka_unit_test(account__what_is_not_wanted_earns_nothing),
+		cmocka_unit_test(account__fair_in_the_long_run),
 		cmocka_unit_test(pick__prefers_what_it_likes),
 		cmocka_unit_test(flows__disjoint_and_shrinking),
 		cmocka_unit_test(flows__freed_ones_are_taken_last),
@@ -237,5 +337,7 @@ int main(void)
 		cmocka_unit_test(history__forgets_into_its_base),
 	};
 
+	divider = p4d_divider_create();
+	p4d_curve_make(&curve, NULL, 0, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

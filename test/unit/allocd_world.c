@@ -280,17 +280,24 @@ uint64_t world_send(struct world *w, uint32_t tenant, uint16_t node, uint16_t no
 
 uint64_t world_send_request(struct world *w, uint32_t tenant, const struct p4d_request *r)
 {
+	uint16_t len = sizeof(struct p4w_request) + r->nr_hist * sizeof(uint16_t);
+	uint8_t bytes[sizeof(struct p4w_request) + P4W_MAX_BLOCKS * sizeof(uint16_t)];
 	struct p4w_request m = {
-		.msg = { P4W_VERSION, P4W_REQUEST, htons(sizeof(m)), htons(r->node),
+		.msg = { P4W_VERSION, P4W_REQUEST, htons(len), htons(r->node),
 			 htons(r->nodes), htonl(r->batch), htonl(r->code) },
 		.start_us = htonl(r->start_us),
 		.duration_us = htonl(r->duration_us),
 		.min_blocks = htons(r->min_blocks),
 		.want_blocks = htons(r->want_blocks),
 		.flows = htonl(r->flows),
+		.nr_hist = htons(r->nr_hist),
+		.together = htons(r->together),
 	};
 
-	return world_send_bytes(w, tenant, &m, sizeof(m));
+	memcpy(bytes, &m, sizeof(m));
+	if (r->nr_hist)
+		memcpy(bytes + sizeof(m), r->hist, len - sizeof(m));
+	return world_send_bytes(w, tenant, bytes, len);
 }
 
 uint64_t world_send_lock_info(struct world *w, uint32_t tenant, uint16_t node, uint16_t nodes,

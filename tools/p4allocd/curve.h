@@ -17,7 +17,6 @@
 
 #define P4D_CURVE_BITS 31	/* all accesses are worth 1 << 31 */
 #define P4D_CURVE_ONE (1u << P4D_CURVE_BITS)
-#define P4D_TOGETHER_MAX 64
 
 struct p4d_curve {
 	uint16_t least;		/* blocks that it has in any case */

@@ -12,6 +12,7 @@
 #include "out.h"
 #include "reconcile.h"
 #include "request.h"
+#include "target.h"
 
 #define SWITCH_PATIENCE_US 1000000	/* a switch may be away so long before nodes are told */
 
@@ -22,7 +23,9 @@ struct p4d_engine *p4d_engine_create(uint64_t now)
 	if (!e)
 		return NULL;
 	e->history = p4d_history_create();
-	if (!e->history || p4d_flows_init(&e->flows, 0)) {
+	e->divider = p4d_divider_create();
+	e->ledger.now = now;
+	if (!e->history || !e->divider || p4d_flows_init(&e->flows, 0)) {
 		p4d_engine_destroy(e);
 		return NULL;
 	}
@@ -61,6 +64,7 @@ void p4d_engine_destroy(struct p4d_engine *e)
 	free(e->place);
 	p4d_flows_uninit(&e->flows);
 	p4d_history_destroy(e->history);
+	p4d_divider_destroy(e->divider);
 	free(e);
 }
 
@@ -115,7 +119,7 @@ struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id)
 	if (!t)
 		return NULL;
 	t->id = id;
-	t->overrun = 256;
+	t->overrun = t->hot = 256;
 	t->conf = (struct p4d_tenant_conf){ id, "", 100, 0, P4W_MAX_BLOCKS };
 	if (!make_place(e, at, t)) {
 		free(t);
@@ -130,6 +134,7 @@ static void begin(struct p4d_engine *e, uint64_t now)
 {
 	if (now > e->now)
 		e->now = now;
+	p4d_ledger_advance(&e->ledger, e->now, e->geo.blocks);
 }
 
 /* t: the tenant whose message it was, or NULL. */
@@ -320,6 +325,7 @@ void p4d_engine_tenant(struct p4d_engine *e, uint64_t now, const struct p4d_tena
 		abort();
 	t->conf = *conf;
 	t->known = t->seen = true;
+	p4d_target_limit(e, t);
 	e->must_schedule = true;
 	finish(e, t);
 }
@@ -334,7 +340,7 @@ static void gone(struct p4d_engine *e, struct p4d_tenant *t)
 	p4d_locking_end(e, t);
 	t->known = false;
 	if (t->next)
-		p4d_grant_unreserve(t);
+		p4d_grant_unreserve(e, t);
 	if (t->cur && t->cur->state == P4D_HELD)
 		p4d_grant_break(e, t);
 	e->must_schedule = true;
@@ -403,8 +409,12 @@ int p4d_engine_restored(struct p4d_engine *e)
 	e->token_next = e->token_limit;
 	e->lock_grace = e->now + e->lock_lease_us;
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
-		if (t->next)
+		if (t->next) {
 			t->next->ready_at = e->now;
+			p4d_target_declare(e, t, t->next, NULL);
+		}
+		if (t->cur)
+			p4d_target_declare(e, t, t->cur, NULL);
 		if (t->cur && (err = take_back(e, t)))
 			return err;
 	}

@@ -8,6 +8,7 @@
 #include "out.h"
 #include "plan.h"
 #include "request.h"
+#include "target.h"
 
 #define HABIT 512		/* twice the declared time, in the mean of the last batches */
 #define EPOCH_CHUNK 1024	/* epochs reserved in the store at a time */
@@ -53,13 +54,23 @@ void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct 
 		b->want_blocks = req->want_blocks;
 		b->flows = req->flows;
 		b->ready_at = e->now + req->start_us;
+		p4d_target_declare(e, t, b, req);
 		t->dirty = true;
 	}
 	b->asked |= p4d_bit(req->node);
 }
 
-void p4d_grant_unreserve(struct p4d_tenant *t)
+void p4d_grant_await(struct p4d_engine *e, struct p4d_tenant *t)
 {
+	if (!t->next->waiting_from)
+		t->next->waiting_from = e->now;
+	p4d_account_want(&e->ledger, &t->account, t->conf.weight);
+}
+
+void p4d_grant_unreserve(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	if (!t->cur)
+		p4d_account_rest(&e->ledger, &t->account);
 	free(t->next);
 	t->next = NULL;
 	t->dirty = true;
@@ -199,6 +210,9 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 	b->epoch = draw_epoch(e);
 	b->state = P4D_GIVING;
 	b->absent = t->left;
+	t->cold_us = rank(b) > t->freed_at ? rank(b) - t->freed_at : 0;
+	p4d_account_want(&e->ledger, &t->account, t->conf.weight);
+	p4d_account_hold(&e->ledger, &t->account, count);
 	t->cur = b;
 	t->next = NULL;
 	t->dirty = true;
@@ -277,6 +291,10 @@ static void end(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cell
 	own(e, &b->blocks, 0);
 	p4d_flows_free(&e->flows, t->id);
 	p4d_history_record(e->history, e->now - e->start, t->id, 0);
+	if (b->granted_at)
+		p4d_target_learn(e, t);
+	p4d_account_rest(&e->ledger, &t->account);
+	t->freed_at = e->now;
 	free(b);
 	t->cur = NULL;
 	t->dirty = true;
@@ -427,15 +445,13 @@ static void enqueue(struct queue *q, struct p4d_tenant *t)
 	q->n++;
 }
 
-static struct p4d_claim claim_of(const struct p4d_engine *e, const struct p4d_tenant *t)
+static struct p4d_claim claim_of(const struct p4d_tenant *t)
 {
-	uint32_t want = min32(t->next->want_blocks, p4d_grant_limit(e, t));
-
 	return (struct p4d_claim){
+		.curve = &t->next->curve,
+		.factor = p4d_target_factor(t),
 		.min = t->next->min_blocks,
-		.want = want,
-		.weight = t->conf.weight,
-		.guaranteed = min32(t->conf.min_blocks, want),
+		.target = t->target,
 		.bypassed = t->next->bypassed,
 	};
 }
@@ -448,7 +464,7 @@ static bool is_impossible(struct p4d_engine *e, struct p4d_tenant *t)
 	if (!p4d_proto_range(&why, "min_blocks", t->next->min_blocks, 1, p4d_grant_limit(e, t)))
 		return false;
 	p4d_request_refuse_held(e, t, P4D_HOLD_GRANT, &why);
-	p4d_grant_unreserve(t);
+	p4d_grant_unreserve(e, t);
 	return true;
 }
 
@@ -457,19 +473,11 @@ static void collect(struct p4d_engine *e, struct queue *q)
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
 		if (t->known && !t->cur && is_ready(e, t) && !is_impossible(e, t))
 			enqueue(q, t);
+	if (q->n)
+		p4d_target_all(e);
 	q->claim = p4d_alloc((q->n + 1) * sizeof(*q->claim));
 	for (size_t i = 0; i < q->n; i++)
-		q->claim[i] = claim_of(e, q->tenant[i]);
-}
-
-static uint32_t weight_of_holders(const struct p4d_engine *e)
-{
-	uint32_t sum = 0;
-
-	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
-		if (t->cur && t->cur->state != P4D_TAKING)
-			sum += t->conf.weight;
-	return sum;
+		q->claim[i] = claim_of(q->tenant[i]);
 }
 
 static bool is_overdue(const struct p4d_engine *e, const struct p4d_tenant *t)
@@ -527,7 +535,7 @@ static void serve(struct p4d_engine *e, struct queue *q)
 {
 	struct p4d_blocks free = free_blocks(e);
 
-	p4d_plan(e->geo.blocks, p4d_blocks_count(&free), weight_of_holders(e), q->claim, q->n);
+	p4d_plan(e->divider, p4d_blocks_count(&free), q->claim, q->n);
 	for (size_t i = 0; i < q->n; i++)
 		q->tenant[i]->next->bypassed = q->claim[i].bypassed;
 	for (size_t i = 0; i < q->n; i++)

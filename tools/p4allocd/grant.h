@@ -22,7 +22,10 @@ uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t)
  * (a node that has restarted) and nobody else has asked yet.
  */
 void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req);
-void p4d_grant_unreserve(struct p4d_tenant *t);
+void p4d_grant_unreserve(struct p4d_engine *e, struct p4d_tenant *t);
+
+/* A node waits for the reservation. */
+void p4d_grant_await(struct p4d_engine *e, struct p4d_tenant *t);
 
 /* Blocks to those who wait; from overrunners, if that is what it takes. */
 void p4d_grant_schedule(struct p4d_engine *e);

@@ -98,11 +98,14 @@ static int check_request(const struct p4w_request *m, struct p4d_request *req,
 	req->min_blocks = ntohs(m->min_blocks);
 	req->want_blocks = ntohs(m->want_blocks);
 	req->flows = ntohl(m->flows);
+	req->nr_hist = ntohs(m->nr_hist);
+	req->together = ntohs(m->together);
 	if (p4d_proto_range(why, "start_us", req->start_us, 0, P4W_DURATION_MAX_US) ||
 	    p4d_proto_range(why, "duration_us", req->duration_us, 1, P4W_DURATION_MAX_US) ||
 	    p4d_proto_range(why, "want_blocks", req->want_blocks, 1, P4W_MAX_BLOCKS) ||
 	    p4d_proto_range(why, "min_blocks", req->min_blocks, 1, req->want_blocks) ||
-	    p4d_proto_range(why, "flows", req->flows, 1, UINT32_MAX))
+	    p4d_proto_range(why, "flows", req->flows, 1, UINT32_MAX) ||
+	    p4d_proto_range(why, "together", req->together, 0, P4W_TOGETHER_MAX))
 		return -1;
 	return 0;
 }
@@ -229,6 +232,7 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 	memcpy(&m, bytes, sizeof(m));
 	if (p4d_proto_range(why, "nr_hist", ntohs(m.nr_hist), 0, P4W_MAX_BLOCKS))
 		return -1;
+	req->hist = m.nr_hist ? (const char *)bytes + sizeof(m) : NULL;
 	return check_request(&m, req, why);
 }
 

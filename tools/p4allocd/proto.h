@@ -26,6 +26,9 @@ struct p4d_request {
 	uint16_t min_blocks;
 	uint16_t want_blocks;
 	uint32_t flows;
+	uint16_t nr_hist;
+	uint16_t together;
+	const void *hist;	/* in the message; NULL: none, or a request that is held */
 	/* LOCK_INFO only: in the message, ascending; NULL in a request that is held */
 	const struct p4w_lock_key *keys;
 	uint16_t nr_keys;

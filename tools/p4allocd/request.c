@@ -57,6 +57,7 @@ static void hold(const struct call *c, enum p4d_hold kind)
 	if (h->used)
 		p4d_out_refuse(c->e, c->t, &h->who, &h->req, &why);
 	*h = (struct p4d_held){ .used = true, .who = *c->who, .req = *c->req };
+	h->req.hist = NULL;
 	c->t->holding[kind] |= bit_of(c);
 	h->req.keys = NULL;	/* they are of the message, which goes */
 }
@@ -404,8 +405,7 @@ static void wait(const struct call *c)
 	} else if (is_current(c, c->req->batch)) {
 		answer_current(c);
 	} else if (is_next(c, c->req->batch)) {
-		if (!c->t->next->waiting_from)
-			c->t->next->waiting_from = c->e->now;
+		p4d_grant_await(c->e, c->t);
 		hold(c, P4D_HOLD_GRANT);
 		c->e->must_schedule = true;
 	} else {
@@ -467,7 +467,7 @@ static void give_up_reservation(const struct call *c)
 	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	t->dirty = true;
 	if (!(p4d_all_nodes(t) & ~t->next->done & ~t->left))
-		p4d_grant_unreserve(t);
+		p4d_grant_unreserve(c->e, t);
 }
 
 /* The node is done with a batch: 0, or -1 and *why. */
@@ -515,7 +515,7 @@ static void leave(const struct call *c)
 		p4d_grant_settle(c->e, t);
 	}
 	if (t->next && !(p4d_all_nodes(t) & ~t->next->done & ~t->left))
-		p4d_grant_unreserve(t);
+		p4d_grant_unreserve(c->e, t);
 	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	c->e->must_schedule = true;
 	plain(c);

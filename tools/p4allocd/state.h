@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "account.h"
 #include "blocks.h"
+#include "divide.h"
 #include "flows.h"
 #include "history.h"
 #include "keys.h"
@@ -92,6 +94,7 @@ struct p4d_batch {
 	uint32_t want_blocks;
 	uint32_t flows;		/* for each node */
 	uint64_t ready_at;	/* when the blocks are needed, as was declared */
+	struct p4d_curve curve;	/* what its blocks are worth; not in the store */
 	uint64_t waiting_from;	/* when a node began to wait, 0: none has */
 	uint32_t bypassed;
 	uint64_t asked;		/* nodes that sent its REQUEST, by bit */
@@ -171,6 +174,11 @@ struct p4d_tenant {
 	uint64_t holding[P4D_HOLDS];	/* nodes whose held[] is used, by bit */
 	uint64_t counter[P4D_NR_COUNTERS];
 	uint64_t refused[P4D_REFUSALS];
+	struct p4d_account account;
+	uint32_t target;	/* blocks that it should have, see target.h */
+	uint32_t hot;		/* part of the time that it holds blocks if nobody waits, in 1/256 */
+	uint64_t cold_us;	/* before the current batch */
+	uint64_t freed_at;
 	uint32_t overrun;	/* held against declared times of its batches, mean, in 1/256 */
 	uint64_t barred_until;	/* a habitual overrunner was fenced: twice as long as it held */
 	uint64_t nr_waits;
@@ -216,6 +224,9 @@ struct p4d_engine {
 	uint32_t before[P4W_MAX_BLOCKS];	/* tenant whose values may be in its cells, 0: they
 						 * are clear, P4D_ANYBODY: not known */
 	struct p4d_flows flows;
+	struct p4d_ledger ledger;
+	struct p4d_divider *divider;
+	struct p4d_worth worth;		/* of the targets */
 	struct p4d_history *history;
 	uint64_t refused[P4D_REFUSALS];	/* of senders that are no tenant */
 	struct p4d_out *out_first;
