@@ -19,38 +19,44 @@ static void curve__sums_and_powers(void **state)
 	const uint16_t hist[] = { 32768, 16384, 8192 };
 	struct p4d_curve c;
 
-	p4d_curve_make(&c, hist, 3, 1);
+	p4d_curve_make(&c, hist, 3, P4D_CURVE_ALL, 1);
 	assert_int_equal(c.value[0], 0);
 	assert_int_equal(c.value[1], ONE / 2);
 	assert_int_equal(c.value[2], ONE / 4 * 3);
 	assert_int_equal(c.value[3], ONE / 8 * 7);
 	assert_int_equal(c.value[256], ONE / 8 * 7);
-	p4d_curve_make(&c, hist, 3, 2);
+	p4d_curve_make(&c, hist, 3, P4D_CURVE_ALL, 2);
 	assert_int_equal(c.value[1], ONE / 4);
 	assert_int_equal(c.value[2], ONE / 16 * 9);
-	p4d_curve_make(&c, hist, 3, 8);
+	p4d_curve_make(&c, hist, 3, P4D_CURVE_ALL, 8);
 	assert_int_equal(c.value[1], ONE / 256);
 }
 
 static void curve__is_believed_as_far_as_a_layout_allows(void **state)
 {
 	const uint16_t rising[] = { 100, 5000, 50 }, flat[] = { 100, 100, 50 };
-	uint16_t much[4] = { 60000, 60000, 60000, 60000 };
+	uint16_t much[4] = { 60000, 60000, 60000, 60000 }, more[3];
 	struct p4d_curve a, b;
 
-	p4d_curve_make(&a, rising, 3, 1);
-	p4d_curve_make(&b, flat, 3, 1);
+	p4d_curve_make(&a, rising, 3, P4D_CURVE_ALL, 1);
+	p4d_curve_make(&b, flat, 3, P4D_CURVE_ALL, 1);
 	assert_memory_equal(a.value, b.value, sizeof(a.value));
-	p4d_curve_make(&a, much, 4, 1);
+	p4d_curve_make(&a, much, 4, P4D_CURVE_ALL, 1);
 	assert_int_equal(a.value[1], ONE / 4);
 	assert_int_equal(a.value[4], ONE);
+	p4d_curve_make(&a, flat, 3, P4D_CURVE_OWN, 3);
+	for (int i = 0; i < 3; i++)
+		more[i] = 10 * flat[i];
+	p4d_curve_make(&b, more, 3, P4D_CURVE_OWN, 3);
+	assert_memory_equal(a.value, b.value, sizeof(a.value));
+	assert_int_equal(a.value[3], ONE);
 }
 
 static void curve__nothing_declared_falls(void **state)
 {
 	struct p4d_curve c;
 
-	p4d_curve_make(&c, NULL, 0, 0);
+	p4d_curve_make(&c, NULL, 0, P4D_CURVE_ALL, 0);
 	for (int b = 2; b <= P4W_MAX_BLOCKS; b++)
 		assert_true(c.value[b] - c.value[b - 1] < c.value[b - 1] - c.value[b - 2]);
 	assert_true(c.value[P4W_MAX_BLOCKS] < ONE);
@@ -62,14 +68,14 @@ static void curve__corners(void **state)
 	const uint16_t hist[] = { 10000, 10000, 10000, 10000, 100 };
 	struct p4d_curve c;
 
-	p4d_curve_make(&c, hist, 5, 1);
+	p4d_curve_make(&c, hist, 5, P4D_CURVE_ALL, 1);
 	p4d_curve_limit(&c, 0, 1, 6);
 	assert_int_equal(c.corners, 7);		/* points on an edge count */
 	p4d_curve_limit(&c, 2, 4, 6);
 	assert_int_equal(c.corners, 4);
 	assert_int_equal(c.corner[0], 2);
 	assert_int_equal(c.corner[1], 4);
-	p4d_curve_make(&c, hist, 5, 8);
+	p4d_curve_make(&c, hist, 5, P4D_CURVE_ALL, 8);
 	p4d_curve_limit(&c, 0, 1, 5);
 	assert_int_equal(c.corners, 3);
 	assert_int_equal(c.corner[1], 4);
@@ -109,7 +115,7 @@ static void random_curve(struct p4d_curve *c, uint64_t *seed, unsigned int toget
 
 	for (unsigned int b = 0; b < n; b++)
 		hist[b] = exact_random(seed) % (b ? hist[b - 1] + 1 : 30000);
-	p4d_curve_make(c, hist, n, together);
+	p4d_curve_make(c, hist, n, P4D_CURVE_ALL, together);
 	least = exact_random(seed) % 4 ? 0 : exact_random(seed) % 3;
 	min = exact_random(seed) % 2 ? 1 : 1 + exact_random(seed) % 5;
 	most = least + exact_random(seed) % 40;
@@ -158,7 +164,7 @@ static void divide__bound_holds(void **state)
 			uint16_t hist[P4W_MAX_BLOCKS];
 
 			exact_zipf(hist, 0.6 + exact_uniform(&seed), 2e4, 1280);
-			p4d_curve_make(&t->curve[i], hist, P4W_MAX_BLOCKS, 8);
+			p4d_curve_make(&t->curve[i], hist, P4W_MAX_BLOCKS, P4D_CURVE_ALL, 8);
 			t->b[i] = (struct p4d_bidder){ &t->curve[i], 1000, 1, 0 };
 		}
 		w = p4d_divide(t->d, t->b, 40, capacity);
@@ -176,7 +182,7 @@ static void divide__by_weight_if_nothing_is_declared(void **state)
 	struct bench *t = *state;
 	struct p4d_worth w;
 
-	p4d_curve_make(&t->curve[0], NULL, 0, 0);
+	p4d_curve_make(&t->curve[0], NULL, 0, P4D_CURVE_ALL, 0);
 	for (int i = 0; i < 3; i++)
 		t->b[i] = (struct p4d_bidder){ &t->curve[0], i == 2 ? 200 : 100, 1, 0 };
 	w = p4d_divide(t->d, t->b, 3, 64);
@@ -191,8 +197,8 @@ static void divide__guaranteed_first(void **state)
 	const uint16_t steep[] = { 40000, 20000 }, shallow[] = { 10, 10, 10, 10 };
 	struct bench *t = *state;
 
-	p4d_curve_make(&t->curve[0], steep, 2, 1);
-	p4d_curve_make(&t->curve[1], shallow, 4, 1);
+	p4d_curve_make(&t->curve[0], steep, 2, P4D_CURVE_ALL, 1);
+	p4d_curve_make(&t->curve[1], shallow, 4, P4D_CURVE_ALL, 1);
 	p4d_curve_limit(&t->curve[1], 2, 1, 4);
 	for (int i = 0; i < 2; i++)
 		t->b[i] = (struct p4d_bidder){ &t->curve[i], 100, 1, 0 };
@@ -210,7 +216,7 @@ static void divide__nobody_and_nothing(void **state)
 	struct p4d_worth w = p4d_divide(t->d, t->b, 0, 10);
 
 	assert_true(w.exact && !w.value && !w.used);
-	p4d_curve_make(&t->curve[0], NULL, 0, 0);
+	p4d_curve_make(&t->curve[0], NULL, 0, P4D_CURVE_ALL, 0);
 	t->b[0] = (struct p4d_bidder){ &t->curve[0], 100, 1, 0 };
 	w = p4d_divide(t->d, t->b, 1, 0);
 	assert_true(w.exact && !w.value && !t->b[0].give);

@@ -337,7 +337,6 @@ static void request__histogram_says_how_many(void **state)
 	assert_int_equal(blocks_of_first(one, 3, 0), 1);
 	assert_int_equal(blocks_of_first(six, 8, 0), 6);
 	assert_int_equal(blocks_of_first(six, 8, 8), 6);
-	assert_int_equal(blocks_of_first(six, 5, 64), 1);	/* five of them gain nothing */
 }
 
 /* A tenant that is cold half of the time leaves its blocks to others meanwhile. */

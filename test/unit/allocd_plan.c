@@ -126,7 +126,7 @@ static void live(struct p4d_account *a, struct p4d_ledger *l, size_t n, int batc
 			p4d_account_want(l, &a[i], W);
 			p4d_account_hold(l, &a[i], blocks[i]);
 		}
-		p4d_ledger_advance(l, l->now + BATCH_US, 16);
+		p4d_ledger_advance(l, l->now + BATCH_US);
 		for (size_t i = 0; i < n; i++)
 			p4d_account_rest(l, &a[i]);
 	}
@@ -165,7 +165,7 @@ static void account__what_is_not_wanted_earns_nothing(void **state)
 
 	p4d_account_want(&l, &a[0], W);
 	p4d_account_hold(&l, &a[0], 16);
-	p4d_ledger_advance(&l, 1 + BATCH_US, 16);
+	p4d_ledger_advance(&l, 1 + BATCH_US);
 	p4d_account_rest(&l, &a[0]);
 	assert_int_equal(a[0].credit, 0);	/* alone: all is due to it */
 	p4d_account_rest(&l, &a[1]);
@@ -181,7 +181,7 @@ static void give_by_worth(struct p4d_account *a, size_t n, uint32_t *blocks)
 	struct p4d_bidder b[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		p4d_curve_make(&c[i], flat, 16, i ? 8 : 1);
+		p4d_curve_make(&c[i], flat, 16, P4D_CURVE_ALL, i ? 8 : 1);
 		b[i] = (struct p4d_bidder){ &c[i], p4d_account_factor(&a[i], W), 1, 0 };
 	}
 	p4d_divide(divider, b, 2, 16);
@@ -338,6 +338,6 @@ int main(void)
 	};
 
 	divider = p4d_divider_create();
-	p4d_curve_make(&curve, NULL, 0, 0);
+	p4d_curve_make(&curve, NULL, 0, P4D_CURVE_ALL, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,10 +6,10 @@
 #define BATCHES 8		/* due for so many doubles the factor */
 #define DOUBLINGS 6		/* more credit or debt than that is forgotten */
 
-void p4d_ledger_advance(struct p4d_ledger *l, uint64_t now, uint32_t blocks)
+void p4d_ledger_advance(struct p4d_ledger *l, uint64_t now)
 {
 	if (l->weights && now > l->now)
-		l->due += ((now - l->now) * blocks << 16) / l->weights;
+		l->due += ((now - l->now) * l->held << 16) / l->weights;
 	l->now = now;
 }
 
@@ -23,9 +23,10 @@ void p4d_account_want(struct p4d_ledger *l, struct p4d_account *a, uint32_t weig
 	l->weights += weight;
 }
 
-void p4d_account_hold(const struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks)
+void p4d_account_hold(struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks)
 {
 	a->blocks = blocks;
+	l->held += blocks;
 	a->held_from = l->now;
 }
 
@@ -44,6 +45,7 @@ void p4d_account_rest(struct p4d_ledger *l, struct p4d_account *a)
 	most = BATCHES * DOUBLINGS * a->mean;
 	a->credit = a->credit > most ? most : a->credit < -most ? -most : a->credit;
 	l->weights -= a->weight;
+	l->held -= a->blocks;
 	a->wants = false;
 	a->blocks = 0;
 }

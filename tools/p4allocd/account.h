@@ -2,8 +2,8 @@
 /*
  * account.h - what each tenant was due and what it had: credits for blocks lent.
  *
- * Pure. A tenant that waits for blocks or holds some is due a share of all blocks by weight, among
- * those that do too. Having less than that earns credit, having more costs it. Credit scales the
+ * Pure. A tenant that waits for blocks or holds some is due a share by weight of all blocks that
+ * are held, among those that do too. So what all are due is what all have. Having less than that earns credit, having more costs it. Credit scales the
  * worth of the tenant's blocks when they are divided, so in the long run everybody has what it was
  * due, at the times at which it is worth most. What is not wanted earns nothing.
  */
@@ -17,6 +17,7 @@ struct p4d_ledger {
 	uint64_t now;
 	uint64_t due;		/* to weight 1 since ever, in 1/65536 block-us */
 	uint64_t weights;	/* of those who want */
+	uint32_t held;		/* blocks, by all */
 };
 
 struct p4d_account {
@@ -30,11 +31,11 @@ struct p4d_account {
 	uint64_t due, had;	/* since ever */
 };
 
-/* Time passes; blocks: that there are. Before each of the others. */
-void p4d_ledger_advance(struct p4d_ledger *l, uint64_t now, uint32_t blocks);
+/* Time passes. Before each of the others. */
+void p4d_ledger_advance(struct p4d_ledger *l, uint64_t now);
 
 void p4d_account_want(struct p4d_ledger *l, struct p4d_account *a, uint32_t weight);
-void p4d_account_hold(const struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks);
+void p4d_account_hold(struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks);
 
 /* Wants no more, or not for now: the books are balanced. */
 void p4d_account_rest(struct p4d_ledger *l, struct p4d_account *a);

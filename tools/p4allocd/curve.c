@@ -4,8 +4,6 @@
 
 #include "curve.h"
 
-#define WHOLE 65536u		/* all accesses, in the histogram's unit */
-
 static uint32_t times(uint32_t a, uint32_t b)
 {
 	return (uint64_t)a * b >> P4D_CURVE_BITS;
@@ -34,33 +32,31 @@ static void nothing_declared(struct p4d_curve *c)
 		c->value[b] = sum += P4D_CURVE_ONE / 8 / b;
 }
 
-void p4d_curve_make(struct p4d_curve *c, const uint16_t *hist, unsigned int n,
+void p4d_curve_make(struct p4d_curve *c, const uint16_t *hist, unsigned int n, uint32_t whole,
 		    unsigned int together)
 {
-	uint32_t cap = WHOLE, all = 0, sum = 0, last;
+	uint32_t mass[P4W_MAX_BLOCKS], most = UINT32_MAX, sum = 0;
 
-	if (!n) {
+	for (unsigned int b = 0; b < n; b++) {
+		most = hist[b] < most ? hist[b] : most;
+		mass[b] = sum += most;
+	}
+	if (!sum) {
 		nothing_declared(c);
 		p4d_curve_limit(c, 0, 1, P4W_MAX_BLOCKS);
 		return;
 	}
-	for (unsigned int b = 0; b < n; b++) {
-		cap = hist[b] < cap ? hist[b] : cap;
-		all += cap;
-	}
-	if (all < WHOLE)
-		all = WHOLE;
-	cap = WHOLE;
-	c->value[0] = last = 0;
+	whole = whole > sum ? whole : sum;
+	c->value[0] = 0;
 	for (unsigned int b = 0; b < P4W_MAX_BLOCKS; b++) {
 		uint32_t share;
 
-		cap = b < n && hist[b] < cap ? hist[b] : b < n ? cap : 0;
-		sum += cap;
-		share = ((uint64_t)sum << P4D_CURVE_BITS) / all;
-		if (cap)
-			last = together > 1 ? power(share, together) : share;
-		c->value[b + 1] = last;
+		if (b >= n) {
+			c->value[b + 1] = c->value[n];
+			continue;
+		}
+		share = ((uint64_t)mass[b] << P4D_CURVE_BITS) / whole;
+		c->value[b + 1] = together > 1 ? power(share, together) : share;
 	}
 	p4d_curve_limit(c, 0, 1, P4W_MAX_BLOCKS);
 }

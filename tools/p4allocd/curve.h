@@ -3,9 +3,9 @@
  * curve.h - what each number of blocks is worth to a tenant, from the histogram of its layout.
  *
  * Pure. The histogram is declared by the tenant, so it is believed only as far as a layout allows:
- * the shares of all blocks together are at most 1, and no block has more than the one before it,
- * as layouts are made in descending order of frequency. Overstating therefore only flattens a
- * curve, it never raises its end above 1.
+ * no block has more than the one before it, as layouts are made in descending order of frequency.
+ * The allocator counts worth in parts of what the tenant could have at most; so multiplying a
+ * histogram changes nothing, and how much a tenant's all is worth is said by its weight alone.
  */
 #ifndef P4D_CURVE_H
 #define P4D_CURVE_H
@@ -28,13 +28,17 @@ struct p4d_curve {
 						 * points on an edge are corners too */
 };
 
+#define P4D_CURVE_OWN 0		/* whole: what the n blocks have together */
+#define P4D_CURVE_ALL 65536	/* whole: all accesses, also those to no block */
+
 /*
- * hist: shares in 1/65536 of all accesses by virtual block, n of them, the further ones are 0.
+ * hist: accesses by virtual block, n of them, the further ones are 0. whole: what they are parts
+ * of, at least their sum.
  * together: accesses of a transaction that must all be there for it to gain anything; the worth is
  * coverage to this power. 1: each access gains by itself. n = 0: nothing was declared, each block
  * is worth less than the one before it, so that equal weights share equally.
  */
-void p4d_curve_make(struct p4d_curve *c, const uint16_t *hist, unsigned int n,
+void p4d_curve_make(struct p4d_curve *c, const uint16_t *hist, unsigned int n, uint32_t whole,
 		    unsigned int together);
 
 /* Makes the envelope over these numbers of blocks. least <= most; after p4d_curve_make(). */

@@ -134,7 +134,7 @@ static void begin(struct p4d_engine *e, uint64_t now)
 {
 	if (now > e->now)
 		e->now = now;
-	p4d_ledger_advance(&e->ledger, e->now, e->geo.blocks);
+	p4d_ledger_advance(&e->ledger, e->now);
 }
 
 /* t: the tenant whose message it was, or NULL. */

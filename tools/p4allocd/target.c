@@ -28,12 +28,12 @@ void p4d_target_declare(const struct p4d_engine *e, const struct p4d_tenant *t,
 	unsigned int n = 0;
 
 	if (req && req->hist) {
-		n = req->nr_hist;
+		n = min32(req->nr_hist, b->want_blocks);
 		memcpy(hist, req->hist, n * sizeof(*hist));
 		for (unsigned int i = 0; i < n; i++)
 			hist[i] = ntohs(hist[i]);
 	}
-	p4d_curve_make(&b->curve, hist, n, n ? req->together : 1);
+	p4d_curve_make(&b->curve, hist, n, P4D_CURVE_OWN, n ? req->together : 1);
 	limit(e, t, b);
 }
 

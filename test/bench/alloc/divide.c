@@ -66,7 +66,7 @@ static void measure(struct p4d_divider *d, uint64_t seed, unsigned int together,
 	struct p4d_worth w;
 
 	for (int i = 0; i < TENANTS; i++)
-		p4d_curve_make(&curves[i], hists[i], P4W_MAX_BLOCKS, together);
+		p4d_curve_make(&curves[i], hists[i], P4W_MAX_BLOCKS, P4D_CURVE_ALL, together);
 	f->curve_ns = (bench_ns() - from) / TENANTS;
 	for (int round = 0; round < TIMED; round++) {
 		for (int i = 0; i < TENANTS; i++) {
