@@ -248,6 +248,15 @@ static bool current_cut(struct homa_rpc *rpc, struct cut *cut)
 	return true;
 }
 
+/* Where the buffer that begins at `start` ends: no further than the packet in which `end` is, as it
+ * was cut first.
+ */
+static u32 buffer_end(const struct homa_msg_out *out, const struct cut *cut, u32 start, u32 end)
+{
+	return min(homa_seg_end(start, out->unsched, cut->seg, cut->segs, out->length),
+		   homa_seg_end(end - 1, out->unsched, out->seg, 1, out->length));
+}
+
 /* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. What
  * cannot be sent now counts as sent and lost: the receiver will ask.
  */
@@ -267,11 +276,9 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 		return end;
 	}
 	for (i = 0; i < BATCH && start < end; i++) {
-		u32 stop = homa_seg_end(start, out->unsched, cut.seg, cut.segs, out->length);
 		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
+		u32 stop = buffer_end(out, &cut, start, end);
 
-		/* No further than the packet in which `end` is. */
-		stop = min(stop, homa_seg_end(end - 1, out->unsched, cut.seg, 1, out->length));
 		dst_hold(cut.dst);
 		queue_data(rpc, start, stop, &cut, prio, again, queue);
 		start = stop;

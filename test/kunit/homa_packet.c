@@ -31,6 +31,63 @@ static enum homa_counter check(const union any *p, u32 len, struct homa_pkt *pkt
 	return homa_check_packet(p, len, pkt, &why) ? OK : why;
 }
 
+/* Each byte holds its offset, so a field's value says where it is. */
+static void layout(struct kunit *test)
+{
+	union any p;
+	int i;
+
+	for (i = 0; i < sizeof(p); i++)
+		p.bytes[i] = i;
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.common.sport), 0x0001);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.common.dport), 0x0203);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.common.sequence), 0x04050607);
+	KUNIT_EXPECT_EQ(test, p.common.type, 11);
+	KUNIT_EXPECT_EQ(test, p.common.doff, 12);
+	KUNIT_EXPECT_EQ(test, p.common.flags, 13);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.common.checksum), 0x1011);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.common.urgent), 0x1213);
+	KUNIT_EXPECT_EQ(test, be64_to_cpu(p.common.sender_id), 0x1415161718191a1bull);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.data.message_length), 0x1c1d1e1f);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.data.incoming), 0x20212223);
+	KUNIT_EXPECT_EQ(test, be64_to_cpu(p.data.ack.client_id), 0x2425262728292a2bull);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.data.ack.server_port), 0x2c2d);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.data.cutoff_version), 0x2e2f);
+	KUNIT_EXPECT_EQ(test, p.data.retransmit, 48);
+	KUNIT_EXPECT_EQ(test, p.data.tenant[2], 51);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.data.offset), 0x34353637);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.grant.offset), 0x1c1d1e1f);
+	KUNIT_EXPECT_EQ(test, p.grant.priority, 32);
+	KUNIT_EXPECT_EQ(test, p.grant.resend_all, 33);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.resend.offset), 0x1c1d1e1f);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.resend.length), 0x20212223);
+	KUNIT_EXPECT_EQ(test, p.resend.priority, 36);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.cutoffs.cutoffs[0]), 0x1c1d1e1f);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(p.cutoffs.cutoffs[7]), 0x38393a3b);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.cutoffs.version), 0x3c3d);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.ack.num_acks), 0x1c1d);
+	KUNIT_EXPECT_EQ(test, be64_to_cpu(p.ack.acks[0].client_id), 0x1e1f202122232425ull);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.ack.acks[0].server_port), 0x2627);
+	KUNIT_EXPECT_EQ(test, be64_to_cpu(p.ack.acks[4].client_id), 0x464748494a4b4c4dull);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(p.ack.acks[4].server_port), 0x4e4f);
+}
+
+/* What we send says 14 words before data, where a card repeats them, and 5 elsewhere. */
+static void filled_in(struct kunit *test)
+{
+	static const u8 want[P4W_COMMON_LEN] = {
+		0x00, 0x63, 0x9c, 0x40, 0, 0, 0, 0, 0, 0, 0, P4W_BUSY, 0x50, 0x06, 0, 0,
+		0, 0, 0xb9, 0x7d, 0, 0, 0, 0, 0, 0, 0x12, 0x34,
+	};
+	union any p;
+
+	fill(&p, P4W_BUSY);
+	KUNIT_EXPECT_EQ(test, memcmp(p.bytes, want, sizeof(want)), 0);
+	fill(&p, P4W_DATA);
+	KUNIT_EXPECT_EQ(test, p.bytes[11], 0x10);
+	KUNIT_EXPECT_EQ(test, p.bytes[12], 0xe0);
+}
+
 static void lengths(struct kunit *test)
 {
 	static const struct {
@@ -236,7 +293,27 @@ static void acks(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, pkt.ack.ack[i].id, i % 2 ? 0 : 101 + i);
 }
 
+static void cutoffs(struct kunit *test)
+{
+	struct homa_pkt pkt;
+	union any p;
+	int i;
+
+	fill(&p, P4W_CUTOFFS);
+	for (i = 0; i < 8; i++)
+		p.cutoffs.cutoffs[i] = htonl(0x7fffffff - i);
+	p.cutoffs.version = htons(0xffff);
+	KUNIT_ASSERT_EQ(test, check(&p, 62, &pkt), OK);
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, pkt.cutoffs.cutoff[i], 0x7fffffff - i);
+	KUNIT_EXPECT_EQ(test, pkt.cutoffs.version, 0xffff);
+	p.cutoffs.cutoffs[7] = htonl(0x80000000);
+	KUNIT_EXPECT_EQ(test, check(&p, 62, &pkt), HOMA_drop_range);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(layout),
+	KUNIT_CASE(filled_in),
 	KUNIT_CASE(lengths),
 	KUNIT_CASE(types),
 	KUNIT_CASE(header),
@@ -245,6 +322,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(grant),
 	KUNIT_CASE(resend),
 	KUNIT_CASE(acks),
+	KUNIT_CASE(cutoffs),
 	{}
 };
 

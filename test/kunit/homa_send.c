@@ -112,6 +112,21 @@ static void boundaries(struct kunit *test)
 	}
 }
 
+/* Of packets that are sent again, none goes beyond what was lost: some receivers drop those that do. */
+static void again_with_a_smaller_mtu(struct kunit *test)
+{
+	const struct homa_msg_out out = { .length = 10000, .unsched = 4000, .seg = 1424 };
+	const struct cut same = { .seg = 1424, .segs = 2 }, smaller = { .seg = 1224, .segs = 2 };
+
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &same, 0, 10000), 2848);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &same, 1424, 2000), 2848);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &same, 2848, 4000), 4000);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &same, 4000, 4001), 5424);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &smaller, 1424, 2848), 2448);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &smaller, 2448, 2848), 2848);
+	KUNIT_EXPECT_EQ(test, buffer_end(&out, &smaller, 2448, 2849), 4000);
+}
+
 static void packets_tile_the_message(struct kunit *test)
 {
 	u32 length = 12345, unsched, seg, at, b;
@@ -173,6 +188,7 @@ static void mtu(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(boundaries),
+	KUNIT_CASE(again_with_a_smaller_mtu),
 	KUNIT_CASE(packets_tile_the_message),
 	KUNIT_CASE(buffers_end_where_packets_end),
 	KUNIT_CASE(mtu),
