@@ -153,6 +153,13 @@ void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_
 		push_header6(skb, saddr, daddr, tclass);
 }
 
+/* Without DF they may be fragmented, and put together by their ids, which count up from the first. */
+void homa_ip_number_segs(struct net *net, struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP) && !(ip_hdr(skb)->frag_off & htons(IP_DF)))
+		__ip_select_ident(net, ip_hdr(skb), skb_shinfo(skb)->gso_segs);
+}
+
 int homa_ip_out(struct net *net, struct sk_buff *skb)
 {
 	if (skb->protocol == htons(ETH_P_IP))

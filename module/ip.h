@@ -32,6 +32,9 @@ struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_addr *saddr,
 			 const struct in6_addr *daddr, u8 tclass);
 
+/* Gives each packet that the buffer will be cut into an id, where they need one. */
+void homa_ip_number_segs(struct net *net, struct sk_buff *skb);
+
 /* No lock is held: IP may call back. Takes the packet. 0 or an error as of a device's queue. */
 int homa_ip_out(struct net *net, struct sk_buff *skb);
 

@@ -217,8 +217,10 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	put_unaligned_be24(rpc->tenant_id, d->tenant);
 	d->offset = htonl(start);
 	homa_msg_mem_add(&rpc->out.mem, skb, start, end, copy);
-	if (end - start > cut->seg)
+	if (end - start > cut->seg) {
 		homa_offload_shape(skb, cut->seg, homa_knob(rpc->net, tso));
+		homa_ip_number_segs(rpc->net->net, skb);
+	}
 	__skb_queue_tail(queue, skb);
 	homa_count(rpc->net, packets_sent_DATA);
 	homa_count_priority(rpc->net, priority, end - start);

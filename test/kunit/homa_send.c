@@ -77,6 +77,10 @@ void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_
 {
 }
 
+void homa_ip_number_segs(struct net *net, struct sk_buff *skb)
+{
+}
+
 int homa_ip_out(struct net *net, struct sk_buff *skb)
 {
 	return 0;
