@@ -106,6 +106,14 @@ u64 homa_link_queued(const struct homa_link *link)
 	return sum;
 }
 
+/* The record of just this device: its ifindex may be another one's in another namespace, or by now. */
+static struct homa_link *link_of(struct homa_links *links, const struct net_device *dev)
+{
+	struct homa_link *link = xa_load(&links->by_ifindex, dev->ifindex);
+
+	return link && rtnl_dereference(link->dev) == dev ? link : NULL;
+}
+
 static void sweep(struct homa_links *links)
 {
 	struct homa_link *link, *next;
@@ -139,9 +147,10 @@ static void add(struct homa_links *links, struct net_device *dev)
 /* dev_get_by_index() finds it no longer; whoever has the pointer is waited for before it is freed. */
 static void drop(struct homa_links *links, struct net_device *dev)
 {
-	struct homa_link *link = xa_erase(&links->by_ifindex, dev->ifindex);
+	struct homa_link *link = link_of(links, dev);
 
 	if (link) {
+		xa_erase(&links->by_ifindex, dev->ifindex);
 		rcu_assign_pointer(link->dev, NULL);
 		list_add(&link->gone, &links->gone);
 	}
@@ -150,7 +159,7 @@ static void drop(struct homa_links *links, struct net_device *dev)
 
 static void ask_speed(struct homa_links *links, struct net_device *dev)
 {
-	struct homa_link *link = xa_load(&links->by_ifindex, dev->ifindex);
+	struct homa_link *link = link_of(links, dev);
 	struct ethtool_link_ksettings k;
 	u32 mbps = 0;
 
