@@ -3,9 +3,11 @@
  * grant.c - how many bytes each sender may have on the way to us.
  *
  * Owns the incoming messages of one network namespace that are longer than what came unasked, until
- * they are fully granted. Each device that they come in by has a budget of bytes that may be on the
- * way, max_incoming, by its speed. Up to max_overcommit messages are granted at a time, each a
- * window ahead of what has come; others wait. Granting in steps of half a window keeps GRANTs rare.
+ * what they were granted is here. Each device that they come in by has a budget of granted bytes
+ * that may be on the way, max_incoming, by its speed: it counts those of all messages, also of those
+ * that had to give up their place or need none any longer, for they are in some queue. Up to
+ * max_overcommit messages are granted at a time, each a window ahead of what has come; others wait.
+ * Granting in steps of half a window keeps GRANTs rare.
  *
  * Which are granted, and at which priority: tenants by weight (shares.c); of a tenant's messages
  * the one with the fewest bytes to come first. A peer gets a second place only if no peer with
@@ -120,9 +122,11 @@ static bool ranks_before(const struct homa_grant *a, const struct homa_grant *b)
 	return homa_grant_before(a, b);
 }
 
-static u32 on_the_way(const struct homa_grant *g)
+u32 homa_grant_on_the_way(u32 granted, u32 received, u32 unasked)
 {
-	return g->granted > g->received ? g->granted - g->received : 0;
+	u32 from = max(received, unasked);
+
+	return granted > from ? granted - from : 0;
 }
 
 /* ------------------------------------------------------------------ who waits */
@@ -201,10 +205,29 @@ static u32 places_of(const struct homa_budget *b, const struct homa_peer *peer)
 	return nr;
 }
 
+/* Takes down what of it is on the way now. */
+static void count(struct homa_budget *b, struct homa_grant *g)
+{
+	u32 now = homa_grant_on_the_way(g->granted, g->received, g->unasked);
+
+	b->incoming += (s64)now - g->counted;
+	WRITE_ONCE(g->counted, now);
+	if (!now)
+		list_del_init(&g->by_heard);
+	else if (list_empty(&g->by_heard))
+		list_add_tail(&g->by_heard, &b->by_heard);
+}
+
+static void forget(struct homa_budget *b, struct homa_grant *g)
+{
+	b->incoming -= g->counted;
+	WRITE_ONCE(g->counted, 0);
+	list_del_init(&g->by_heard);
+}
+
 static void give_place(struct homa_budget *b, struct homa_grant *g)
 {
 	b->active[b->nr_active++] = g;
-	b->incoming += on_the_way(g);
 	g->where = HOMA_GRANT_GRANTED;
 	g->needy = false;
 	g->heard = jiffies;
@@ -217,7 +240,6 @@ static void take_place(struct homa_budget *b, struct homa_grant *g)
 	for (i = 0; b->active[i] != g; i++)
 		;
 	b->nr_active--;
-	b->incoming -= on_the_way(g);
 	memmove(&b->active[i], &b->active[i + 1], (b->nr_active - i) * sizeof(g));
 	g->where = HOMA_GRANT_NOWHERE;
 }
@@ -326,16 +348,24 @@ static void enter(struct homa_budget *b, struct homa_grant *g)
 static void silence(struct homa_budget *b)
 {
 	unsigned long since = jiffies - msecs_to_jiffies(SILENT_MS) - 1;
+	struct homa_grant *g, *next;
 	u32 i = 0;
 
 	/* If nobody wants its place or its budget, it may keep both. */
 	while ((b->nr_waiting || b->is_needy) && i < b->nr_active) {
-		struct homa_grant *g = b->active[i];
-
-		if (on_the_way(g) && time_before(g->heard, since))
+		g = b->active[i];
+		if (g->granted > g->received && time_before(g->heard, since)) {
 			leave(b, g);
-		else
+			forget(b, g);
+		} else {
 			i++;
+		}
+	}
+	list_for_each_entry_safe(g, next, &b->by_heard, by_heard) {
+		if (!(b->nr_waiting || b->is_needy) || !time_before(g->heard, since))
+			break;
+		leave(b, g);
+		forget(b, g);
 	}
 }
 
@@ -383,13 +413,12 @@ static struct homa_grant_flow *join_flow(struct homa_budget *b, struct homa_rpc 
 static void give(struct homa_budget *b, struct homa_grant *g, u32 more, u8 priority,
 		 struct homa_grant_plan *plan)
 {
-	u32 i, before = on_the_way(g);
+	u32 i;
 
-	WRITE_ONCE(g->granted, g->granted + more);
-	if (g->where == HOMA_GRANT_GRANTED)
-		b->incoming += on_the_way(g) - before;
-	if (!before)
+	if (g->granted <= g->received)
 		g->heard = jiffies;
+	WRITE_ONCE(g->granted, g->granted + more);
+	count(b, g);
 	homa_share_charge(&b->shares, g->flow->share, more);
 	for (i = 0; i < plan->nr; i++)
 		if (plan->grant[i].rpc == rpc_of(g))
@@ -479,7 +508,7 @@ static void serve_oldest(struct homa_budget *b, struct homa_grant_plan *plan)
 		if (seen++ == OLDEST_SEEN)
 			break;
 		/* Does its sender do nothing with it? */
-		if (on_the_way(g) >= max / 2 + 2 * step) {
+		if (g->counted >= max / 2 + 2 * step) {
 			list_move_tail(&g->by_age, &b->by_age);
 			continue;
 		}
@@ -532,6 +561,8 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 	lockdep_assert_held(&rpc->lock);
 	g->length = length;
 	g->received = 0;
+	g->unasked = incoming;
+	g->counted = 0;
 	WRITE_ONCE(g->granted, incoming);
 	if (incoming >= length)
 		return;
@@ -558,15 +589,14 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 static void move_up(struct homa_budget *b, struct homa_grant *g, u32 received)
 {
 	g->heard = jiffies;
-	if (g->where == HOMA_GRANT_GRANTED) {
-		b->incoming -= on_the_way(g);
-		g->received = received;
-		b->incoming += on_the_way(g);
-		return;
-	}
 	if (g->where == HOMA_GRANT_WAITING)
 		stop_waiting(b, g);
 	g->received = received;
+	count(b, g);
+	if (g->counted)
+		list_move_tail(&g->by_heard, &b->by_heard);
+	if (g->where == HOMA_GRANT_GRANTED || g->granted == g->length)
+		return;
 	if (list_empty(&g->by_age))
 		enter(b, g);
 	else
@@ -581,12 +611,12 @@ void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_p
 	struct homa_budget *b;
 
 	lockdep_assert_held(&rpc->lock);
-	/* What is fully granted is not managed, and never will be again. */
-	if (!g->link || READ_ONCE(g->granted) >= g->length)
+	/* What is fully granted, and not in anybody's way, never will be managed again. */
+	if (!g->link || (READ_ONCE(g->granted) >= g->length && !READ_ONCE(g->counted)))
 		return;
 	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
-	if (g->granted < g->length) {
+	if (g->granted < g->length || g->counted) {
 		move_up(b, g, received);
 		b->moved = true;
 		check(b, plan);
@@ -607,14 +637,20 @@ void homa_grant_end(struct homa_rpc *rpc)
 	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
 	/* Not by what is granted: another CPU may have it in hand still, in pass(). */
-	early = !list_empty(&g->by_age);
+	early = !list_empty(&g->by_age) || g->counted;
 	leave(b, g);
+	forget(b, g);
 	leave_flow(b, g);
 	if (early && (b->nr_waiting || b->is_needy))
 		arm(b, 0);
 	spin_unlock_bh(&grants->lock);
 	homa_link_put(g->link);
 	g->link = NULL;
+}
+
+bool homa_grant_has_rivals(const struct homa_grant *g)
+{
+	return g->link && READ_ONCE(g->link->budget.incoming) > READ_ONCE(g->counted);
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -666,6 +702,7 @@ void homa_budget_init(struct homa_budget *b, struct homa_net *hn, struct homa_li
 	b->link = link;
 	homa_shares_init(&b->shares);
 	INIT_LIST_HEAD(&b->by_age);
+	INIT_LIST_HEAD(&b->by_heard);
 	hrtimer_init(&b->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	b->timer.function = tick;
 }

@@ -38,7 +38,10 @@ struct homa_grant {
 	u64 birth;		/* ns */
 	u32 length;
 	u32 received;
-	u32 granted;		/* the sender may send up to here unasked */
+	u32 granted;		/* the sender may send up to here */
+	u32 unasked;		/* up to here it did without us */
+	u32 counted;		/* granted and not here, as it is in the budget */
+	struct list_head by_heard;	/* while that is not 0 */
 };
 
 /* What comes in by one device. grants->lock. */
@@ -48,10 +51,11 @@ struct homa_budget {
 	struct homa_grant *active[HOMA_GRANT_ACTIVE];	/* by rank, as of the last pass */
 	u32 nr_active;
 	u32 nr_waiting;
-	u64 incoming;		/* granted to the active ones and not here */
+	u64 incoming;		/* granted and not here */
 	bool is_needy;		/* one of them is */
 	struct homa_shares shares;	/* their queues: flows with waiting messages */
 	struct list_head by_age;	/* the oldest first */
+	struct list_head by_heard;	/* with bytes on the way, the longest silent first */
 	u64 fifo_credit;	/* bytes that the oldest may be given */
 	bool moved;		/* bytes have come since the timer ran */
 	bool armed;
@@ -80,6 +84,9 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_plan *plan);
 void homa_grant_end(struct homa_rpc *rpc);
 
+/* Are bytes of others on the way too, that may go first? rpc->lock, racy on purpose. */
+bool homa_grant_has_rivals(const struct homa_grant *g);
+
 /* No lock is held. Empties the plan. */
 void homa_grant_send(struct homa_grant_plan *plan);
 
@@ -87,6 +94,8 @@ void homa_grant_send(struct homa_grant_plan *plan);
 u32 homa_grant_budget(u32 max_incoming, u32 mbps, bool is_soft);
 u32 homa_grant_window(u32 max_incoming, u32 fixed, u32 nr_active);
 u32 homa_grant_increment(u32 received, u32 granted, u32 length, u32 window, u64 headroom);
+/* Bytes granted and not here; what came without a grant is not in our hands. */
+u32 homa_grant_on_the_way(u32 granted, u32 received, u32 unasked);
 u8 homa_grant_priority(u32 rank, u32 nr_active, u8 highest);
 bool homa_grant_before(const struct homa_grant *a, const struct homa_grant *b);
 

@@ -115,6 +115,7 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	INIT_LIST_HEAD(&rpc->in_stalled);
 	INIT_LIST_HEAD(&rpc->done.link);
 	INIT_LIST_HEAD(&rpc->grant.by_age);
+	INIT_LIST_HEAD(&rpc->grant.by_heard);
 	rpc->done.rpc = rpc;
 	rpc->done.release = done_release;
 	rpc->state = HOMA_NEW;
