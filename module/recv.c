@@ -90,10 +90,11 @@ static void asked_too_early(struct homa_rpc *rpc)
 static void discard(const struct homa_rx *rx, struct homa_rpc *rpc)
 {
 	homa_count(rx->hn, packet_discards);
-	if (!rx->pkt.data.again)
-		return;
-	homa_count(rx->hn, resent_discards);
-	asked_too_early(rpc);
+	if (rx->pkt.data.again)
+		homa_count(rx->hn, resent_discards);
+	/* What we asked for comes at the highest priority, and may well overtake what was not lost. */
+	if (rx->pkt.data.again || rpc->in.repeated)
+		asked_too_early(rpc);
 }
 
 /* The first byte of a response: how long it took, if the request went in one packet, once. */
@@ -140,6 +141,7 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 	rpc->in.received += new;
 	if (pkt->data.again) {
 		homa_count(rx->hn, resent_packets_used);
+		rpc->in.repeated = true;
 		homa_rtt_was_right(&rpc->peer->rtt, jiffies);
 	}
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);

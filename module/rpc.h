@@ -41,6 +41,7 @@ struct homa_msg_in {
 	u32 kept;		/* memory of `packets`, in bytes */
 	int ifindex;		/* of the device that the first packet came in by */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
+	bool repeated;		/* some of it came because we had asked */
 	struct homa_gaps gaps;
 	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */
 	u32 nr_bpages;		/* of the pool; 0 once they are the program's */

@@ -15,6 +15,9 @@
  * peer has heard of it. Where many wait for one peer, they take turns: one asks each millisecond,
  * the others wait twice as long, up to 8 s. What we waited for starts all this anew.
  *
+ * While other long messages come in as well, all waits for bytes are longer: at a low priority, bytes
+ * are late without being lost, and what is sent again at the highest only makes them later.
+ *
  * Bytes that later ones have overtaken are asked for on their own, after a much shorter time: their
  * sender is not silent.
  *
@@ -36,6 +39,7 @@
 #include "timer.h"
 #include "trace.h"
 
+#define RIVALS			4	/* times the wait, while other long messages come in as well */
 #define MIN_QUESTIONS	10	/* before an RPC is given up, however long the pauses */
 
 /* ---------------------------------------------------------------- decisions */
@@ -130,6 +134,11 @@ struct homa_rtt_conf homa_timer_rtt_conf(const struct homa_rpc *rpc)
 	};
 }
 
+static u64 with_rivals(const struct homa_rpc *rpc, u64 wait)
+{
+	return homa_grant_has_rivals(&rpc->grant) ? RIVALS * wait : wait;
+}
+
 static u64 first_pause(const struct homa_rpc *rpc, enum homa_timer_wait wait)
 {
 	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
@@ -139,7 +148,7 @@ static u64 first_pause(const struct homa_rpc *rpc, enum homa_timer_wait wait)
 	case HOMA_WAIT_ANSWER:
 		return homa_rtt_wait_answer(rtt, &conf, jiffies);
 	case HOMA_WAIT_DATA:
-		return homa_rtt_wait_data(rtt, &conf, jiffies);
+		return with_rivals(rpc, homa_rtt_wait_data(rtt, &conf, jiffies));
 	case HOMA_WAIT_ACK:
 		return max(knob_ns(homa_knob(rpc->net, request_ack_ticks)),
 			   conf.floor_ns + 2 * homa_rtt_least(rtt));
@@ -233,7 +242,7 @@ static void look_at_gaps(struct homa_rpc *rpc, u64 now)
 		s->gap_due = 0;
 	if (!rpc->in.gaps.nr || s->gap_due)
 		return;
-	wait = homa_rtt_wait_gap(&rpc->peer->rtt, &conf, jiffies);
+	wait = with_rivals(rpc, homa_rtt_wait_gap(&rpc->peer->rtt, &conf, jiffies));
 	s->gap_due = now + wait;
 	hasten(rpc, now, wait);
 }

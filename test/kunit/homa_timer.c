@@ -13,7 +13,13 @@
 
 unsigned int homa_net_id;
 static int resends, need_acks, ended, error, deaths, lives;
+static bool has_rivals;
 static u32 asked_from, asked_len;
+
+bool homa_grant_has_rivals(const struct homa_grant *g)
+{
+	return has_rivals;
+}
 
 void homa_rpc_put(struct homa_rpc *rpc)
 {
@@ -300,6 +306,34 @@ static void asks_for_each_gap(struct kunit *test)
 	finish(test, rpc);
 }
 
+/* Bytes that others may be in front of are given more time than bytes that are alone. */
+static void patient_among_rivals(struct kunit *test)
+{
+	struct homa_rpc *rpc = make(test, 3, HOMA_INCOMING);
+	u64 alone, gap_alone;
+	u32 from, to;
+
+	rpc->in.length = 1000;
+	rpc->grant.granted = 1000;
+	homa_rtt_add_bound(&rpc->peer->rtt, 100 * US, jiffies);
+	homa_gaps_add(&rpc->in.gaps, 100, 200, &from, &to);
+	spin_lock_bh(&rpc->lock);
+	alone = first_pause(rpc, HOMA_WAIT_DATA);
+	look_at_gaps(rpc, 0);
+	gap_alone = rpc->silence.gap_due;
+	rpc->silence.gap_due = 0;
+	has_rivals = true;
+	KUNIT_EXPECT_EQ(test, first_pause(rpc, HOMA_WAIT_DATA), RIVALS * alone);
+	KUNIT_EXPECT_EQ(test, first_pause(rpc, HOMA_WAIT_ANSWER), 5 * MS);
+	look_at_gaps(rpc, 0);
+	KUNIT_EXPECT_EQ(test, rpc->silence.gap_due, RIVALS * gap_alone);
+	has_rivals = false;
+	homa_timer_stop(rpc);
+	spin_unlock_bh(&rpc->lock);
+	homa_gaps_free(&rpc->in.gaps);
+	finish(test, rpc);
+}
+
 /* Many that wait for different times: each is asked about at its time, none is forgotten. */
 static void many(struct kunit *test)
 {
@@ -349,6 +383,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(busy_server_is_not_given_up),
 	KUNIT_CASE(off_while_we_hold_the_sender),
 	KUNIT_CASE(asks_for_each_gap),
+	KUNIT_CASE(patient_among_rivals),
 	KUNIT_CASE(many),
 	{}
 };
