@@ -23,6 +23,7 @@
 
 #define OCTAVE		8	/* classes in one */
 #define LOOK_MS		250	/* between two looks */
+#define FIRST_LOOK_MS	10	/* until there was something to see */
 #define ENOUGH		500	/* messages to judge by */
 #define KEEP_LEVELS	750	/* per mille of a level: how wrong their number may be */
 #define MOVED_MAX	150	/* per mille of the unasked bytes: what is not worth a change */
@@ -196,6 +197,7 @@ static void look(struct work_struct *work)
 	mutex_lock(&c->lock);
 	if (c->is_fixed || collect(c) < ENOUGH)
 		goto unlock;
+	WRITE_ONCE(c->has_seen, true);
 	levels = c->num_priorities - 1 - c->max_sched_prio;
 	max_sched = homa_cutoffs_compute(c->weight, unsched_bytes, c->num_priorities, levels, cutoff);
 	if (max_sched != c->max_sched_prio ||
@@ -209,8 +211,10 @@ unlock:
 
 void homa_cutoffs_look(struct homa_cutoffs *c)
 {
+	u32 ms = READ_ONCE(c->has_seen) ? LOOK_MS : FIRST_LOOK_MS;
+
 	/* Racy on purpose: two CPUs may come here, the work is queued once. */
-	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(LOOK_MS));
+	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(ms));
 	schedule_work(&c->look);
 }
 

@@ -34,6 +34,7 @@ struct homa_cutoffs {
 	int unsched_cutoffs[P4W_PRIORITIES];	/* longest message unasked at i or above */
 
 	unsigned long next;		/* jiffies from which on a message causes a new look */
+	bool has_seen;			/* enough messages for a first result */
 	struct homa_sizes __percpu *sizes;
 
 	struct mutex lock;		/* all changes, and what follows */
