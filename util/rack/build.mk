@@ -2,12 +2,13 @@
 # The rack in virtual time: its generator runs in a guest, see util/rack/run.
 
 TESTS += bin/p4load
-UNIT += $(addprefix test/rack_,workload quantile reference ports)
+UNIT += $(addprefix test/rack_,workload quantile reference ports backlog)
 
-$(eval $(call program,bin/p4load,$(addprefix util/rack/,load.c homa.c tcp.c workload.c quantile.c $\
-	reference.c ports.c) util/args.c,,,-lm))
+$(eval $(call program,bin/p4load,$(addprefix util/rack/,p4load.c hosts.c idle.c load.c homa.c tcp.c $\
+	workload.c quantile.c reference.c ports.c backlog.c) util/args.c,,,-lm))
 $(eval $(call program,test/rack_workload,test/unit/rack_workload.c util/rack/workload.c,cmocka,,-lm))
 $(eval $(call program,test/rack_quantile,test/unit/rack_quantile.c util/rack/quantile.c,cmocka,,-lm))
 $(eval $(call program,test/rack_reference,test/unit/rack_reference.c util/rack/reference.c,cmocka))
 $(eval $(call program,test/rack_ports,test/unit/rack_ports.c util/rack/ports.c util/rack/quantile.c,$\
 	cmocka,,-lm))
+$(eval $(call program,test/rack_backlog,test/unit/rack_backlog.c util/rack/backlog.c,cmocka))

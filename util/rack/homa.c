@@ -28,7 +28,9 @@ struct end {
 };
 
 static struct end client[HOSTS_MAX], server[HOSTS_MAX];
+static int nr_hosts;
 static uint64_t waited, failed;
+static uint64_t again_before, all_before;
 
 static int send_now(struct message *m)
 {
@@ -148,17 +150,52 @@ static void homa_open(int hosts, int spare)
 {
 	int i;
 
+	nr_hosts = hosts;
 	for (i = 0; i < hosts; i++) {
 		open_end(&client[i], i, 0);
 		open_end(&server[i], i, PORT);
 	}
 }
 
+/* Of all hosts: packets that were sent again because a receiver asked, and all. */
+static void read_counters(uint64_t *again, uint64_t *all)
+{
+	char name[64];
+	uint64_t n;
+	FILE *f;
+	int i;
+
+	*again = *all = 0;
+	for (i = 0; i < nr_hosts; i++) {
+		enter_host(i);
+		f = fopen("/proc/net/homa_metrics", "r");
+		if (!f)
+			die("homa: metrics");
+		while (fscanf(f, "%63s %lu%*[^\n]", name, &n) == 2) {
+			if (!strcmp(name, "resent_packets_used") || !strcmp(name, "resent_discards"))
+				*again += n;
+			else if (!strcmp(name, "packets_rcvd_DATA"))
+				*all += n;
+		}
+		fclose(f);
+	}
+}
+
+static void homa_mark(void)
+{
+	read_counters(&again_before, &all_before);
+}
+
 static void homa_report(FILE *to)
 {
-	fprintf(to, "waited %lu failed %lu", waited, failed);
+	uint64_t again, all;
+
+	read_counters(&again, &all);
+	fprintf(to, "waited %lu failed %lu again %lu of %lu", waited, failed,
+		again - again_before, all - all_before);
 }
 
 const struct transport homa_transport = {
-	.name = "homa", .open = homa_open, .send = homa_send, .report = homa_report,
+	.name = "homa", .open = homa_open, .send = homa_send,
+	.mark = homa_mark, .report = homa_report,
 };

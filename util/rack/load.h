@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * load.h - what the generator and its transports know of each other.
+ * load.h - messages, the transports that carry them, and what can be measured with both.
  *
  * One process and one thread drive all hosts: in virtual time computing costs nothing, so nobody
- * waits for it, and each switch between processes costs wall time. Time stands still while the
- * program runs, so it is read once each time that it wakes.
+ * waits for it, and each switch between processes costs wall time.
  */
 #ifndef RACK_LOAD_H
 #define RACK_LOAD_H
 
-#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define HOSTS_MAX	16
+#include "hosts.h"
+
 #define MESSAGE_MAX	1000000		/* bytes */
 
 struct stream;
@@ -37,33 +37,51 @@ struct transport {
 	 */
 	void (*open)(int hosts, int spare);
 	void (*send)(struct message *m);	/* now, or as soon as the kernel takes it */
-	void (*report)(FILE *to);	/* what it did beside sending; may be NULL */
+	void (*mark)(void);		/* the measured interval begins; may be NULL */
+	void (*report)(FILE *to);	/* what it did beside sending, since then or ever */
 };
 
 extern const struct transport homa_transport;
 extern const struct transport tcp_transport;
 extern const struct transport dctcp_transport;
 
-/* ---- load.c */
-
 /* The response is here. The message is gone afterwards. */
 void message_done(struct message *m);
 
-/* Who is called when a file is ready, in the sense of epoll. Part of a larger structure. */
-struct watch {
-	void (*ready)(struct watch *w, uint32_t events);
-};
+/* Who is told of that, before it goes. */
+extern void (*when_done)(struct message *m);
 
-void watch(int fd, uint32_t events, struct watch *w);
-
-/* A socket of a host, in that host's namespace. */
-int socket_of(int host, int type, int protocol);
-struct sockaddr_in address_of(int host, uint16_t port);
+struct message *new_message(struct stream *s, int from, int to, uint32_t bytes);
 
 /* MESSAGE_MAX bytes to send. */
 extern char message_bytes[];
 
-__attribute__((noreturn, format(printf, 1, 2)))
-void die(const char *fmt, ...);		/* with the meaning of errno */
+/* ---- idle.c: prints how long messages take that are alone */
+
+void measure_idle(const struct transport *t, int hosts);
+
+/* ---- load.c: how long they take beside others, see p4load(1) */
+
+#define STREAMS_MAX	2
+
+struct workload;
+
+struct load_options {
+	int hosts;
+	uint32_t rate_mbps;
+	const struct workload *workload;
+	const char *reference;
+	bool incast;
+	double seconds, warmup;
+	uint64_t seed, backlog_max;
+	int nr_streams;
+	struct {
+		const struct transport *transport;
+		double load;		/* share of a link */
+	} stream[STREAMS_MAX];
+};
+
+/* -1: the reference cannot be used. */
+int measure_load(const struct load_options *o);
 
 #endif /* RACK_LOAD_H */

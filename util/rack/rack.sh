@@ -50,13 +50,14 @@ set_qdisc() {
 	done
 }
 
-# sustain TRANSPORT WORKLOAD SECONDS: the highest load at which what is done keeps up with what is begun
+# sustain TRANSPORT WORKLOAD SECONDS: the highest load at which what is done keeps up with what is begun.
+# TCP's time-outs of 200 ms are part of a steady state, so the warm-up is longer than they are.
 sustain() {
 	low=20 high=100
 	while [ $((high - low)) -gt 2 ]; do
 		load=$(((low + high) / 2))
 		p4load run --hosts $HOSTS --reference /out/reference --workload $2 --stream $1:$load \
-			--seconds $3 --warmup 0.1 > /tmp/sustain
+			--seconds $3 --warmup 0.25 > /tmp/sustain
 		if awk '$1 == "total" && $8 >= 0.97 { ok = 1 } $1 == "overload" { ok = 0 } END { exit !ok }' \
 			/tmp/sustain; then
 			low=$load
