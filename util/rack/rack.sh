@@ -9,7 +9,7 @@
 # A job is NAME=ARGUMENTS, spaces as commas: of p4load run, or `sustain TRANSPORT WORKLOAD SECONDS`.
 # What it prints goes to /out/NAME. Times on an idle network of each of $TRANSPORTS are in
 # /out/reference, measured first. Hosts have the queueing discipline $QDISC; $MIX_QDISC where Homa and
-# TCP are together (mix-NAME) and in what is compared with that (alone-NAME).
+# TCP are together (mix-NAME, but not plain-NAME) and in what is compared with that (alone-NAME).
 set -eu
 HOSTS=${HOSTS:-8}
 
