@@ -9,12 +9,9 @@
  * max_overcommit messages are granted at a time, each a window ahead of what has come; others wait.
  * Granting in steps of half a window keeps GRANTs rare.
  *
- * Which are granted, and at which priority: tenants by weight (shares.c); of a tenant's messages
- * the one with the fewest bytes to come first. A peer gets a second place only if no peer with
- * waiting messages has none, because its uplink is one. So the waiting messages of a peer (of one
- * tenant) are a flow, and flows are ordered by their best message: choosing looks at no more flows
- * than there are places. A message that got less than its window for want of budget is served
- * before those that did not. A message whose sender is silent gives up its place until it is heard.
+ * Which are granted, and at which priority, is said by their ranks (places.c). A message that got
+ * less than its window for want of budget is served before those that did not. A message whose
+ * sender is silent gives up its place until it is heard.
  *
  * A part of all that is granted, grant_fifo_fraction, goes to the oldest message instead, so that
  * the longest is not put off for ever. While messages wait, a timer sees to it that silent ones give
@@ -33,6 +30,7 @@
 #include "link.h"
 #include "net.h"
 #include "peer.h"
+#include "places.h"
 #include "rpc.h"
 #include "send.h"
 #include "timer.h"
@@ -42,21 +40,10 @@
 #define BUDGET_US	128	/* of a link's time; 25 Gbit/s: 400,000 bytes */
 #define SILENT_MS	5	/* without a byte of what was granted */
 #define TICK_MS		2
-#define SHARES_SEEN	16	/* tenants looked at in search of a peer without a place */
 #define OLDEST_SEEN	8	/* messages looked at in search of one that takes more */
 
 struct homa_grants {
 	spinlock_t lock;	/* guards all budgets and each homa_grant in them */
-};
-
-/* The waiting messages of one peer and tenant. */
-struct homa_grant_flow {
-	struct hlist_node in_peer;	/* peer->grant_flows; unhashed: of no peer in particular */
-	struct rb_node in_share;	/* while there are any, by the first of them */
-	struct homa_share *share;
-	struct homa_peer *peer;		/* valid while there are messages */
-	struct rb_root_cached waiting;
-	u32 users;			/* messages, waiting or not */
 };
 
 /* ------------------------------------------------------------------ decisions */
@@ -100,28 +87,6 @@ u8 homa_grant_priority(u32 rank, u32 nr_active, u8 highest)
 	return max(prio, 0);
 }
 
-static u32 remaining(const struct homa_grant *g)
-{
-	return g->length - g->received;
-}
-
-bool homa_grant_before(const struct homa_grant *a, const struct homa_grant *b)
-{
-	if (remaining(a) != remaining(b))
-		return remaining(a) < remaining(b);
-	return a->birth < b->birth;
-}
-
-/* The tenant that is furthest behind first. */
-static bool ranks_before(const struct homa_grant *a, const struct homa_grant *b)
-{
-	const struct homa_share *x = a->flow->share, *y = b->flow->share;
-
-	if (x != y && x->time != y->time)
-		return x->time < y->time;
-	return homa_grant_before(a, b);
-}
-
 u32 homa_grant_on_the_way(u32 granted, u32 received, u32 unasked)
 {
 	u32 from = max(received, unasked);
@@ -129,80 +94,11 @@ u32 homa_grant_on_the_way(u32 granted, u32 received, u32 unasked)
 	return granted > from ? granted - from : 0;
 }
 
-/* ------------------------------------------------------------------ who waits */
+/* ------------------------------------------------------------------ what is on the way */
 
 static struct homa_rpc *rpc_of(struct homa_grant *g)
 {
 	return container_of(g, struct homa_rpc, grant);
-}
-
-static struct homa_grant *first_of(const struct homa_grant_flow *flow)
-{
-	struct rb_node *node = rb_first_cached(&flow->waiting);
-
-	return node ? rb_entry(node, struct homa_grant, in_flow) : NULL;
-}
-
-static bool grant_less(struct rb_node *a, const struct rb_node *b)
-{
-	return homa_grant_before(rb_entry(a, struct homa_grant, in_flow),
-				 rb_entry(b, struct homa_grant, in_flow));
-}
-
-static bool flow_less(struct rb_node *a, const struct rb_node *b)
-{
-	return homa_grant_before(first_of(rb_entry(a, struct homa_grant_flow, in_share)),
-				 first_of(rb_entry(b, struct homa_grant_flow, in_share)));
-}
-
-/* Where a flow belongs may change when its first message does, so it is taken out before that. */
-static void take_flow(struct homa_budget *b, struct homa_grant_flow *flow)
-{
-	struct homa_share *share = flow->share;
-
-	if (RB_EMPTY_NODE(&flow->in_share))
-		return;
-	rb_erase_cached(&flow->in_share, &share->queue);
-	RB_CLEAR_NODE(&flow->in_share);
-	if (RB_EMPTY_ROOT(&share->queue.rb_root))
-		homa_share_rest(&b->shares, share);
-}
-
-static void put_flow(struct homa_budget *b, struct homa_grant_flow *flow)
-{
-	if (!first_of(flow))
-		return;
-	rb_add_cached(&flow->in_share, &flow->share->queue, flow_less);
-	homa_share_wait(&b->shares, flow->share);
-}
-
-static void start_waiting(struct homa_budget *b, struct homa_grant *g)
-{
-	take_flow(b, g->flow);
-	rb_add_cached(&g->in_flow, &g->flow->waiting, grant_less);
-	put_flow(b, g->flow);
-	g->where = HOMA_GRANT_WAITING;
-	b->nr_waiting++;
-}
-
-static void stop_waiting(struct homa_budget *b, struct homa_grant *g)
-{
-	take_flow(b, g->flow);
-	rb_erase_cached(&g->in_flow, &g->flow->waiting);
-	put_flow(b, g->flow);
-	g->where = HOMA_GRANT_NOWHERE;
-	b->nr_waiting--;
-}
-
-/* ------------------------------------------------------------------ who has a place */
-
-static u32 places_of(const struct homa_budget *b, const struct homa_peer *peer)
-{
-	u32 i, nr = 0;
-
-	for (i = 0; i < b->nr_active; i++)
-		nr += b->active[i]->flow->peer == peer;
-	return nr;
 }
 
 /* Takes down what of it is on the way now. */
@@ -225,116 +121,15 @@ static void forget(struct homa_budget *b, struct homa_grant *g)
 	list_del_init(&g->by_heard);
 }
 
-static void give_place(struct homa_budget *b, struct homa_grant *g)
-{
-	b->active[b->nr_active++] = g;
-	g->where = HOMA_GRANT_GRANTED;
-	g->needy = false;
-	g->heard = jiffies;
-}
-
-static void take_place(struct homa_budget *b, struct homa_grant *g)
-{
-	u32 i;
-
-	for (i = 0; b->active[i] != g; i++)
-		;
-	b->nr_active--;
-	memmove(&b->active[i], &b->active[i + 1], (b->nr_active - i) * sizeof(g));
-	g->where = HOMA_GRANT_NOWHERE;
-}
-
-/* The waiting message that is next: of a peer without a place, else of one with the fewest. */
-static struct homa_grant *next_waiting(const struct homa_budget *b)
-{
-	struct homa_grant_flow *flow, *best = NULL;
-	struct homa_share *share;
-	u32 fewest = U32_MAX, seen = 0;
-	struct rb_node *node;
-
-	for (share = homa_share_first(&b->shares); share && seen++ < SHARES_SEEN;
-	     share = homa_share_next(share)) {
-		for (node = rb_first_cached(&share->queue); node; node = rb_next(node)) {
-			u32 places;
-
-			flow = rb_entry(node, struct homa_grant_flow, in_share);
-			places = places_of(b, flow->peer);
-			if (places < fewest) {
-				fewest = places;
-				best = flow;
-			}
-			if (!places)
-				return first_of(flow);
-		}
-	}
-	return best ? first_of(best) : NULL;
-}
-
-/* Whose place a waiting message may have: that of a peer that has most of them, itself counted; of
- * those, the last in rank. NULL: nobody's.
- */
-static struct homa_grant *victim_for(const struct homa_budget *b, const struct homa_grant *g)
-{
-	u32 mine = places_of(b, g->flow->peer), most = 0, i;
-	struct homa_grant *victim = NULL;
-
-	for (i = 0; i < b->nr_active; i++) {
-		struct homa_grant *a = b->active[i];
-		u32 places = places_of(b, a->flow->peer) + (a->flow->peer == g->flow->peer);
-
-		if (places > most || (places == most && ranks_before(victim, a))) {
-			most = places;
-			victim = a;
-		}
-	}
-	if (victim && (most > mine + 1 || ranks_before(g, victim)))
-		return victim;
-	return NULL;
-}
-
-static void fill_places(struct homa_budget *b)
-{
-	u32 max = min_t(u32, homa_knob(b->net, max_overcommit), HOMA_GRANT_ACTIVE);
-
-	while (b->nr_active > max) {
-		struct homa_grant *last = b->active[b->nr_active - 1];
-
-		take_place(b, last);
-		start_waiting(b, last);
-	}
-	while (b->nr_waiting && b->nr_active < max) {
-		struct homa_grant *g = next_waiting(b);
-
-		stop_waiting(b, g);
-		give_place(b, g);
-	}
-}
-
-/* A waiting message has come, or has fewer bytes to come than before. */
-static void compete(struct homa_budget *b, struct homa_grant *g)
-{
-	struct homa_grant *victim;
-
-	if (b->nr_active < min_t(u32, homa_knob(b->net, max_overcommit), HOMA_GRANT_ACTIVE))
-		return;		/* fill_places() */
-	victim = victim_for(b, g);
-	if (!victim)
-		return;
-	take_place(b, victim);
-	start_waiting(b, victim);
-	stop_waiting(b, g);
-	give_place(b, g);
-}
-
 /* ------------------------------------------------------------------ coming and going */
 
 /* It is silent, granted to its end, or over. */
 static void leave(struct homa_budget *b, struct homa_grant *g)
 {
 	if (g->where == HOMA_GRANT_GRANTED)
-		take_place(b, g);
+		homa_place_take(b, g);
 	else if (g->where == HOMA_GRANT_WAITING)
-		stop_waiting(b, g);
+		homa_place_stop_waiting(b, g);
 	list_del_init(&g->by_age);
 }
 
@@ -342,7 +137,7 @@ static void leave(struct homa_budget *b, struct homa_grant *g)
 static void enter(struct homa_budget *b, struct homa_grant *g)
 {
 	list_add_tail(&g->by_age, &b->by_age);
-	start_waiting(b, g);
+	homa_place_wait(b, g);
 }
 
 static void silence(struct homa_budget *b)
@@ -369,45 +164,6 @@ static void silence(struct homa_budget *b)
 	}
 }
 
-static void leave_flow(struct homa_budget *b, struct homa_grant *g)
-{
-	struct homa_grant_flow *flow = g->flow;
-
-	g->flow = NULL;
-	if (--flow->users)
-		return;
-	hlist_del(&flow->in_peer);
-	homa_share_leave(&b->shares, flow->share);
-	kfree(flow);
-}
-
-/* NULL: no memory. */
-static struct homa_grant_flow *join_flow(struct homa_budget *b, struct homa_rpc *rpc)
-{
-	struct homa_share *share = homa_share_join(&b->shares, b->net, rpc->peer_tenant);
-	struct homa_grant_flow *flow;
-
-	hlist_for_each_entry(flow, &rpc->peer->grant_flows, in_peer) {
-		if (flow->share != share)
-			continue;
-		homa_share_leave(&b->shares, share);
-		flow->users++;
-		return flow;
-	}
-	flow = kzalloc(sizeof(*flow), GFP_ATOMIC);
-	if (!flow) {
-		homa_share_leave(&b->shares, share);
-		return NULL;
-	}
-	flow->share = share;
-	flow->peer = rpc->peer;
-	flow->waiting = RB_ROOT_CACHED;
-	flow->users = 1;
-	RB_CLEAR_NODE(&flow->in_share);
-	hlist_add_head(&flow->in_peer, &rpc->peer->grant_flows);
-	return flow;
-}
-
 /* ------------------------------------------------------------------ granting */
 
 static void give(struct homa_budget *b, struct homa_grant *g, u32 more, u8 priority,
@@ -419,7 +175,7 @@ static void give(struct homa_budget *b, struct homa_grant *g, u32 more, u8 prior
 		g->heard = jiffies;
 	WRITE_ONCE(g->granted, g->granted + more);
 	count(b, g);
-	homa_share_charge(&b->shares, g->flow->share, more);
+	homa_flow_charge(b, g->flow, more);
 	for (i = 0; i < plan->nr; i++)
 		if (plan->grant[i].rpc == rpc_of(g))
 			break;
@@ -437,19 +193,6 @@ static u32 max_incoming_of(const struct homa_budget *b)
 	u32 mbps = homa_link_speed(b->net, b->link, &is_soft);
 
 	return homa_grant_budget(homa_knob(b->net, max_incoming), mbps, is_soft);
-}
-
-static void sort_active(struct homa_budget *b)
-{
-	u32 i, j;
-
-	for (i = 1; i < b->nr_active; i++) {
-		struct homa_grant *g = b->active[i];
-
-		for (j = i; j && ranks_before(g, b->active[j - 1]); j--)
-			b->active[j] = b->active[j - 1];
-		b->active[j] = g;
-	}
 }
 
 /* Grants to one of those that have a place. */
@@ -477,7 +220,7 @@ static bool pass(struct homa_budget *b, struct homa_grant_plan *plan)
 	bool left = false;
 
 	b->is_needy = false;
-	sort_active(b);
+	homa_places_sort(b);
 	for (i = 0; i < b->nr_active; i++)
 		was_needy |= b->active[i]->needy << i;
 	for (i = 0; i < b->nr_active; i++)
@@ -536,11 +279,11 @@ static void check(struct homa_budget *b, struct homa_grant_plan *plan)
 
 	lockdep_assert_held(&b->net->grants->lock);
 	silence(b);
-	g = b->nr_waiting ? next_waiting(b) : NULL;
+	g = b->nr_waiting ? homa_place_next(b) : NULL;
 	if (g)
-		compete(b, g);	/* its tenant may have fallen behind */
+		homa_place_compete(b, g);	/* its tenant may have fallen behind */
 	do {
-		fill_places(b);
+		homa_places_fill(b);
 		more = pass(b, plan);
 	} while (more && plan->nr + HOMA_GRANT_ACTIVE <= HOMA_GRANT_PLAN);
 	serve_oldest(b, plan);
@@ -571,9 +314,9 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 	g->link = homa_link_get(rpc->net, ifindex);
 	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
-	g->flow = join_flow(b, rpc);
+	g->flow = homa_flow_join(b, rpc);
 	if (g->flow) {
-		homa_share_charge(&b->shares, g->flow->share, incoming);
+		homa_flow_charge(b, g->flow, incoming);
 		enter(b, g);
 	}
 	spin_unlock_bh(&grants->lock);
@@ -590,7 +333,7 @@ static void move_up(struct homa_budget *b, struct homa_grant *g, u32 received)
 {
 	g->heard = jiffies;
 	if (g->where == HOMA_GRANT_WAITING)
-		stop_waiting(b, g);
+		homa_place_stop_waiting(b, g);
 	g->received = received;
 	count(b, g);
 	if (g->counted)
@@ -600,8 +343,8 @@ static void move_up(struct homa_budget *b, struct homa_grant *g, u32 received)
 	if (list_empty(&g->by_age))
 		enter(b, g);
 	else
-		start_waiting(b, g);
-	compete(b, g);
+		homa_place_wait(b, g);
+	homa_place_compete(b, g);
 }
 
 void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_plan *plan)
@@ -640,7 +383,7 @@ void homa_grant_end(struct homa_rpc *rpc)
 	early = !list_empty(&g->by_age) || g->counted;
 	leave(b, g);
 	forget(b, g);
-	leave_flow(b, g);
+	homa_flow_leave(b, g);
 	if (early && (b->nr_waiting || b->is_needy))
 		arm(b, 0);
 	spin_unlock_bh(&grants->lock);

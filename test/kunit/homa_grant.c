@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include "../../module/grant.c"
+#include "../../module/places.c"
 #include "../../module/shares.c"
 
 unsigned int homa_net_id;
