@@ -292,6 +292,7 @@ local a = {
 	min_blocks = ProtoField.uint16("p4alloc.min_blocks", "Blocks needed"),
 	want_blocks = ProtoField.uint16("p4alloc.want_blocks", "Blocks wanted"),
 	nr_hist = ProtoField.uint16("p4alloc.nr_hist", "Entries of the histogram"),
+	together = ProtoField.uint16("p4alloc.together", "Accesses needed together"),
 	hist = ProtoField.uint16("p4alloc.hist", "Share (1/65536)"),
 	reservation = ProtoField.uint64("p4alloc.reservation", "Reservation"),
 	wait = ProtoField.uint32("p4alloc.wait_us", "Estimated wait (us)"),
@@ -329,7 +330,8 @@ for _, field in pairs(a) do table.insert(alloc.fields, field) end
 -- { field, offset, length }... after the head
 local layouts = {
 	[0x02] = { { a.start, 16, 4 }, { a.duration, 20, 4 }, { a.min_blocks, 24, 2 },
-		   { a.want_blocks, 26, 2 }, { a.flows, 28, 4 }, { a.nr_hist, 32, 2 } },
+		   { a.want_blocks, 26, 2 }, { a.flows, 28, 4 }, { a.nr_hist, 32, 2 },
+		   { a.together, 34, 2 } },
 	[0x81] = { { a.registers, 16, 2 }, { a.blocks, 18, 2 }, { a.block_slots, 20, 2 },
 		   { a.flows, 24, 4 }, { a.lease_max, 28, 4 }, { a.grace, 32, 4 }, { a.escrow, 36, 4 } },
 	[0x82] = { { a.reservation, 16, 8 }, { a.wait, 24, 4 }, { a.ahead, 28, 4 } },
