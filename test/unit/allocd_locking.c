@@ -107,6 +107,29 @@ static void lock__bad_messages_are_refused(void **state)
 	world_destroy(w);
 }
 
+/* The deadline is over when another message comes first: it must not be forgotten. */
+static void lock__leaves_deadlines_of_batches_alone(void **state)
+{
+	const struct p4d_request all = {
+		.nodes = 1, .batch = 1, .duration_us = MS, .min_blocks = 8, .want_blocks = 8,
+		.flows = 4,
+	};
+	struct world *w = world_create(2, 8, 64, 2);
+	uint64_t second;
+
+	world_send_request(w, 1, &all);
+	world_settle(w);
+	world_send_request(w, 2, &all);
+	second = world_send(w, 2, 0, 1, P4W_WAIT, 1, 0);
+	world_settle(w);
+	w->now = p4d_engine_deadline(w->e) + 1;
+	locked(w, send_lock(w, 1, P4W_LOCK, "x", 1, 0, 0));
+	p4d_engine_deadline(w->e);
+	world_settle(w);
+	assert_int_equal(world_type(w, second), P4W_GRANTED);
+	world_destroy(w);
+}
+
 static void tenant__deleted_refuses_its_waiters(void **state)
 {
 	struct world *w = world_create(2, 8, 64, 1);
@@ -159,6 +182,7 @@ int main(void)
 		cmocka_unit_test(lock__dead_holders_lease_ends),
 		cmocka_unit_test(lock__wait_ends_with_a_reason),
 		cmocka_unit_test(lock__bad_messages_are_refused),
+		cmocka_unit_test(lock__leaves_deadlines_of_batches_alone),
 		cmocka_unit_test(tenant__deleted_refuses_its_waiters),
 		cmocka_unit_test(kill__holders_come_back_before_others),
 	};

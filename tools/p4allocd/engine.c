@@ -34,6 +34,7 @@ struct p4d_engine *p4d_engine_create(uint64_t now)
 	e->epoch_next = e->epoch_limit = 1;
 	e->reservation_next = 1;
 	e->token_next = e->token_limit = 1;
+	e->batches_due = UINT64_MAX;
 	e->action_next = 1;
 	e->out_last = &e->out_first;
 	for (unsigned int b = 0; b < P4W_MAX_BLOCKS; b++)
@@ -130,10 +131,15 @@ struct p4d_tenant *p4d_engine_tenant_record(struct p4d_engine *e, uint32_t id)
 	return t;
 }
 
+/* What was due at a time that this event has come after is due with it. */
 static void begin(struct p4d_engine *e, uint64_t now)
 {
 	if (now > e->now)
 		e->now = now;
+	if (e->now >= e->batches_due) {
+		e->batches_due = UINT64_MAX;
+		e->must_schedule = true;
+	}
 	p4d_ledger_advance(&e->ledger, e->now);
 }
 
@@ -171,6 +177,7 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 		p4d_out_refuse(e, NULL, who, &req, &why);
 	} else if (req.type == P4W_LOCK || req.type == P4W_UNLOCK) {
 		p4d_locking_request(e, t, who, &req);
+		finish(e, NULL);
 	} else {
 		p4d_request_dispatch(e, t, who, &req);
 		finish(e, t);
@@ -181,6 +188,8 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 
 void p4d_engine_tick(struct p4d_engine *e, uint64_t now)
 {
+	bool locks_only = false;	/* leases and waits of those are many, and no batch's concern */
+
 	begin(e, now);
 	if (e->sw == P4D_SWITCH_DOWN && e->sw_down_at &&
 	    e->now >= e->sw_down_at + SWITCH_PATIENCE_US) {
@@ -189,8 +198,8 @@ void p4d_engine_tick(struct p4d_engine *e, uint64_t now)
 			p4d_request_wake(e, t, P4D_HOLD_GRANT);
 	}
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
-		p4d_locking_tick(e, t);
-	e->must_schedule = true;
+		locks_only |= p4d_locking_tick(e, t);
+	e->must_schedule |= !locks_only;
 	finish(e, NULL);
 }
 
@@ -200,7 +209,7 @@ static void sooner(const struct p4d_engine *e, uint64_t *deadline, uint64_t at)
 		*deadline = at;
 }
 
-uint64_t p4d_engine_deadline(const struct p4d_engine *e)
+static uint64_t batches_due(const struct p4d_engine *e)
 {
 	uint64_t at = UINT64_MAX;
 
@@ -213,9 +222,17 @@ uint64_t p4d_engine_deadline(const struct p4d_engine *e)
 		}
 		if (t->cur && t->cur->state == P4D_HELD)
 			sooner(e, &at, t->cur->lease_until);
+	}
+	return at;
+}
+
+uint64_t p4d_engine_deadline(struct p4d_engine *e)
+{
+	uint64_t at = e->batches_due = batches_due(e);
+
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
 		if (p4d_locking_deadline(t) < at)
 			at = p4d_locking_deadline(t);
-	}
 	return at;
 }
 

@@ -63,7 +63,7 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 
 /* Time has come; to be called at or after p4d_engine_deadline() (UINT64_MAX: never). */
 void p4d_engine_tick(struct p4d_engine *e, uint64_t now);
-uint64_t p4d_engine_deadline(const struct p4d_engine *e);
+uint64_t p4d_engine_deadline(struct p4d_engine *e);
 
 /* The switch. Actions that were under way when it went down are issued again when it is up. */
 void p4d_engine_switch_up(struct p4d_engine *e, uint64_t now, const struct p4d_switch_info *info);

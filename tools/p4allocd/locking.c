@@ -146,13 +146,14 @@ void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struc
 	answer_waiters(e, t);
 }
 
-void p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t)
+bool p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t)
 {
 	if (!t->named || p4d_named_deadline(t->named) > e->now)
-		return;
+		return false;
 	reserve_tokens(e);
 	p4d_named_tick(t->named, e->now);
 	answer_waiters(e, t);
+	return true;
 }
 
 uint64_t p4d_locking_deadline(const struct p4d_tenant *t)

@@ -14,8 +14,8 @@
 void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
 			 const struct p4d_request *req);
 
-/* Leases and waits that have ended. */
-void p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t);
+/* Leases and waits that have ended; false: none had. */
+bool p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t);
 uint64_t p4d_locking_deadline(const struct p4d_tenant *t);	/* UINT64_MAX: never */
 
 /* The tenant is gone: its holds are forgotten, its waiters are refused. */

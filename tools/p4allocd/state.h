@@ -217,6 +217,7 @@ struct p4d_engine {
 	uint64_t action_next;
 	bool meta_dirty;		/* bound, geo, boot, reservation_next, lock_lease_us or a limit */
 	bool must_schedule;
+	uint64_t batches_due;		/* the next batch's business that was announced as a deadline */
 	uint64_t overdue_from;		/* no lease ends before */
 	struct p4d_blocks stray;	/* owned in the switch by no grant: being taken */
 	uint64_t stray_action;
