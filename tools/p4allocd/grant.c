@@ -11,6 +11,7 @@
 #include "target.h"
 
 #define HABIT 512		/* twice the declared time, in the mean of the last batches */
+#define OVERRUN_MAX 1024	/* of one batch */
 #define EPOCH_CHUNK 1024	/* epochs reserved in the store at a time */
 
 static uint32_t min32(uint32_t a, uint32_t b)
@@ -263,13 +264,13 @@ void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t)
 
 /* ----------------------------------------------------------------------------- the end */
 
-/* What declarations are worth: each batch counts for an eighth of the mean. */
+/* What declarations are worth: each batch counts for an eighth of the mean, and once is no habit. */
 static void learn_overrun(const struct p4d_engine *e, struct p4d_tenant *t)
 {
 	const struct p4d_batch *b = t->cur;
 	uint64_t ratio = (e->now - b->granted_at) * 256 / b->duration_us;
 
-	ratio = ratio < UINT16_MAX ? ratio : UINT16_MAX;
+	ratio = ratio < OVERRUN_MAX ? ratio : OVERRUN_MAX;
 	t->overrun = (7 * t->overrun + ratio) / 8;
 }
 

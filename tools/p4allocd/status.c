@@ -233,6 +233,10 @@ static struct json_object *tenant_object(const struct p4d_tenant *t, uint64_t no
 	put_grant(t, now, o);
 	put_reserved(t, now, o);
 	put(o, "escrow", entries);
+	put(o, "target", t->target);
+	put(o, "hot", t->hot * 100 / 256);
+	put(o, "overrun", t->overrun * 100 / 256);
+	json_object_object_add(o, "credit", json_object_new_int64(t->account.credit));
 	put(o, "locks", t->named ? p4d_named_claims(t->named) : 0);
 	put_waits(t, o);
 	put_counters(t, o);
