@@ -6,6 +6,11 @@
  * when no message refers to it any more, looked for when devices come and go, so in process context
  * only. The speed is what the device says, asked when that may have changed (RTNL). Lookup under
  * RCU; the table is changed under RTNL.
+ *
+ * A device may have no queue, but be on top of one that has: then its packets are that one's. So it
+ * is with VLANs, and a bridge with one port. The ports of a bond add up, so its packets are its own,
+ * by the speed that it tells. Where one of several devices is chosen for each packet, as by a bridge,
+ * nothing is known beforehand. Nor are devices of other namespaces.
  */
 #include <linux/ethtool.h>
 #include <linux/notifier.h>
@@ -52,12 +57,47 @@ struct homa_net *homa_link_net(const struct homa_link *link)
 	return link->links->net;
 }
 
-struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)
+static struct net_device *queue_below(const struct homa_link *link, const struct net_device *dev)
+{
+	const struct homa_link *queue = rcu_dereference(link->queue);
+	struct net_device *below;
+
+	if (!queue || homa_dev_has_queue(dev))
+		return NULL;
+	below = rcu_dereference(queue->dev);
+	return below && homa_dev_has_queue(below) ? below : NULL;
+}
+
+struct net_device *homa_link_below(const struct net_device *dev, struct homa_link **link)
+{
+	struct homa_link *sender = rcu_dereference((*link)->sender);
+	struct net_device *below = sender ? queue_below(*link, dev) : NULL;
+
+	if (below)
+		*link = sender;
+	return below;
+}
+
+bool homa_link_waits(struct homa_net *hn, const struct net_device *dev)
 {
 	struct homa_link *link;
 
+	if (homa_dev_has_queue(dev))
+		return true;
+	link = homa_link_find(hn, dev->ifindex);
+	return link && queue_below(link, dev);
+}
+
+struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)
+{
+	struct homa_link *link;
+	struct net_device *dev;
+
 	rcu_read_lock();
 	link = xa_load(&hn->links->by_ifindex, ifindex);
+	dev = link ? rcu_dereference(link->dev) : NULL;
+	if (dev)
+		homa_link_below(dev, &link);
 	if (!link || !refcount_inc_not_zero(&link->refs)) {
 		link = &hn->links->unknown;
 		refcount_inc(&link->refs);
@@ -79,7 +119,7 @@ u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, boo
 
 	rcu_read_lock();
 	dev = rcu_dereference(link->dev);
-	*is_soft = dev && !homa_dev_has_queue(dev);
+	*is_soft = dev && !homa_dev_has_queue(dev) && !queue_below(link, dev);
 	rcu_read_unlock();
 	if (!mbps)
 		mbps = homa_knob(hn, link_mbps);
@@ -114,6 +154,54 @@ static struct homa_link *link_of(struct homa_links *links, const struct net_devi
 	return link && rtnl_dereference(link->dev) == dev ? link : NULL;
 }
 
+/* NULL: none, or one of several. */
+static struct net_device *below(struct net_device *dev)
+{
+	struct net_device *lower, *found = NULL;
+	struct list_head *iter;
+
+	netdev_for_each_lower_dev(dev, lower, iter) {
+		if (found)
+			return netif_is_lag_master(dev) ? found : NULL;
+		found = lower;
+	}
+	return found;
+}
+
+static void look_below(struct homa_links *links, struct homa_link *link)
+{
+	struct net_device *dev = rtnl_dereference(link->dev), *lower;
+	struct homa_link *queue = NULL, *sender = NULL;
+
+	while ((lower = below(dev))) {
+		if (!sender && netif_is_lag_master(dev))
+			sender = link_of(links, dev);
+		dev = lower;
+	}
+	queue = link_of(links, dev);
+	if (queue == link)
+		queue = NULL;
+	sender = queue ? sender ?: queue : NULL;
+	rcu_assign_pointer(link->queue, queue);
+	rcu_assign_pointer(link->sender, sender);
+	if (queue) {
+		queue->above++;
+		sender->above++;
+	}
+}
+
+static void look_below_all(struct homa_links *links)
+{
+	struct homa_link *link;
+	unsigned long i;
+
+	ASSERT_RTNL();
+	xa_for_each(&links->by_ifindex, i, link)
+		link->above = 0;
+	xa_for_each(&links->by_ifindex, i, link)
+		look_below(links, link);
+}
+
 static void sweep(struct homa_links *links)
 {
 	struct homa_link *link, *next;
@@ -140,8 +228,13 @@ static void add(struct homa_links *links, struct net_device *dev)
 		return;		/* served as `unknown` */
 	link_init(link, links);
 	rcu_assign_pointer(link->dev, dev);
-	if (xa_err(xa_store(&links->by_ifindex, dev->ifindex, link, GFP_KERNEL)))
+	if (xa_err(xa_store(&links->by_ifindex, dev->ifindex, link, GFP_KERNEL))) {
 		kfree(link);
+		return;
+	}
+	/* It may be stacked already: it was there before us, or comes from another namespace. */
+	if (!list_empty(&dev->adj_list.lower) || !list_empty(&dev->adj_list.upper))
+		look_below_all(links);
 }
 
 /* dev_get_by_index() finds it no longer; whoever has the pointer is waited for before it is freed. */
@@ -153,6 +246,10 @@ static void drop(struct homa_links *links, struct net_device *dev)
 		xa_erase(&links->by_ifindex, dev->ifindex);
 		rcu_assign_pointer(link->dev, NULL);
 		list_add(&link->gone, &links->gone);
+		if (link->above || rtnl_dereference(link->queue))
+			look_below_all(links);
+		rcu_assign_pointer(link->queue, NULL);
+		rcu_assign_pointer(link->sender, NULL);
 	}
 	sweep(links);
 }
@@ -175,14 +272,22 @@ static int event(struct notifier_block *nb, unsigned long what, void *info)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
 	struct homa_links *links = homa_net(dev_net(dev))->links;
+	struct net_device *master;
 
 	switch (what) {
 	case NETDEV_REGISTER:
 		add(links, dev);
 		break;
+	case NETDEV_CHANGEUPPER:
+		look_below_all(links);
+		fallthrough;
 	case NETDEV_UP:
 	case NETDEV_CHANGE:
+	case NETDEV_CHANGELOWERSTATE:
 		ask_speed(links, dev);
+		master = netdev_master_upper_dev_get(dev);
+		if (master && netif_is_lag_master(master))
+			ask_speed(links, master);
 		break;
 	case NETDEV_UNREGISTER:
 		drop(links, dev);

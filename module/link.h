@@ -25,6 +25,12 @@ struct homa_link {
 	struct homa_budget budget;	/* grant.c */
 	struct homa_pacer pacer;	/* pacer.c */
 	struct homa_links *links;
+	/* Of a device on top of others (VLAN, bond): in whose queue its packets wait if it has none,
+	 * and whose time that takes. RCU, changed under RTNL; NULL: not known.
+	 */
+	struct homa_link __rcu *queue;
+	struct homa_link __rcu *sender;
+	u32 above;			/* such references to it; RTNL */
 	struct list_head gone;		/* links->gone, under RTNL */
 	struct rcu_head rcu;
 };
@@ -34,7 +40,9 @@ void homa_link_exit(void);
 int homa_links_net_init(struct homa_net *hn);
 void homa_links_net_exit(struct homa_net *hn);
 
-/* With a reference, never NULL: a device that is not known is a slow one of unlimited queue. */
+/* With a reference, never NULL: a device that is not known is a slow one of unlimited queue. Of a
+ * device whose packets wait below it, the record that counts.
+ */
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex);
 void homa_link_put(struct homa_link *link);
 
@@ -47,6 +55,13 @@ static inline bool homa_link_hold(struct homa_link *link)
 /* RCU, no reference; NULL: not known. */
 struct homa_link *homa_link_find(struct homa_net *hn, int ifindex);
 struct homa_net *homa_link_net(const struct homa_link *link);
+
+/* RCU. The device below `dev` in whose queue its packets wait; *link, which was its record, becomes
+ * the one that counts. NULL: `dev` has a queue itself, or nobody knows.
+ */
+struct net_device *homa_link_below(const struct net_device *dev, struct homa_link **link);
+/* RCU. Packets for `dev` wait, there or below. */
+bool homa_link_waits(struct homa_net *hn, const struct net_device *dev);
 
 /* Bytes that the device has been given and not sent, if it tells. */
 u64 homa_link_queued(const struct homa_link *link);

@@ -73,11 +73,16 @@ static struct homa_link *paced_link(struct homa_net *hn, const struct net_device
 {
 	struct homa_link *link;
 
-	if (likely(!is_paced(dev)))
+	if (likely(!is_paced(dev) && list_empty(&dev->adj_list.lower)))
 		return NULL;
 	link = homa_link_find(hn, dev->ifindex);
 	if (!link)
 		return NULL;
+	if (!is_paced(dev)) {
+		dev = homa_link_below(dev, &link);
+		if (!dev || !is_paced(dev))
+			return NULL;
+	}
 	*mbps = READ_ONCE(link->mbps);
 	if (!*mbps)
 		*mbps = homa_knob(hn, link_mbps);

@@ -74,14 +74,14 @@ static u32 seg_bytes(u32 mtu, u32 ip_header)
 /* Where no packet waits, and the receiver has a buffer in hand before the next is made, a grant for
  * a part of it costs more than it can save.
  */
-static u32 unsched_bytes(const struct homa_net *hn, const struct net_device *dev, u32 seg)
+static u32 unsched_bytes(struct homa_net *hn, const struct net_device *dev, u32 seg)
 {
 	/* One packet at least, or the receiver would never hear of the message. */
 	u32 bytes = max_t(u32, homa_knob(hn, unsched_bytes), seg);
 	bool may_wait;
 
 	rcu_read_lock();
-	may_wait = homa_dev_has_queue(dev);
+	may_wait = homa_link_waits(hn, dev);
 	rcu_read_unlock();
 	if (may_wait)
 		return bytes;

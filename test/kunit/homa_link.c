@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The records of devices: each goes with its own device only. Devices are real ones of the kernel;
- * their driver loses all packets.
+ * The records of devices: whose counts for a device that is on top of others, and that a record goes
+ * with its own device only. Devices are real ones of the kernel; their driver loses all packets.
  */
 #include <kunit/test.h>
 #include <linux/etherdevice.h>
@@ -67,6 +67,99 @@ static struct net_device *card(struct kunit *test)
 	return make(test, 0);
 }
 
+static struct net_device *upper(struct kunit *test, u32 flags, struct net_device *a,
+				struct net_device *b)
+{
+	struct net_device *d = make(test, flags | IFF_NO_QUEUE);
+
+	KUNIT_ASSERT_EQ(test, netdev_upper_dev_link(a, d, NULL), 0);
+	if (b)
+		KUNIT_ASSERT_EQ(test, netdev_upper_dev_link(b, d, NULL), 0);
+	look_below_all(hn.links);
+	return d;
+}
+
+static void expect_waits(struct kunit *test, const struct net_device *d, bool waits)
+{
+	rcu_read_lock();
+	KUNIT_EXPECT_EQ(test, homa_link_waits(&hn, d), waits);
+	rcu_read_unlock();
+}
+
+/* Whose record has what `d` sends and receives. */
+static void expect(struct kunit *test, const struct net_device *d, const struct net_device *whose,
+		   bool waits)
+{
+	struct homa_link *link = homa_link_get(&hn, d->ifindex);
+
+	KUNIT_EXPECT_PTR_EQ(test, link, homa_link_find(&hn, whose->ifindex));
+	homa_link_put(link);
+	expect_waits(test, d, waits);
+}
+
+static void on_one(struct kunit *test)
+{
+	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
+	struct net_device *inner = upper(test, 0, vlan, NULL);
+	bool is_soft;
+
+	expect(test, eth, eth, true);
+	expect(test, vlan, eth, true);
+	expect(test, inner, eth, true);
+	homa_link_speed(&hn, homa_link_find(&hn, inner->ifindex), &is_soft);
+	KUNIT_EXPECT_FALSE(test, is_soft);
+	netdev_upper_dev_unlink(eth, vlan);
+	look_below_all(hn.links);
+	expect(test, vlan, vlan, false);
+	expect(test, inner, inner, false);
+}
+
+static void on_one_without_queue(struct kunit *test)
+{
+	struct net_device *veth = make(test, IFF_NO_QUEUE), *vlan = upper(test, 0, veth, NULL);
+	bool is_soft;
+
+	expect(test, veth, veth, false);
+	expect(test, vlan, vlan, false);
+	homa_link_speed(&hn, homa_link_find(&hn, vlan->ifindex), &is_soft);
+	KUNIT_EXPECT_TRUE(test, is_soft);
+}
+
+/* A bond's ports add up; of a bridge's, one is chosen for each packet. */
+static void on_two(struct kunit *test)
+{
+	struct net_device *a = card(test), *b = card(test), *c = card(test);
+	struct net_device *bond = upper(test, IFF_BONDING, a, b);
+	struct net_device *vlan = upper(test, 0, bond, NULL);
+	struct net_device *bridge = upper(test, 0, vlan, c);
+
+	expect(test, bond, bond, true);
+	expect(test, vlan, bond, true);
+	expect(test, bridge, bridge, false);
+}
+
+/* With a queue of its own, it is as any other. */
+static void on_one_with_queues(struct kunit *test)
+{
+	struct net_device *eth = card(test), *vlan = card(test);
+
+	KUNIT_ASSERT_EQ(test, netdev_upper_dev_link(eth, vlan, NULL), 0);
+	look_below_all(hn.links);
+	expect(test, vlan, vlan, true);
+}
+
+/* Its record may be in use; nobody is led to it any more. */
+static void the_lower_goes_first(struct kunit *test)
+{
+	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
+	struct homa_link *link = homa_link_get(&hn, vlan->ifindex);
+
+	drop(hn.links, eth);
+	expect(test, vlan, vlan, false);
+	KUNIT_EXPECT_EQ(test, refcount_read(&link->refs), 2);
+	homa_link_put(link);
+}
+
 /* A device that has gone is reported once more while somebody holds it, and its number may be another
  * one's by then.
  */
@@ -114,6 +207,11 @@ static void leave(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(on_one),
+	KUNIT_CASE(on_one_without_queue),
+	KUNIT_CASE(on_two),
+	KUNIT_CASE(on_one_with_queues),
+	KUNIT_CASE(the_lower_goes_first),
 	KUNIT_CASE(a_number_is_used_again),
 	{}
 };

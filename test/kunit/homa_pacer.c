@@ -30,6 +30,11 @@ struct homa_link *homa_link_find(struct homa_net *hn, int ifindex)
 	return &the_link;
 }
 
+struct net_device *homa_link_below(const struct net_device *dev, struct homa_link **link)
+{
+	return NULL;
+}
+
 struct homa_net *homa_link_net(const struct homa_link *link)
 {
 	return the_net;

@@ -53,6 +53,11 @@ void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 s
 {
 }
 
+bool homa_link_waits(struct homa_net *hn, const struct net_device *dev)
+{
+	return true;
+}
+
 u32 homa_offload_segs(const struct net_device *dev, u32 seg, u32 max_gso_size)
 {
 	return 1;
