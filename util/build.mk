@@ -13,6 +13,9 @@ $(eval $(call program,bin/p4oracle,$(addprefix util/,p4oracle.c oracle.c history
 $(eval $(call program,bin/p4ycsb,util/p4ycsb.c util/link.c util/args.c $(util_node_srcs),$\
 	$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-lpthread))
 
+PROGRAMS += bin/p4lock
+$(eval $(call program,bin/p4lock,util/p4lock.c util/args.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+
 PROGRAMS += bin/p4bench
 $(eval $(call program,bin/p4bench,$(addprefix util/bench/,p4bench.c homa.c tcp.c udp.c) util/args.c,,,-lpthread))
 

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guest: -k stock -d -t 300
+# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4lock build/p4db-20-4-256.spec:/lib/p4db.spec
+# The lock service over the transport: nobody is inside with another one, a dead holder's lock comes
+# back, a wait ends with a reason, and a restarted allocator knows who holds what.
+. /lib/scenario.sh
+
+lock() { host=$1; shift; on $host p4lock "$@"; }	# lock HOST OPTION... TENANT NAME COMMAND...
+
+# inside FILE: adds its token to FILE, of which it holds a stale copy meanwhile
+cat > /bin/inside << 'EOF'
+#!/bin/sh
+copy=$(cat $1)
+sleep 0.05
+echo "$copy $P4A_LOCK_TOKEN" > $1
+EOF
+chmod +x /bin/inside
+
+is_ascending() {	# is_ascending COUNT NUMBER...: that many, each above the one before
+	[ $# = $(($1 + 1)) ] || { echo "$*"; return 1; }
+	last=0
+	shift
+	for n; do
+		[ "$n" -gt $last ] || { echo "$*"; return 1; }
+		last=$n
+	done
+}
+
+status_of() { status=0; "$@" > /tmp/status.log 2>&1 || status=$?; echo $status; }
+
+rack
+start_allocator
+echo > /tmp/tokens
+others=
+for i in 1 2 3 4 5; do
+	for host in h1 h2; do
+		lock $host 1 counter inside /tmp/tokens &
+		others="$others $!"
+	done
+done
+for p in $others; do
+	wait $p
+done
+check 'ten that want it at once: one after the other, tokens ascend' is_ascending 10 $(cat /tmp/tokens)
+
+is_held() { [ "$(status_of lock h2 -w 0 1 $1 true)" = 75 ]; }
+
+start_on h1 holder p4lock -l 3000 1 x sleep 100
+holder=$pid
+await 20 is_held x
+equal 'who does not wait is told by whom it is held' \
+	"$(grep -c 'not free: held with token' /tmp/status.log)" 1
+equal 'another tenant does not care' "$(status_of lock h2 -w 0 2 x true)" 0
+equal 'it is held while the lease is extended' "$(status_of lock h2 -w 4000 1 x true)" 75
+kill -9 $holder
+equal "a dead holder's lock comes back" "$(status_of lock h2 -w 20000 1 x true)" 0
+
+start_on h1 holder p4lock -l 3000 1 y sh -c \
+	'until [ -e /tmp/enough ]; do sleep 0.1; done; echo $P4A_LOCK_TOKEN > /tmp/first'
+holder=$pid
+await 20 is_held y
+kill -9 $allocator
+wait $allocator || true
+start_allocator
+start_on h2 waiter p4lock -w 60000 1 y sh -c 'echo $P4A_LOCK_TOKEN > /tmp/second'
+waiter=$pid
+sleep 4		# longer than the lease: it must have been extended
+equal 'a holder keeps its lock over a restart' "$(ls /tmp/second 2>/dev/null)" ''
+touch /tmp/enough
+wait $holder
+wait $waiter
+check 'who waited has a higher token' is_ascending 2 $(cat /tmp/first /tmp/second)
+finish
