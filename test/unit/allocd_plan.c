@@ -215,6 +215,13 @@ static void pick__prefers_what_it_likes(void **state)
 	assert_true(p4d_blocks_has(&got, 255));
 }
 
+static void free_all(struct p4d_flows *f, uint32_t tenant)
+{
+	const struct p4d_range all = { 0, f->total };
+
+	p4d_flows_free(f, tenant, &all, 1);
+}
+
 static void flows__disjoint_and_shrinking(void **state)
 {
 	struct p4d_flows f = { 0 };
@@ -229,7 +236,7 @@ static void flows__disjoint_and_shrinking(void **state)
 	assert_int_equal(r[0].first, 24);
 	assert_int_equal(r[1].count, 4);
 	assert_false(p4d_flows_take(&f, 3, 8, r, 1));
-	p4d_flows_free(&f, 2);
+	free_all(&f, 2);
 	assert_false(p4d_flows_claim(&f, 3, (struct p4d_range){ 23, 2 }));
 	assert_false(p4d_flows_claim(&f, 3, (struct p4d_range){ 31, 2 }));
 	assert_false(p4d_flows_claim(&f, 3, (struct p4d_range){ 33, 0 }));
@@ -247,15 +254,15 @@ static void flows__freed_ones_are_taken_last(void **state)
 		assert_true(p4d_flows_take(&f, 1, 4, r, 2));
 		assert_int_equal(r[0].first, first);
 		assert_int_equal(r[1].first, first + 4);
-		p4d_flows_free(&f, 1);
+		free_all(&f, 1);
 	}
 	assert_true(p4d_flows_take(&f, 1, 3, r, 2));	/* from 0 again */
 	assert_int_equal(r[0].first, 0);
 	assert_true(p4d_flows_take(&f, 2, 26, r, 1));
 	assert_int_equal(r[0].first, 6);
-	p4d_flows_free(&f, 1);
+	free_all(&f, 1);
 	assert_true(p4d_flows_take(&f, 3, 4, r, 1));
-	p4d_flows_free(&f, 2);
+	free_all(&f, 2);
 	assert_true(p4d_flows_take(&f, 2, 28, r, 1));	/* fits only from its first free one on */
 	assert_int_equal(r[0].first, 4);
 	p4d_flows_uninit(&f);

@@ -81,9 +81,11 @@ bool p4d_flows_take(struct p4d_flows *f, uint32_t tenant, uint32_t want, struct 
 	return each > 0;
 }
 
-void p4d_flows_free(struct p4d_flows *f, uint32_t tenant)
+void p4d_flows_free(struct p4d_flows *f, uint32_t tenant, const struct p4d_range *ranges,
+		    uint32_t n)
 {
-	for (uint32_t i = 0; i < f->total; i++)
-		if (f->tenant[i] == tenant)
-			f->tenant[i] = 0;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < ranges[i].count; k++)
+			if (f->tenant[ranges[i].first + k] == tenant)
+				f->tenant[ranges[i].first + k] = 0;
 }

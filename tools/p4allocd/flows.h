@@ -42,6 +42,8 @@ bool p4d_flows_take(struct p4d_flows *f, uint32_t tenant, uint32_t want, struct 
 /* Takes a range that the tenant is known to have, after a restart. False: it is not free. */
 bool p4d_flows_claim(struct p4d_flows *f, uint32_t tenant, struct p4d_range range);
 
-void p4d_flows_free(struct p4d_flows *f, uint32_t tenant);
+/* What the tenant has of these ranges. */
+void p4d_flows_free(struct p4d_flows *f, uint32_t tenant, const struct p4d_range *ranges,
+		    uint32_t n);
 
 #endif /* P4D_FLOWS_H */

@@ -290,7 +290,7 @@ static void end(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cell
 		t->counter[P4D_C_block_us] +=
 			(e->now - b->granted_at) * p4d_blocks_count(&b->blocks);
 	own(e, &b->blocks, 0);
-	p4d_flows_free(&e->flows, t->id);
+	p4d_flows_free(&e->flows, t->id, b->flow, t->nodes);
 	p4d_history_record(e->history, e->now - e->start, t->id, 0);
 	if (b->granted_at)
 		p4d_target_learn(e, t);
