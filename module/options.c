@@ -318,28 +318,32 @@ static void abort_rpc(struct homa_rpc *rpc, u32 error)
 	spin_unlock_bh(&rpc->lock);
 }
 
-/* The next client RPC of the socket with an id above *id, with a reference, or NULL. */
-static struct homa_rpc *next_client(struct homa_sock *hsk, u64 *id)
+/* Those that there are now. */
+static int abort_all(struct homa_sock *hsk, u32 error)
 {
-	struct homa_rpc *rpc, *best = NULL;
+	u32 i, nr = READ_ONCE(hsk->nr_rpcs);
+	struct homa_rpc **rpcs;
 
-	spin_lock_bh(&hsk->lock);
-	list_for_each_entry(rpc, &hsk->rpcs, in_sock)
-		if (homa_rpc_is_client(rpc) && rpc->id > *id && (!best || rpc->id < best->id))
-			best = rpc;
-	if (best) {
-		homa_rpc_get(best);
-		*id = best->id;
+	if (!nr)
+		return 0;
+	rpcs = kvmalloc_array(nr, sizeof(*rpcs), GFP_KERNEL_ACCOUNT);
+	if (!rpcs)
+		return -ENOMEM;
+	nr = collect(hsk, rpcs, nr);
+	for (i = 0; i < nr; i++) {
+		if (homa_rpc_is_client(rpcs[i]))
+			abort_rpc(rpcs[i], error);
+		homa_rpc_put(rpcs[i]);
+		cond_resched();
 	}
-	spin_unlock_bh(&hsk->lock);
-	return best;
+	kvfree(rpcs);
+	return 0;
 }
 
 static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
 {
 	struct homa_abort_args args;
 	struct homa_rpc *rpc;
-	u64 id = 0;
 
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
@@ -355,12 +359,7 @@ static int ioctl_abort(struct homa_sock *hsk, const void __user *arg)
 		homa_rpc_put(rpc);
 		return 0;
 	}
-	while ((rpc = next_client(hsk, &id))) {
-		abort_rpc(rpc, args.error);
-		homa_rpc_put(rpc);
-		cond_resched();
-	}
-	return 0;
+	return abort_all(hsk, args.error);
 }
 
 int homa_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
