@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "t_expect.h"
 #include "t_homa.h"
 
 #define PORT		4000
@@ -42,20 +43,9 @@ _Static_assert(offsetof(struct homa_rpc_info, flags) == 180, "ABI");
 _Static_assert(HOMAIOCINFO == 0xC0886890 && HOMAIOCABORT == 0xC0206891 &&
 	       HOMAIOCFREEZE == 0x6892, "ABI");
 
-static int family, bad;
+static int family;
 static struct sockaddr_storage server_addr;
 static socklen_t addr_len;
-
-static void expect(long got, long wanted, const char *what, int line)
-{
-	if (got == wanted)
-		return;
-	printf("api: line %d: %s: got %ld, wanted %ld\n", line, what, got, wanted);
-	bad = 1;
-}
-
-#define EXPECT(got, wanted)	expect(got, wanted, #got, __LINE__)
-#define ERR(call)		((call) < 0 ? -errno : 0)
 
 /* ---------------------------------------------------------------- calls with everything open */
 
@@ -253,6 +243,10 @@ static void round_trip(struct t_homa *client, struct t_homa *server, uint32_t fl
 		EXPECT(recv_args(client->fd, &args, NULL, MSG_DONTWAIT), -EAGAIN);
 	EXPECT(reply(server, id, &from, 5), 0);
 	EXPECT(is_ready(client->fd, POLLIN, flags ? 20 : 5000), !flags);
+	if (!flags) {		/* not private: it cannot be asked for by its id */
+		args.id = send.id;
+		EXPECT(recv_args(client->fd, &args, NULL, MSG_DONTWAIT), -EINVAL);
+	}
 	args.id = flags ? send.id : 0;
 	EXPECT(recv_args(client->fd, &args, &from, 0), 5);
 	EXPECT(args.id == send.id, 1);
@@ -286,6 +280,7 @@ static void reply_states(struct t_homa *client, struct t_homa *server)
 	args.id = id, args.completion_cookie = 1;
 	EXPECT(send_raw(server->fd, &(struct send){ &from, addr_len, &args, 0, "x", 1, 0 }), -EINVAL);
 	EXPECT(reply(server, id, &from, 5), 0);
+	EXPECT(reply(server, id, &from, 5), -EINVAL);	/* it is not in service any more */
 	EXPECT(recv_args(client->fd, &got, NULL, 0), 5);
 	got.id = 0;
 	EXPECT(recv_args(client->fd, &got, NULL, MSG_DONTWAIT), -EAGAIN);

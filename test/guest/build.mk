@@ -16,6 +16,8 @@ $(eval $(call program,test/guest/waiters,test/guest/waiters.c $(t_homa)))
 $(eval $(call program,test/guest/inject,test/guest/inject.c $(t_homa)))
 $(eval $(call program,test/guest/fail-alloc,test/guest/fail-alloc.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
+$(eval $(call program,test/guest/waiting,test/guest/waiting.c $(t_homa),liburing))
+$(eval $(call program,test/guest/unreachable,test/guest/unreachable.c $(t_homa)))
 $(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
 
 # the same for a 32-bit user space
@@ -24,4 +26,5 @@ $(B)/test/guest/api32: test/guest/api.c $(t_homa)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -m32 -o $@ $^
 
 GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt waiters inject \
-	fail-alloc fake-switch api api32)
+	fail-alloc fake-switch api api32 waiting \
+	unreachable)

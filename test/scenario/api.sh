@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k stock -t 120
-# files: build/test/guest/api build/test/guest/api32
-# The socket interface value by value, in both address families, for 64-bit and 32-bit programs.
+# files: build/test/guest/api build/test/guest/api32 build/test/guest/waiting build/test/guest/unreachable
+# The socket interface value by value, in both address families, for 64-bit and 32-bit programs; calls
+# that wait; a protocol number that is taken.
 . /lib/scenario.sh
 
 ip link set lo up
@@ -11,4 +12,23 @@ for program in api api32; do
 	check "$program over IPv6" $program 6
 	check "$program over IPv4 from AF_INET6" $program mapped
 done
+ip link add d0 mtu 68 type dummy
+ip addr add 192.0.2.1/24 dev d0
+ip link set d0 up
+check 'hosts that cannot be reached' unreachable
+sysctl -q -w net.homa.wmem_max=1000000
+check 'calls that wait' waiting
+sysctl -q -w net.homa.wmem_max=100000000
+
+other_module > /tmp/q4homa.ko
+refused() { ! insmod "$1" 2> /tmp/insmod.log && grep -q 'busy' /tmp/insmod.log; }
+check 'another module of this protocol is refused' refused /tmp/q4homa.ko
+check 'the one that is there goes on' api 4
+await 20 rmmod p4homa
+equal 'nothing of it is left' "$(ls -d /proc/net/homa_metrics /proc/sys/net/homa 2> /dev/null)" ''
+check 'the other one can have the protocol then' insmod /tmp/q4homa.ko
+check 'and is not disturbed by the first' refused /lib/modules/p4homa.ko
+check 'but works' api 4
+await 20 rmmod q4homa
+check 'and leaves nothing behind either' insmod /lib/modules/p4homa.ko
 finish
