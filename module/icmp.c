@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * icmp.c - ICMP errors about packets of ours: those that say that a peer cannot be reached end the
- * RPC that is quoted, and no other. Softirq, in an RCU read-side section.
+ * RPC that is quoted and all others with that peer; with that port, if it is the port that cannot.
+ * Softirq, in an RCU read-side section.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -14,6 +15,7 @@
 
 #include "addr.h"
 #include "icmp.h"
+#include "live.h"
 #include "net.h"
 #include "peer.h"
 #include "rpc.h"
@@ -52,20 +54,21 @@ static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
 {
 	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
 	struct homa_rpc *rpc = NULL;
+	bool ours;
 
 	if (hsk)
 		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), daddr);
 	if (!rpc)
 		return;
 	spin_lock_bh(&rpc->lock);
-	if (rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD) {
-		homa_count(hn, icmp_errors);
-		if (homa_rpc_is_client(rpc))
-			homa_rpc_complete(rpc, error);
-		else
-			homa_rpc_end(rpc);
-	}
+	ours = rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD;
+	if (ours)
+		homa_live_fail(rpc, error);
 	spin_unlock_bh(&rpc->lock);
+	if (ours) {
+		homa_count(hn, icmp_errors);
+		homa_live_refused(rpc, error == -ENOTCONN ? rpc->dport : 0, error);
+	}
 	homa_rpc_put(rpc);
 }
 

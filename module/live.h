@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * live.h - whether a peer lives.
+ * live.h - whether a peer lives, and can be reached.
  */
 #ifndef P4HOMA_LIVE_H
 #define P4HOMA_LIVE_H
@@ -11,6 +11,7 @@
 
 struct homa_net;
 struct homa_peer;
+struct homa_rpc;
 
 struct homa_live {
 	unsigned long heard;	/* jiffies of the last packet for one of our RPCs, racy */
@@ -33,6 +34,15 @@ static inline u64 homa_live_silent_ns(const struct homa_live *live)
 
 /* The peer is dead. All its RPCs that wait for it fail, soon and together. Any context. */
 void homa_live_died(struct homa_peer *peer, u64 now_ns);
+
+/* The peer, or its port unless that is 0, cannot be reached: all RPCs with it, in the direction of
+ * `rpc` if it is the port, that were born by now fail, soon and together. The caller has a reference
+ * to `rpc`. Softirq.
+ */
+void homa_live_refused(struct homa_rpc *rpc, u16 port, int error);
+
+/* The peer of the RPC, which is locked, cannot be reached. */
+void homa_live_fail(struct homa_rpc *rpc, int error);
 
 int homa_live_net_init(struct homa_net *hn);
 void homa_live_net_exit(struct homa_net *hn);

@@ -20,11 +20,11 @@ struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_a
 	return NULL;
 }
 
-void homa_rpc_complete(struct homa_rpc *rpc, int error)
+void homa_live_fail(struct homa_rpc *rpc, int error)
 {
 }
 
-void homa_rpc_end(struct homa_rpc *rpc)
+void homa_live_refused(struct homa_rpc *rpc, u16 port, int error)
 {
 }
 

@@ -86,6 +86,16 @@ closing() {
 	equal 'their requests have failed' "$(grep -c 'not connected' /tmp/waiting.log)" 5
 }
 
+# Hosts send few ICMP errors: six at once, then one a second. All requests are out before the first.
+refused() {
+	netem change delay 2ms
+	began=$(now_ms)
+	client --to 10.0.0.2:4999 --count 200 --parallel 200 --max-failed 200 > /tmp/refused.log 2>&1
+	below 'a port that nobody has: all requests fail' $(($(now_ms) - began)) 100
+	equal 'because they are not connected' "$(grep -c 'not connected' /tmp/refused.log)" 200
+	netem change delay 10us
+}
+
 two_hosts
 netem add delay 10us
 round=0
@@ -101,6 +111,7 @@ while [ $round -lt "${ROUNDS:-1}" ]; do
 	check 'a client that has started anew is served' client
 	stop_server 'each request ran once, no byte is wrong'
 	start_server h2
+	refused
 	closing
 	reboot h2 h1
 	netem add delay 10us
