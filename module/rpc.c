@@ -391,7 +391,23 @@ void homa_rpc_finish_client(struct homa_rpc *rpc)
 	}
 }
 
-/* The client still waits: what it asks next finds no socket, and it has its error at once. */
+/* The client sends its request again and finds no socket, so it has its error at once; or a new one,
+ * which the request, if no program has had it, is as good for. Not if all of the response is on its
+ * way: that word could overtake it. Nor for a twin of another RPC, which will speak for itself.
+ */
+static bool is_owed_word(const struct homa_rpc *rpc)
+{
+	switch (rpc->state) {
+	case HOMA_NEW:
+	case HOMA_DEAD:
+		return false;
+	case HOMA_OUTGOING:
+		return rpc->out.sent < rpc->out.length;
+	default:
+		return true;
+	}
+}
+
 static void end_server(struct homa_rpc *rpc, bool tell)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
@@ -399,7 +415,7 @@ static void end_server(struct homa_rpc *rpc, bool tell)
 
 	__skb_queue_head_init(&queue);
 	spin_lock_bh(&rpc->lock);
-	if (tell && rpc->state != HOMA_DEAD)
+	if (tell && is_owed_word(rpc))
 		homa_queue_simple(&queue, &path, P4W_RPC_UNKNOWN);
 	homa_rpc_end(rpc);
 	spin_unlock_bh(&rpc->lock);

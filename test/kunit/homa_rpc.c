@@ -10,7 +10,7 @@
 #include "../../module/rpc.c"
 
 unsigned int homa_net_id;
-static int acks_sent, owed, finished, uncharged, completed;
+static int acks_sent, owed, finished, uncharged, completed, told;
 static bool flush_acks;
 
 void homa_tenant_uncharge(struct homa_tenant *t)
@@ -82,6 +82,7 @@ void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 
 void homa_queue_simple(struct sk_buff_head *queue, const struct homa_path *path, u8 type)
 {
+	told += type == P4W_RPC_UNKNOWN;
 }
 
 void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
@@ -154,6 +155,7 @@ static struct rig *make(struct kunit *test)
 	finished = 0;
 	uncharged = 0;
 	completed = 0;
+	told = 0;
 	flush_acks = false;
 	return rig;
 }
@@ -311,6 +313,32 @@ static void shutdown(struct kunit *test)
 	unmake(rig);
 }
 
+/* Whom a server socket that is closed tells: who has not all of the response on its way. */
+static void last_words(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	static const struct { enum homa_state state; u32 sent; int told; } t[] = {
+		{ HOMA_INCOMING, 0, 1 },
+		{ HOMA_IN_SERVICE, 0, 1 },
+		{ HOMA_OUTGOING, 100, 1 },
+		{ HOMA_OUTGOING, 200, 0 },
+	};
+	struct homa_rpc *rpc;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		rpc = add(test, rig, 1001);
+		rpc->state = t[i].state;
+		rpc->out.sent = t[i].sent;
+		rpc->out.length = 200;
+		told = 0;
+		homa_rpc_end_all(rig->hsk);
+		KUNIT_EXPECT_EQ_MSG(test, told, t[i].told, "row %d", i);
+		expect_gone(test, rig, rpc, 1001);
+	}
+	unmake(rig);
+}
+
 static void death_in_the_ready_queue(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -394,6 +422,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(twins),
 	KUNIT_CASE(never_born),
 	KUNIT_CASE(shutdown),
+	KUNIT_CASE(last_words),
 	KUNIT_CASE(death_in_the_ready_queue),
 	KUNIT_CASE(death_without_buffer),
 	KUNIT_CASE(handed_requests_are_remembered),
