@@ -241,14 +241,14 @@ static u32 collect(struct homa_sock *hsk, struct homa_rpc **rpcs, u32 max)
 	struct homa_rpc *rpc;
 	u32 nr = 0;
 
-	spin_lock_bh(&hsk->lock);
+	spin_lock_bh(&hsk->rpcs_lock);
 	list_for_each_entry(rpc, &hsk->rpcs, in_sock) {
 		if (nr == max)
 			break;
 		homa_rpc_get(rpc);
 		rpcs[nr++] = rpc;
 	}
-	spin_unlock_bh(&hsk->lock);
+	spin_unlock_bh(&hsk->rpcs_lock);
 	return nr;
 }
 

@@ -246,24 +246,24 @@ static int add_to_sock(struct homa_rpc *rpc)
 	struct homa_sock *hsk = rpc->hsk;
 	int err = -ESHUTDOWN;
 
-	spin_lock(&hsk->lock);
-	if (!hsk->is_shutdown) {
+	spin_lock(&hsk->rpcs_lock);
+	/* Who shuts it down comes for the list afterwards. */
+	if (!READ_ONCE(hsk->is_shutdown)) {
 		list_add_tail(&rpc->in_sock, &hsk->rpcs);
 		hsk->nr_rpcs++;
 		err = 0;
 	}
-	spin_unlock(&hsk->lock);
+	spin_unlock(&hsk->rpcs_lock);
 	return err;
 }
 
-static void remove_from_sock(struct homa_rpc *rpc)
+/* Nobody takes it for ready, or waiting for room, any more. */
+static void remove_from_queues(struct homa_rpc *rpc)
 {
 	struct homa_sock *hsk = rpc->hsk;
 	int refs = 0;
 
 	spin_lock(&hsk->lock);
-	list_del(&rpc->in_sock);
-	hsk->nr_rpcs--;
 	if (!list_empty(&rpc->in_stalled)) {
 		list_del_init(&rpc->in_stalled);
 		hsk->nr_stalled--;
@@ -276,6 +276,19 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	spin_unlock(&hsk->lock);
 	while (refs--)
 		homa_rpc_put(rpc);
+}
+
+static void remove_from_sock(struct homa_rpc *rpc)
+{
+	struct homa_sock *hsk = rpc->hsk;
+
+	spin_lock(&hsk->rpcs_lock);
+	list_del(&rpc->in_sock);
+	hsk->nr_rpcs--;
+	spin_unlock(&hsk->rpcs_lock);
+	/* It is put there with rpc->lock held only, so what is not there now will not be. */
+	if (!list_empty_careful(&rpc->done.link) || !list_empty_careful(&rpc->in_stalled))
+		remove_from_queues(rpc);
 }
 
 static int add_to_table(struct homa_rpc *rpc)
@@ -428,11 +441,11 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 	u32 told = 0;
 
 	for (;;) {
-		spin_lock_bh(&hsk->lock);
+		spin_lock_bh(&hsk->rpcs_lock);
 		rpc = list_first_entry_or_null(&hsk->rpcs, struct homa_rpc, in_sock);
 		if (rpc)
 			homa_rpc_get(rpc);
-		spin_unlock_bh(&hsk->lock);
+		spin_unlock_bh(&hsk->rpcs_lock);
 		if (!rpc)
 			return;
 		if (homa_rpc_is_client(rpc))

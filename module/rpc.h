@@ -72,7 +72,7 @@ struct homa_rpc {
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct rcu_head rcu;
 	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */
-	struct list_head in_sock;	/* hsk->lock */
+	struct list_head in_sock;	/* hsk->rpcs_lock */
 	struct list_head in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */
 	struct homa_done done;		/* done.link under hsk->lock */
 

@@ -116,6 +116,7 @@ int homa_sock_init(struct sock *sk)
 	hsk->net = homa_net(sock_net(sk));
 	INIT_HLIST_NODE(&hsk->port_link);
 	spin_lock_init(&hsk->lock);
+	spin_lock_init(&hsk->rpcs_lock);
 	homa_ready_init(&hsk->ready);
 	INIT_LIST_HEAD(&hsk->rpcs);
 	INIT_LIST_HEAD(&hsk->stalled);
@@ -137,7 +138,7 @@ void homa_sock_shutdown(struct homa_sock *hsk)
 	struct sock *sk = homa_to_sk(hsk);
 
 	spin_lock_bh(&hsk->lock);
-	hsk->is_shutdown = true;
+	WRITE_ONCE(hsk->is_shutdown, true);
 	spin_unlock_bh(&hsk->lock);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 

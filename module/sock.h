@@ -58,10 +58,12 @@ struct homa_sock {
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct homa_ready ready;	/* shared messages, and who waits for them */
-	struct list_head rpcs;		/* all live RPCs, oldest first */
 	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
-	u32 nr_rpcs;
 	u32 nr_stalled;
+
+	spinlock_t rpcs_lock;		/* BH; guards these two */
+	struct list_head rpcs;		/* all live RPCs, oldest first */
+	u32 nr_rpcs;
 
 	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */
 	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */

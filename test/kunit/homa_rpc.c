@@ -143,6 +143,7 @@ static struct rig *make(struct kunit *test)
 	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 100);
 	rig->hsk->net = &rig->hn;
 	spin_lock_init(&rig->hsk->lock);
+	spin_lock_init(&rig->hsk->rpcs_lock);
 	INIT_LIST_HEAD(&rig->hsk->ready.queue);
 	INIT_LIST_HEAD(&rig->hsk->rpcs);
 	INIT_LIST_HEAD(&rig->hsk->stalled);
