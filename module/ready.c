@@ -15,8 +15,10 @@
  * a message enters the queue and takes a waiter off the list in one: either the thread sees the
  * message, or the message sees the waiter. Who was taken off looks into the queue again before
  * anything else, a signal too: it leaves without a message only if the queue is empty, because
- * another reader was faster. A waiter is woken with the lock held, so its stack is still there, and
- * after `woken` was set: it looks at that after set_current_state(), which wake_up_process() undoes.
+ * another reader was faster. A waiter is woken after `woken` was set: it looks at that after
+ * set_current_state(), which wake_up_process() undoes. That takes long, so the lock is not held any
+ * more: RCU, of which a section without BH is one too, keeps the task's memory; a thread that went on
+ * by itself is woken for nothing.
  *
  * Before it sleeps, a thread may spin for up to poll_usecs, because falling asleep and waking up
  * cost more than a short round trip. It does so only if nothing else wants its CPU, only one of a
@@ -45,11 +47,19 @@ void homa_ready_init(struct homa_ready *ready)
 	INIT_HLIST_HEAD(&ready->heavy);
 }
 
-static void wake(struct waiter *waiter)
+/* Takes it off the list: it may be gone from now on. Returns the task that is to be woken. */
+static struct task_struct *let_go(struct waiter *waiter)
 {
+	struct task_struct *task = waiter->task;
+
 	hlist_del_init(&waiter->link);
 	WRITE_ONCE(waiter->woken, true);
-	wake_up_process(waiter->task);
+	return task;
+}
+
+static void wake(struct waiter *waiter)
+{
+	wake_up_process(let_go(waiter));
 }
 
 static struct waiter *first_waiter(const struct homa_ready *ready)
@@ -67,6 +77,7 @@ static struct waiter *waiter_for(const struct homa_ready *ready, const struct ho
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 {
 	struct sock *sk = homa_to_sk(hsk);
+	struct task_struct *task = NULL;
 	struct waiter *waiter = NULL;
 	bool add;
 
@@ -77,8 +88,11 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 		waiter = waiter_for(&hsk->ready, done);
 	}
 	if (waiter)
-		wake(waiter);
-	spin_unlock_bh(&hsk->lock);
+		task = let_go(waiter);
+	spin_unlock(&hsk->lock);
+	if (task)
+		wake_up_process(task);
+	local_bh_enable();
 	if (!add)
 		done->release(done);
 	else if (!waiter)
