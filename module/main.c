@@ -23,6 +23,7 @@
 #include "rpc.h"
 #include "sock.h"
 #include "tenant.h"
+#include "turns.h"
 #include "waits.h"
 
 unsigned int homa_net_id;
@@ -151,6 +152,7 @@ static int __init load(void)
 	err = is_taken();
 	if (err)
 		return err;
+	homa_turns_init();
 	err = homa_rpcs_init();
 	if (err)
 		return err;

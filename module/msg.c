@@ -18,6 +18,7 @@
  *
  * A message is complete before anybody else sees it and needs no lock. cache->lock: BH, a leaf.
  */
+#include <linux/homa.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
@@ -28,6 +29,7 @@
 #include "calls.h"
 #include "msg.h"
 #include "net.h"
+#include "turns.h"
 
 #define CHUNK_ORDER	get_order(32 * 1024)
 #define PIECE_MAX	(16 * 1024)
@@ -208,6 +210,7 @@ static bool alloc_piece(struct homa_msg_mem *mem, u32 length)
 
 static int copy_chunks(struct homa_msg_mem *mem, struct iov_iter *from, u32 length)
 {
+	bool is_long = length > HOMA_BPAGE_SIZE;
 	u32 i;
 
 	if (mem->nr_chunks == 1)
@@ -216,10 +219,10 @@ static int copy_chunks(struct homa_msg_mem *mem, struct iov_iter *from, u32 leng
 	for (i = 0; i < mem->nr_chunks; i++) {
 		u32 n = chunk_bytes(mem, length, i);
 
+		if (is_long && !(i & 1))
+			homa_turns_pass(2 * n);
 		if (copy_from_iter(page_address(mem->chunks[i]), n, from) != n)
 			return -EFAULT;
-		if (i & 1)
-			homa_take_turns();
 	}
 	return 0;
 }

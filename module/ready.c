@@ -3,7 +3,7 @@
  * ready.c - messages that are ready for programs, and the threads that wait for one.
  *
  * Owns hsk->ready. Entered from whoever completes a message (homa_sock_complete()) and from recvmsg.
- * Lock: hsk->lock, BH.
+ * Lock: hsk->lock, BH. Who has the CPU first where short and long messages meet: turns.c.
  *
  * A message in the queue is nobody's until a reader takes it: waking a thread promises it nothing,
  * so one that is slow to run, because its CPU has other work, loses the message to the next reader
@@ -33,6 +33,9 @@
 #include "net.h"
 #include "ready.h"
 #include "sock.h"
+#include "turns.h"
+
+#define OVERTAKE_MAX	16	/* short messages in front of a long one */
 
 struct waiter {
 	struct hlist_node link;
@@ -43,6 +46,7 @@ struct waiter {
 void homa_ready_init(struct homa_ready *ready)
 {
 	INIT_LIST_HEAD(&ready->queue);
+	INIT_LIST_HEAD(&ready->long_queue);
 	INIT_HLIST_HEAD(&ready->waiters);
 	INIT_HLIST_HEAD(&ready->heavy);
 }
@@ -84,9 +88,11 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 	spin_lock_bh(&hsk->lock);
 	add = !hsk->is_shutdown;
 	if (add) {
-		list_add_tail(&done->link, &hsk->ready.queue);
+		list_add_tail(&done->link, done->is_long ? &hsk->ready.long_queue : &hsk->ready.queue);
 		waiter = waiter_for(&hsk->ready, done);
 	}
+	if (add && !done->is_long)
+		homa_turns_claim(&hsk->ready);
 	if (waiter)
 		task = let_go(waiter);
 	spin_unlock(&hsk->lock);
@@ -99,11 +105,24 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 		sk->sk_data_ready(sk);		/* poll */
 }
 
+/* Short ones first, but not for ever. */
+static struct list_head *next_queue(struct homa_ready *ready)
+{
+	if (list_empty(&ready->long_queue))
+		return &ready->queue;
+	if (!list_empty(&ready->queue) && ready->overtook < OVERTAKE_MAX) {
+		ready->overtook++;
+		return &ready->queue;
+	}
+	ready->overtook = 0;
+	return &ready->long_queue;
+}
+
 static struct homa_done *take(struct homa_ready *ready)
 {
 	struct homa_done *done;
 
-	done = list_first_entry_or_null(&ready->queue, struct homa_done, link);
+	done = list_first_entry_or_null(next_queue(ready), struct homa_done, link);
 	if (done)
 		list_del_init(&done->link);
 	return done;
@@ -176,10 +195,14 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 		hlist_add_head(&waiter.link,
 			       how & HOMA_READY_HEAVY ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);
+		if (!(how & HOMA_READY_HEAVY))
+			homa_turns_end(ready);
 		spin_or_sleep(hsk, &waiter);
 		spin_lock_bh(&hsk->lock);
 		hlist_del_init(&waiter.link);
 	}
+	if (done && !done->is_long)
+		homa_turns_begin(ready);
 	spin_unlock_bh(&hsk->lock);
 	return done ?: ERR_PTR(err);
 }
@@ -205,8 +228,10 @@ void homa_ready_shutdown(struct homa_sock *hsk)
 
 	spin_lock_bh(&hsk->lock);
 	list_splice_init(&hsk->ready.queue, &queue);
+	list_splice_tail_init(&hsk->ready.long_queue, &queue);
 	while ((waiter = first_waiter(&hsk->ready)))
 		wake(waiter);
+	homa_turns_move(&hsk->ready, NULL);
 	spin_unlock_bh(&hsk->lock);
 	list_for_each_entry_safe(done, next, &queue, link) {
 		list_del_init(&done->link);

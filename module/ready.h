@@ -10,15 +10,24 @@
 
 struct homa_done;
 struct homa_sock;
+struct homa_turns;
 
 /* Guarded by the socket's lock, except poll_ns. */
 struct homa_ready {
-	struct list_head queue;		/* struct homa_done, oldest first */
+	struct list_head queue;		/* struct homa_done: short ones, oldest first */
+	struct list_head long_queue;	/* the same: long ones */
+	u32 overtook;			/* short ones that were taken since a long one waits */
+	struct homa_turns *turns;	/* where a short one was taken last, or NULL; racy */
 	struct hlist_head waiters;	/* who came last first */
 	struct hlist_head heavy;	/* the same: those that have just had a long message */
 	bool is_polled;			/* a thread spins rather than sleeps; racy */
 	u32 poll_ns;			/* for how long the next one may; racy */
 };
+
+static inline bool homa_ready_is_empty(const struct homa_ready *ready)
+{
+	return list_empty_careful(&ready->queue) && list_empty_careful(&ready->long_queue);
+}
 
 void homa_ready_init(struct homa_ready *ready);
 
@@ -30,7 +39,9 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
 #define HOMA_READY_NONBLOCK	1
 #define HOMA_READY_HEAVY	2	/* the message before was a long one */
 
-/* Takes the oldest message, waits for one if there is none; EAGAIN, EINTR, ESHUTDOWN. */
+/* Takes the oldest short message, or else the oldest long one; waits for one if there is none;
+ * EAGAIN, EINTR, ESHUTDOWN.
+ */
 struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how);
 
 /* Back to the front, for the next reader. */

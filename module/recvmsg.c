@@ -16,6 +16,7 @@
 #include "ready.h"
 #include "rpc.h"
 #include "stall.h"
+#include "turns.h"
 
 /* 1: the caller has it; 0: not complete; -EINVAL: another thread has it, or it is gone. */
 static int take_private(struct homa_rpc *rpc)
@@ -92,12 +93,14 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 	int err;
 
 	skb_queue_walk(&rpc->in.packets, skb) {
+		if (rpc->done.is_long)
+			homa_turns_pass(skb->len);
 		err = copy_bytes(rpc, skb, region);
 		if (err)
 			return err;
-		if (rpc->done.is_long)
-			homa_take_turns();
 	}
+	if (rpc->done.is_long)
+		homa_turns_leave();
 	args->num_bpages = rpc->in.nr_bpages;
 	memcpy(args->bpage_offsets, rpc->in.bpage_offsets,
 	       rpc->in.nr_bpages * sizeof(*args->bpage_offsets));

@@ -372,7 +372,8 @@ void homa_rpc_complete(struct homa_rpc *rpc, int error)
 		return;
 	}
 	homa_rpc_get(rpc);
-	rpc->done.is_long = rpc->in.length > HOMA_BPAGE_SIZE;
+	/* Who has just sent a long request has time, too. */
+	rpc->done.is_long = max(rpc->in.length, rpc->out.length) > HOMA_BPAGE_SIZE;
 	homa_sock_complete(rpc->hsk, &rpc->done);
 }
 

@@ -17,6 +17,7 @@
 #include "rpc.h"
 #include "tenant.h"
 #include "timer.h"
+#include "turns.h"
 #include "txn.h"
 
 struct destination {
@@ -85,9 +86,16 @@ static bool begin_to_send(struct homa_rpc *rpc, const struct homa_msg_out *out,
 
 static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more)
 {
+	bool is_long = rpc->out.length > HOMA_BPAGE_SIZE;
+
+	/* Sending is half the work that copying is; it may go on in softirq to the end. */
+	if (is_long)
+		homa_turns_pass(rpc->out.length / 2);
 	homa_flush(rpc->net, queue);
 	if (more)
 		homa_send_granted(rpc);
+	if (is_long)
+		homa_turns_leave();
 }
 
 static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,

@@ -219,7 +219,7 @@ __poll_t homa_sock_poll(struct file *file, struct socket *sock, poll_table *wait
 	sock_poll_wait(file, sock, wait);
 	if (READ_ONCE(hsk->is_shutdown))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLHUP;
-	if (!list_empty_careful(&hsk->ready.queue))
+	if (!homa_ready_is_empty(&hsk->ready))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (atomic64_read(&hsk->wmem) + P4W_MSG_MAX <= homa_knob(hsk->net, wmem_max))
 		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;

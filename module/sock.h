@@ -33,7 +33,7 @@ struct homa_done {
 	u64 id;
 	u64 cookie;
 	int error;		/* 0 or a negative errno, then there is no data */
-	bool is_long;		/* more than a buffer page: takes a thread a while */
+	bool is_long;		/* more than a buffer page, or the answer to such: is no hurry */
 	u32 len;		/* bytes at data, 1 .. HOMA_DONE_MAX */
 	const void *data;
 	struct in6_addr peer;	/* see addr.h */

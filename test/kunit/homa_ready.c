@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Ready messages: each reaches one reader, whatever readers and writers do at the same time; who
- * waited last is woken first; a shut down socket holds neither readers nor messages.
+ * waited last is woken first; short ones overtake long ones, but not for ever; a shut down socket
+ * holds neither readers nor messages. Long messages stand aside for short ones, but not for ever.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -9,6 +10,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include "../../module/ready.c"
+#include "../../module/turns.c"
 
 #define READERS		4
 #define MESSAGES	5000
@@ -46,6 +48,7 @@ static struct rig *make(struct kunit *test, int poll_usecs)
 	homa_to_sk(rig->hsk)->sk_data_ready = data_ready;
 	spin_lock_init(&rig->hsk->lock);
 	homa_ready_init(&rig->hsk->ready);
+	homa_turns_init();
 	for (i = 0; i < ARRAY_SIZE(rig->done); i++) {
 		INIT_LIST_HEAD(&rig->done[i].link);
 		rig->done[i].release = release;
@@ -141,6 +144,23 @@ static void oldest_first(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, false), &rig->done[0]);
 	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
+}
+
+static void short_first(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	int i;
+
+	rig->done[0].is_long = true;
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	for (i = 0; i < OVERTAKE_MAX; i++) {
+		homa_sock_complete(rig->hsk, &rig->done[1 + i % 2]);
+		KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1 + i % 2]);
+	}
+	homa_sock_complete(rig->hsk, &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_TRUE(test, homa_ready_is_empty(&rig->hsk->ready));
 }
 
 static void last_waiter_first(struct kunit *test)
@@ -256,14 +276,81 @@ static void stress(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum, (u32)MESSAGES);
 }
 
+static void turns(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, homa_turns_may_go_on(false, U32_MAX));
+	KUNIT_EXPECT_TRUE(test, homa_turns_may_go_on(true, 0));
+	KUNIT_EXPECT_TRUE(test, homa_turns_may_go_on(true, PASS_BYTES - 1));
+	KUNIT_EXPECT_FALSE(test, homa_turns_may_go_on(true, PASS_BYTES));
+}
+
+static struct homa_turns *turns_here(void)
+{
+	return raw_cpu_ptr(&homa_turns);
+}
+
+/* From when a short message is ready until its thread has nothing left to do. */
+static void claims(struct kunit *test)
+{
+	struct rig *rig = make(test, 0), *other = make(test, 0);
+	struct homa_ready *ready = &rig->hsk->ready;
+
+	migrate_disable();
+	memset(turns_here()->claim, 0, sizeof(turns_here()->claim));	/* of other cases */
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));	/* nobody knows which CPU */
+	homa_ready_wait(rig->hsk, true);
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	homa_turns_begin(&other->hsk->ready);
+	homa_turns_claim(&other->hsk->ready);
+	turns_here()->passed = PASS_BYTES;
+	KUNIT_EXPECT_FALSE(test, may_go_on(turns_here()));
+	homa_ready_wait(rig->hsk, true);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	KUNIT_EXPECT_EQ(test, turns_here()->passed, 0u);
+	homa_turns_end(ready);
+	homa_turns_end(ready);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	homa_turns_end(&other->hsk->ready);
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	homa_ready_shutdown(rig->hsk);
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
+	migrate_enable();
+}
+
+/* A claim whose thread does not come back holds nobody up for ever. */
+static void forgotten_claim(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	int i;
+
+	migrate_disable();
+	homa_turns_begin(&rig->hsk->ready);
+	homa_turns_claim(&rig->hsk->ready);
+	turns_here()->passed = PASS_BYTES;
+	for (i = 0; i <= LAPSES_MAX; i++) {
+		KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+		stand_aside(turns_here());
+	}
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
+	migrate_enable();
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(poll_time),
 	KUNIT_CASE(oldest_first),
+	KUNIT_CASE(short_first),
 	KUNIT_CASE(last_waiter_first),
 	KUNIT_CASE(overtaken),
 	KUNIT_CASE(shutdown),
 	KUNIT_CASE(messages_of_the_dead),
 	KUNIT_CASE(stress),
+	KUNIT_CASE(turns),
+	KUNIT_CASE(claims),
+	KUNIT_CASE(forgotten_claim),
 	{}
 };
 
