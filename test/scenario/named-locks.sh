@@ -36,7 +36,7 @@ echo > /tmp/tokens
 others=
 for i in 1 2 3 4 5; do
 	for host in h1 h2; do
-		lock $host -l 30000 1 counter inside /tmp/tokens &
+		lock $host -l 10000 1 counter inside /tmp/tokens &
 		others="$others $!"
 	done
 done
