@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -252,6 +253,23 @@ static void grace__only_holders_of_before(void **state)
 	assert_true(give_back(2, 9, 17));
 }
 
+/* Who lost the lock before the restart shows its token first; who got it then has a higher one. */
+static void grace__higher_token_counts(void **state)
+{
+	p4d_named_destroy(t);
+	t = p4d_named_create(5, now + 100, &next_token);
+	next_token = 50;
+	assert_int_equal(ask_for(1, 1, X, LEASE, 0, 5), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 2, X, LEASE, 0, 9), P4D_NAMED_HELD);
+	assert_int_equal(holder(1), 9);
+	assert_int_equal(ask_for(1, 1, X, LEASE, 0, 5), P4D_NAMED_LOST);
+	assert_false(give_back(1, 1, 5));
+	assert_int_equal(ask_for(1, 3, S, LEASE, 0, 11), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 4, S, LEASE, 0, 10), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 2, X, LEASE, 0, 9), P4D_NAMED_LOST);
+	assert_int_equal(p4d_named_claims(t), 2);
+}
+
 static void grace__ends_for_those_who_wait(void **state)
 {
 	p4d_named_destroy(t);
@@ -274,9 +292,76 @@ static void limits__full_until_leases_end(void **state)
 	assert_true(give_back(7, 1, 8));
 	assert_int_equal(ask_for(n, 1, S, LEASE, 0, 0), P4D_NAMED_HELD);
 	assert_int_equal(ask_for(n + 1, 1, S, LEASE, 0, 0), P4D_NAMED_FULL);
-	now += LEASE;
+	now += 10 * LEASE;
 	assert_int_equal(ask_for(n + 1, 1, S, LEASE, 0, 0), P4D_NAMED_HELD);
 	assert_int_equal(p4d_named_claims(t), 1);
+}
+
+/* Leases that began after the table was searched for ended ones are found the next time. */
+static void limits__full_of_long_leases(void **state)
+{
+	uint32_t n = 0;
+
+	while (ask_for(n, 1, X, 1000 * LEASE, 0, 0) == P4D_NAMED_HELD)
+		n++;
+	assert_true(give_back(7, 1, 8));
+	assert_int_equal(ask_for(n, 1, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(n + 1, 1, X, LEASE, 0, 0), P4D_NAMED_FULL);
+	now += 10 * LEASE;
+	assert_int_equal(ask_for(n + 1, 1, X, LEASE, 0, 0), P4D_NAMED_HELD);
+}
+
+static void limits__full_but_for_those_in_it(void **state)
+{
+	uint32_t n = 2;
+
+	assert_int_equal(ask_for(0, 1, S, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(0, 2, X, LEASE, 500, 0), P4D_NAMED_WAITS);
+	while (ask_for(n, 1, X, LEASE, 0, 0) == P4D_NAMED_HELD)
+		n++;
+	assert_int_equal(ask_for(2, 1, X, 5 * LEASE, 0, 2), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(2, 1, X, 5 * LEASE, 0, 3), P4D_NAMED_LOST);
+	assert_int_equal(ask_for(0, 1, S, 5 * LEASE, 0, 1), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(0, 2, X, LEASE, 600, 0), P4D_NAMED_WAITS);
+	assert_int_equal(ask_for(0, 3, X, LEASE, 600, 0), P4D_NAMED_FULL);
+	now += 4 * LEASE;
+	assert_int_equal(holder(0), 1);
+	assert_int_equal(holder(2), 2);
+}
+
+static void limits__shared_holders(void **state)
+{
+	for (uint32_t i = 0; i < P4D_QUEUE_MAX; i++)
+		assert_int_equal(ask_for(1, 100 + i, S, LEASE, 500, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 1, S, LEASE, 500, 0), P4D_NAMED_WAITS);
+	assert_int_equal(ask_for(1, 2, S, LEASE, 500, 0), P4D_NAMED_WAITS);
+	assert_quiet();
+	assert_true(give_back(1, 100, 1));
+	assert_told(P4D_QUEUE_MAX + 1, P4D_QUEUE_MAX + 1);
+	assert_quiet();
+}
+
+/* Names that differ only in the high bits of their words are spread like any others. */
+static void names__that_look_alike(void **state)
+{
+	const struct p4d_claim_of who = { .owner = 1, .lease_us = LEASE, .mode = X };
+	struct p4d_name n;
+	clock_t other, alike, from = clock();
+	uint64_t i;
+
+	for (i = 0; i < P4D_CLAIMS_MAX - 1; i++)
+		assert_int_equal(ask_for(i, 1, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	other = clock() - from;
+	tear_down(state);
+	set_up(state);
+	from = clock();
+	for (i = 0; i < P4D_CLAIMS_MAX - 1; i++) {
+		n.word[0] = 1 + (i << 56);
+		n.word[1] = 1 + (i >> 8 << 56);
+		assert_int_equal(p4d_named_acquire(t, now, n, &who, &token), P4D_NAMED_HELD);
+	}
+	alike = clock() - from;
+	assert_true(alike < 4 * other + CLOCKS_PER_SEC / 50);
 }
 
 static void limits__queue(void **state)
@@ -538,7 +623,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(grace__only_holders_of_before, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(grace__ends_for_those_who_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits__full_until_leases_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(grace__higher_token_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits__queue, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(limits__full_of_long_leases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(limits__full_but_for_those_in_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(limits__shared_holders, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names__that_look_alike, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random__as_the_model, set_up, tear_down),
 	};
 

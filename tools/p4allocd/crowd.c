@@ -147,10 +147,15 @@ static void tell(struct p4d_crowds *t, const struct p4d_claim *c, uint64_t token
 	};
 }
 
-static bool is_compatible(const struct p4d_crowds *t, const struct p4d_crowd *l, uint8_t mode)
+static bool can_share(const struct p4d_crowds *t, const struct p4d_crowd *l, uint8_t mode)
 {
 	return !l->holders ||
 	       (mode == P4W_LOCK_SHARED && t->claim[l->holders].mode == P4W_LOCK_SHARED);
+}
+
+static bool is_compatible(const struct p4d_crowds *t, const struct p4d_crowd *l, uint8_t mode)
+{
+	return can_share(t, l, mode) && l->nr_holders < P4D_QUEUE_MAX;
 }
 
 static void add_holder(struct p4d_crowds *t, struct p4d_crowd *l, uint32_t i)
@@ -249,19 +254,35 @@ static enum p4d_named_result take(struct p4d_crowds *t, uint32_t crowd, uint64_t
 	return P4D_NAMED_HELD;
 }
 
+/*
+ * Tokens ascend: that of an exclusive hold says that all older holds were over when it was given, and
+ * any token says so of older exclusive ones. Those have shown theirs too late.
+ */
+static void drop_older(struct p4d_crowds *t, struct p4d_crowd *l, uint64_t token)
+{
+	uint32_t i;
+
+	for (i = l->holders; i; i = t->claim[i].next)
+		if (t->claim[i].token > token)
+			return;
+	while ((i = l->holders)) {
+		l->holders = t->claim[i].next;
+		l->nr_holders--;
+		drop_claim(t, i);
+	}
+}
+
 /* A hold from before the restart. */
 static enum p4d_named_result restore(struct p4d_crowds *t, uint32_t crowd, uint64_t now,
 				     const struct p4d_claim_of *who, uint64_t *token)
 {
 	struct p4d_crowd *l = &t->crowd[crowd];
-	uint32_t i = l->holders;
 
-	if (i && !t->claim[i].token) {		/* nobody's */
-		l->holders = t->claim[i].next;
-		l->nr_holders--;
-		drop_claim(t, i);
-	}
-	if (now >= t->grace || !is_compatible(t, l, who->mode))
+	if (now >= t->grace)
+		return P4D_NAMED_LOST;
+	if (!can_share(t, l, who->mode))
+		drop_older(t, l, who->token);	/* nobody's is 0 */
+	if (!is_compatible(t, l, who->mode))
 		return P4D_NAMED_LOST;
 	return take(t, crowd, now, who, who->token, token);
 }
@@ -312,7 +333,7 @@ enum p4d_named_result p4d_crowd_acquire(struct p4d_crowds *t, uint32_t crowd, ui
 		return hold_again(t, l, now, who, i, token);
 	if (who->token)
 		return restore(t, crowd, now, who, token);
-	if (!l->first && is_compatible(t, l, who->mode) && l->nr_holders < P4D_QUEUE_MAX)
+	if (!l->first && is_compatible(t, l, who->mode))
 		return take(t, crowd, now, who, (*t->next_token)++, token);
 	return join_queue(t, crowd, now, who);
 }
@@ -333,6 +354,13 @@ uint32_t p4d_crowd_make(struct p4d_crowds *t, uint32_t entry, uint64_t owner, ui
 	t->claim[i].until = until;
 	add_holder(t, &t->crowd[crowd], i);
 	return crowd;
+}
+
+bool p4d_crowd_has(const struct p4d_crowds *t, uint32_t crowd, uint64_t owner)
+{
+	const struct p4d_crowd *l = &t->crowd[crowd];
+
+	return find_owner(t, l->holders, owner) || find_owner(t, l->first, owner);
 }
 
 bool p4d_crowd_drop_if_empty(struct p4d_crowds *t, uint32_t crowd)
@@ -377,16 +405,6 @@ uint64_t p4d_crowd_check(const struct p4d_crowds *t, uint32_t crowd, uint64_t no
 		if (t->claim[i].until > now)
 			return t->claim[i].token;
 	return 0;
-}
-
-uint64_t p4d_crowd_first_end(const struct p4d_crowds *t, uint32_t crowd)
-{
-	uint64_t end = UINT64_MAX;
-
-	for (uint32_t i = t->crowd[crowd].holders; i; i = t->claim[i].next)
-		if (t->claim[i].until < end)
-			end = t->claim[i].until;
-	return end;
 }
 
 static void leave_queue(struct p4d_crowds *t, struct p4d_crowd *l, uint32_t i)

@@ -51,6 +51,9 @@ void p4d_crowds_uninit(struct p4d_crowds *t);
 uint32_t p4d_crowd_make(struct p4d_crowds *t, uint32_t entry, uint64_t owner, uint64_t token,
 			uint64_t until);
 
+/* Does the owner hold it, or wait for it? */
+bool p4d_crowd_has(const struct p4d_crowds *t, uint32_t crowd, uint64_t owner);
+
 /* True: nobody holds or waits any more, and the crowd is gone. */
 bool p4d_crowd_drop_if_empty(struct p4d_crowds *t, uint32_t crowd);
 
@@ -63,9 +66,6 @@ uint64_t p4d_crowd_check(const struct p4d_crowds *t, uint32_t crowd, uint64_t no
 
 /* Holders whose leases have ended go, and the lock goes to those at the head of the queue. */
 void p4d_crowd_serve(struct p4d_crowds *t, uint32_t crowd, uint64_t now);
-
-/* When the first lease of its holders ends; UINT64_MAX: it has none. */
-uint64_t p4d_crowd_first_end(const struct p4d_crowds *t, uint32_t crowd);
 
 /* Something that is due: its crowd, which may be empty then; 0: nothing is. */
 uint32_t p4d_crowds_tick(struct p4d_crowds *t, uint64_t now);

@@ -17,7 +17,8 @@
 
 #define RARE static __attribute__((noinline))
 #define ENTRIES_MIN 1024
-#define ENTRIES_KEPT 32768	/* up to so many, names that are free are not left out for lack of room */
+#define SWEEP_US 10000		/* a full table is not searched for ended leases more often */
+#define ENTRIES_MAX 65536	/* a quarter of it takes all claims */
 
 struct entry {
 	struct p4d_name name;	/* first word 0: empty */
@@ -34,7 +35,7 @@ struct p4d_named {
 	uint32_t plain;		/* holds that may be taken before acquire_slowly() must look again */
 	uint32_t used;		/* entries that are not empty */
 	uint32_t held;		/* holds in them, ended leases included */
-	uint64_t sweep_at;	/* no lease of a full table ends before */
+	uint64_t sweep_at;	/* a full table is not swept before */
 	struct p4d_crowds crowds;
 };
 
@@ -49,10 +50,14 @@ static struct entry *alloc_entries(uint64_t n)
 	return memset(e, 0, n * sizeof(*e));
 }
 
-/* Secret odd factors: who does not know them can't choose names that meet. High bits are best. */
+/*
+ * Secret odd factors, and the highest 16 bits of the sum for entry_at(): who does not know the factors
+ * can't choose many names that meet. Names that differ in the high bits of their words only, as the
+ * last characters of text are, move nothing but high bits; so all of those must count.
+ */
 static inline uint64_t hash_of(const struct p4d_named *t, struct p4d_name name)
 {
-	return __builtin_bswap64(name.word[0] * t->seed[0] + name.word[1] * t->seed[1]);
+	return (name.word[0] * t->seed[0] + name.word[1] * t->seed[1]) >> 42;
 }
 
 static inline struct entry *entry_at(const struct p4d_named *t, uint64_t hash)
@@ -87,25 +92,24 @@ static void set_entries(struct p4d_named *t, uint64_t n)
 	t->entry = alloc_entries(n);
 }
 
-static bool is_in_use(const struct entry *e, uint64_t now)
+/* As many as may be used. Fewer names meet in a table that may still grow. */
+static uint64_t room_for(const struct p4d_named *t)
 {
-	return e->crowd || (e->token && e->until > now);
+	return entries(t) / (entries(t) < ENTRIES_MAX ? 4 : 2);
 }
 
-/* Leaves out what nobody holds or waits for; a quarter at least is then room. */
-static void make_anew(struct p4d_named *t, uint64_t now)
+/* Leaves out what nobody holds or waits for; a quarter at most is then used. */
+static void make_anew(struct p4d_named *t)
 {
-	uint64_t was = entries(t), keep = 0;
+	uint64_t was = entries(t);
 	struct entry *old = t->entry;
 
-	for (uint64_t i = 0; i < was; i++)
-		keep += is_in_use(&old[i], now);
-	set_entries(t, keep > was / 4 || was < ENTRIES_KEPT ? 2 * was : was);
+	set_entries(t, was < ENTRIES_MAX ? 2 * was : was);
 	t->used = t->held = 0;
 	for (uint64_t i = 0; i < was; i++) {
 		struct entry *e;
 
-		if (!is_in_use(&old[i], now))
+		if (!old[i].crowd && !old[i].token)
 			continue;
 		e = find(t, old[i].name);
 		*e = old[i];
@@ -178,37 +182,37 @@ static bool is_full(const struct p4d_named *t)
 	return p4d_named_claims(t) + 2 > P4D_CLAIMS_MAX;
 }
 
-/* Takes back all leases that have ended; not again before another one can have. */
+static bool needs_room(const struct p4d_named *t)
+{
+	return t->used >= room_for(t);
+}
+
+/* Takes back all leases that have ended. */
 static void make_room(struct p4d_named *t, uint64_t now)
 {
 	if (now < t->sweep_at)
 		return;
-	t->sweep_at = UINT64_MAX;
+	t->sweep_at = now + SWEEP_US;
 	for (uint64_t i = 0; i < entries(t); i++) {
 		struct entry *e = &t->entry[i];
-		uint64_t end = e->token ? e->until : UINT64_MAX;
 
 		if (e->crowd) {
 			p4d_crowd_serve(&t->crowds, e->crowd, now);
-			end = p4d_crowd_first_end(&t->crowds, e->crowd);
 			drop_crowd_if_empty(t, e->crowd);
+		} else if (e->token && e->until <= now) {
+			e->token = 0;
+			t->held--;
 		}
-		if (end > now && end < t->sweep_at)
-			t->sweep_at = end;
 	}
-	make_anew(t, now);
-}
-
-static bool needs_room(const struct p4d_named *t)
-{
-	return 2 * t->used >= entries(t);
+	if (needs_room(t))
+		make_anew(t);
 }
 
 /* How many holds could be taken, each in a new entry, without anything getting full. */
 static uint32_t plain_ones(const struct p4d_named *t, uint64_t now)
 {
 	uint32_t claims = P4D_CLAIMS_MAX - 1 - p4d_named_claims(t);
-	uint64_t room = entries(t) / 2 - t->used;
+	uint64_t room = room_for(t) - t->used;
 
 	if (now < t->crowds.grace || is_full(t) || needs_room(t))
 		return 0;
@@ -232,20 +236,39 @@ static enum p4d_named_result ask_crowd(struct p4d_named *t, uint64_t now, struct
 	return result;
 }
 
+/* Needs no room, so a full table does not keep a holder from extending its lease. */
+static enum p4d_named_result hold_again(struct entry *e, uint64_t now,
+					const struct p4d_claim_of *who, uint64_t *token)
+{
+	if (who->token && who->token != e->token)
+		return P4D_NAMED_LOST;
+	e->until = now + who->lease_us;
+	*token = e->token;
+	return P4D_NAMED_HELD;
+}
+
+static bool has_claim(const struct p4d_named *t, const struct entry *e, uint64_t owner)
+{
+	return e->crowd && p4d_crowd_has(&t->crowds, e->crowd, owner);
+}
+
 RARE enum p4d_named_result acquire_slowly(struct p4d_named *t, uint64_t now, struct p4d_name name,
 					  const struct p4d_claim_of *who, uint64_t *token)
 {
-	const struct entry *e = find(t, name);
+	struct entry *e = find(t, name);
 	enum p4d_named_result result;
 
 	if (e->token && e->until > now && e->owner != who->owner && !who->wait_us && !who->token)
 		return P4D_NAMED_BUSY;
-	if (is_full(t))
+	if (e->token && e->owner == who->owner)
+		return hold_again(e, now, who, token);
+	if (is_full(t) && !has_claim(t, e, who->owner)) {
 		make_room(t, now);
-	else if (needs_room(t))
-		make_anew(t, now);
-	if (is_full(t))
-		return P4D_NAMED_FULL;
+		if (is_full(t))
+			return P4D_NAMED_FULL;
+	} else if (needs_room(t)) {
+		make_anew(t);
+	}
 	result = ask_crowd(t, now, find(t, name), name, who, token);
 	t->plain = plain_ones(t, now);
 	return result;

@@ -8,7 +8,8 @@
  * before; so a lock that nobody else wants needs no timer. A lock without claims takes no memory.
  *
  * After a restart nobody knows who held what. Until `grace` a name that is new to the table counts as
- * held, except for an owner that shows the token of its hold.
+ * held, except for an owner that shows the token of its hold. Where two do, the higher one was given
+ * later, and counts.
  */
 #ifndef P4D_NAMED_H
 #define P4D_NAMED_H
@@ -53,7 +54,7 @@ struct p4d_named;
 
 /*
  * seed: random, against names that are chosen to collide. *next_token: the next new one, shared by all
- * tables, increased with each; one call may draw P4D_QUEUE_MAX of them.
+ * tables, increased with each; one call may draw P4D_CLAIMS_MAX of them.
  */
 struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t *next_token);
 void p4d_named_destroy(struct p4d_named *t);
