@@ -291,6 +291,27 @@ static void locks__end_with_the_lease(void **state)
 	world_destroy(w);
 }
 
+/* The reservation goes: with it what waits for the other nodes' lists. */
+static void locks__end_with_the_reservation(void **state)
+{
+	struct p4d_tenant_conf conf = { 1, "t", 100, 0, 1 };
+	struct world *w = world_create(2, 8, 64, 1);
+	uint64_t wait, rpc;
+
+	request(w, 0, 2, 1, 0);
+	request(w, 1, 2, 1, 0);
+	say(w, 0, 2, P4W_SYNC, 1, P4W_PHASE_FILLED);
+	say(w, 1, 2, P4W_SYNC, 1, P4W_PHASE_FILLED);
+	request(w, 0, 2, 2, P4W_REQ_DONE);
+	rpc = list(w, 0, 2, 2, 10, 5);
+	wait = say(w, 0, 2, P4W_WAIT, 2, 0);
+	p4d_engine_tenant(w->e, w->now, &conf);	/* fewer blocks than it needs */
+	say(w, 1, 2, P4W_DONE, 1, 0);
+	assert_int_equal(world_refusal(w, wait), P4W_REFUSED_RANGE);
+	assert_int_equal(world_refusal(w, rpc), P4W_REFUSED_RANGE);
+	world_destroy(w);
+}
+
 static void locks__bad_lists_are_refused(void **state)
 {
 	const struct p4w_lock_key twice[] = { entry(1, 1), entry(5, 1), entry(5, 2) };
@@ -362,6 +383,32 @@ static void locks__told_to_one_survive_a_kill(void **state)
 	world_destroy(w);
 }
 
+/* All have filled with bits of their own. Who asks then must not wait for the others. */
+static void locks__not_after_a_kill_either(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	struct p4d_engine *e = p4d_engine_create(1);
+	struct p4d_store *st;
+	char path[64], err[256];
+
+	snprintf(path, sizeof(path), "/dev/shm/allocd_locks.%d", getpid());
+	assert_int_equal(p4d_store_open(&st, path, err, sizeof(err)), 0);
+	for (int i = 0; i < 2; i++)
+		request(w, i, 2, 1, 0);
+	for (int i = 0; i < 2; i++)
+		say(w, i, 2, P4W_SYNC, 1, P4W_PHASE_FILLED);
+	assert_int_equal(p4d_store_save(st, w->e, err, sizeof(err)), 0);
+	assert_int_equal(p4d_store_load(st, e, err, sizeof(err)), 0);
+	world_replace_engine(w, e);
+	world_know_tenants(w, 1);
+	world_switch_up(w);
+	world_settle(w);
+	assert_int_equal(world_refusal(w, list(w, 0, 2, 1, 1, 4)), P4W_REFUSED_ORDER);
+	p4d_store_close(st);
+	unlink(path);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,8 +422,10 @@ int main(void)
 		cmocka_unit_test(locks__all_or_none),
 		cmocka_unit_test(locks__who_left_is_not_waited_for),
 		cmocka_unit_test(locks__end_with_the_lease),
+		cmocka_unit_test(locks__end_with_the_reservation),
 		cmocka_unit_test(locks__bad_lists_are_refused),
 		cmocka_unit_test(locks__told_to_one_survive_a_kill),
+		cmocka_unit_test(locks__not_after_a_kill_either),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,10 @@
  * account.h - what each tenant was due and what it had: credits for blocks lent.
  *
  * Pure. A tenant that waits for blocks or holds some is due a share by weight of all blocks that
- * are held, among those that do too. So what all are due is what all have. Having less than that earns credit, having more costs it. Credit scales the
- * worth of the tenant's blocks when they are divided, so in the long run everybody has what it was
- * due, at the times at which it is worth most. What is not wanted earns nothing.
+ * are held, among those that do too. So what all are due is what all have. Having less than that
+ * earns credit, having more costs it. Credit scales the worth of the tenant's blocks when they are
+ * divided, so in the long run everybody has what it was due, at the times at which it is worth
+ * most. What is not wanted earns nothing.
  */
 #ifndef P4D_ACCOUNT_H
 #define P4D_ACCOUNT_H

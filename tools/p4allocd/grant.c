@@ -465,6 +465,7 @@ static bool is_impossible(struct p4d_engine *e, struct p4d_tenant *t)
 	if (!p4d_proto_range(&why, "min_blocks", t->next->min_blocks, 1, p4d_grant_limit(e, t)))
 		return false;
 	p4d_request_refuse_held(e, t, P4D_HOLD_GRANT, &why);
+	p4d_request_refuse_held(e, t, P4D_HOLD_LOCKS, &why);
 	p4d_grant_unreserve(e, t);
 	return true;
 }

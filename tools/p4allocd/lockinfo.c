@@ -46,10 +46,12 @@ static void deal(struct p4d_locks *l)
 	l->dealt = true;
 }
 
-/* Nodes that run, or soon will, with bits of their own. */
+/* Nodes that run, or soon will, with bits of their own. After a restart `phase` is what we know. */
 static bool has_filled_without(const struct p4d_tenant *t, const struct p4d_batch *b,
 			       const struct p4d_locks *l)
 {
+	if (b->phase >= P4W_PHASE_FILLED)
+		return true;
 	for (unsigned int i = 0; b->state == P4D_HELD && i < t->nodes; i++)
 		if (t->node[i].phase >= P4W_PHASE_FILLED && !(l->given & p4d_bit(i)))
 			return true;
