@@ -282,13 +282,15 @@ static void remove_from_sock(struct homa_rpc *rpc)
 {
 	struct homa_sock *hsk = rpc->hsk;
 
+	/* It is put there with rpc->lock held only, so what is not there now will not be. Before it
+	 * leaves the list: who finds that empty, and shuts the queue down, has it to himself.
+	 */
+	if (!list_empty_careful(&rpc->done.link) || !list_empty_careful(&rpc->in_stalled))
+		remove_from_queues(rpc);
 	spin_lock(&hsk->rpcs_lock);
 	list_del(&rpc->in_sock);
 	hsk->nr_rpcs--;
 	spin_unlock(&hsk->rpcs_lock);
-	/* It is put there with rpc->lock held only, so what is not there now will not be. */
-	if (!list_empty_careful(&rpc->done.link) || !list_empty_careful(&rpc->in_stalled))
-		remove_from_queues(rpc);
 }
 
 static int add_to_table(struct homa_rpc *rpc)
@@ -367,13 +369,13 @@ void homa_rpc_complete(struct homa_rpc *rpc, int error)
 	rpc->error = error;
 	homa_timer_stop(rpc);
 	homa_grant_end(rpc);
+	/* Who has just sent a long request has time, too. */
+	rpc->done.is_long = max(rpc->in.length, rpc->out.length) > HOMA_BPAGE_SIZE;
 	if (rpc->is_private) {
 		wake_up_interruptible_all(&rpc->hsk->private_wait);
 		return;
 	}
 	homa_rpc_get(rpc);
-	/* Who has just sent a long request has time, too. */
-	rpc->done.is_long = max(rpc->in.length, rpc->out.length) > HOMA_BPAGE_SIZE;
 	homa_sock_complete(rpc->hsk, &rpc->done);
 }
 
