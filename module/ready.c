@@ -204,7 +204,12 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	if (done && !done->is_long)
 		homa_turns_begin(ready);
 	spin_unlock_bh(&hsk->lock);
-	return done ?: ERR_PTR(err);
+	if (done)
+		return done;
+	/* Who goes to poll for more is about to sleep there. */
+	if (!(how & HOMA_READY_HEAVY))
+		homa_turns_end(ready);
+	return ERR_PTR(err);
 }
 
 void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done)

@@ -41,12 +41,8 @@ void homa_turns_move(struct homa_ready *ready, struct homa_turns *here)
 	struct homa_turns *before = READ_ONCE(ready->turns);
 
 	WRITE_ONCE(ready->turns, here);
-	if (!before)
-		return;
-	if (READ_ONCE(before->claim[0]) == ready)
-		WRITE_ONCE(before->claim[0], NULL);
-	if (READ_ONCE(before->claim[1]) == ready)
-		WRITE_ONCE(before->claim[1], NULL);
+	if (before)
+		homa_turns_unclaim(before, ready);
 }
 
 bool homa_turns_may_go_on(bool claimed, u32 passed)

@@ -6,6 +6,7 @@
 #define P4HOMA_TURNS_H
 
 #include <linux/compiler.h>
+#include <linux/kernel.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -43,6 +44,20 @@ static inline void homa_turns_claim(struct homa_ready *ready)
 		WRITE_ONCE(turns->claim[turns->claim[0] && turns->claim[0] != ready], ready);
 }
 
+/* It may be in both places: in the second, and again in the first when that has become free. */
+static inline bool homa_turns_unclaim(struct homa_turns *turns, const struct homa_ready *ready)
+{
+	bool was = false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(turns->claim); i++)
+		if (READ_ONCE(turns->claim[i]) == ready) {
+			WRITE_ONCE(turns->claim[i], NULL);
+			was = true;
+		}
+	return was;
+}
+
 /* Takes back its claim where it was; on a CPU, or on none. */
 void homa_turns_move(struct homa_ready *ready, struct homa_turns *here);
 
@@ -61,11 +76,9 @@ static inline void homa_turns_begin(struct homa_ready *ready)
 static inline void homa_turns_end(const struct homa_ready *ready)
 {
 	struct homa_turns *turns = raw_cpu_ptr(&homa_turns);
-	int i = READ_ONCE(turns->claim[0]) == ready ? 0 : 1;
 
-	if (READ_ONCE(turns->claim[i]) != ready)
+	if (!homa_turns_unclaim(turns, ready))
 		return;
-	WRITE_ONCE(turns->claim[i], NULL);
 	WRITE_ONCE(turns->passed, 0);
 	/* As in homa_turns_leave(). */
 	if (waitqueue_active(&turns->aside))

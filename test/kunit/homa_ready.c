@@ -312,7 +312,13 @@ static void claims(struct kunit *test)
 	homa_turns_end(ready);
 	homa_turns_end(ready);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	homa_turns_claim(&other->hsk->ready);	/* now in both places */
 	homa_turns_end(&other->hsk->ready);
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK);	/* nothing left */
 	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
