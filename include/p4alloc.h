@@ -357,8 +357,9 @@ int64_t p4a_timeout_us(const struct p4a_ctx *ctx);
  *
  * Nothing is sent before p4a_poll(), p4a_wait() or a blocking call, which send all at once.
  * Returns 0; -EAGAIN as many are outstanding (completions not taken count) as flows were granted, or
- * depth: take completions first; -EPROTO wrong state; -EINVAL an empty plan, or one for more blocks
- * than held; -EIO socket or ring failed.
+ * depth: take completions first; -EPROTO wrong state, or p4a_sync_async(P4A_RAN) or
+ * p4a_leave_async() is under way; -EINVAL an empty plan, or one for more blocks than held; -EIO
+ * socket or ring failed.
  */
 int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user);
 

@@ -176,6 +176,15 @@ static void fill_in(struct homa_txn *t, const struct p4a_plan *plan, uint64_t ep
 		};
 }
 
+/* From the moment that the others are told so, no transaction of this node may come any more. */
+static bool is_ending(const struct p4a_ctx *ctx)
+{
+	const struct p4a_call *call = &ctx->call;
+
+	return call->kind && !call->finished &&
+	       (call->kind->event == P4A_EV_RAN || call->kind->event == P4A_EV_LEAVE);
+}
+
 int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user)
 {
 	uint32_t i;
@@ -184,6 +193,9 @@ int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user)
 	if (p4a_state_after(ctx->state, P4A_EV_TXN) < 0)
 		return p4a_fail(&ctx->err, -EPROTO, "transaction: not in state %s",
 				p4a_state_name(ctx->state));
+	if (is_ending(ctx))
+		return p4a_fail(&ctx->err, -EPROTO, "transaction: not during %s",
+				ctx->call.kind->name);
 	if (ctx->broken)
 		return p4a_fail(&ctx->err, -EIO, "transaction: socket or ring failed: %s",
 				strerror(-ctx->broken));

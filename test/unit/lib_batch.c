@@ -789,6 +789,28 @@ static void txn__limits(void **state)
 	fake_close(f);
 }
 
+/* The others drain as soon as all have said that they ran. */
+static void txn__not_after_the_last_word(void **state)
+{
+	struct p4a_op op = { 699, 0, P4A_READ };
+	struct fake *f = open_in(P4A_RUNNING);
+	struct p4a_completion c;
+	struct p4a_plan plan;
+
+	assert_int_equal(p4a_plan(layout, p4a_blocks(f->ctx), &op, 1, &plan), 1);
+	assert_int_equal(p4a_sync_async(f->ctx, P4A_RAN, NULL), 0);
+	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), -EPROTO);
+	assert_non_null(strstr(p4a_last_error(f->ctx), "not during"));
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(c.err, 0);
+	fake_close(f);
+	f = open_in(P4A_RUNNING);
+	assert_int_equal(p4a_escrow_next(f->ctx, &(uint32_t){ 0 }, &(struct p4a_escrow){ 0 }), 0);
+	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	fake_close(f);
+}
+
 static void txn__no_reply(void **state)
 {
 	static const struct {
@@ -1143,6 +1165,7 @@ int main(void)
 		cmocka_unit_test(cells__same_key_twice),
 		cmocka_unit_test(txn__runs),
 		cmocka_unit_test(txn__limits),
+		cmocka_unit_test(txn__not_after_the_last_word),
 		cmocka_unit_test(txn__no_reply),
 		cmocka_unit_test(wait__time_out_and_signal),
 		cmocka_unit_test(broken__everything_ends),
