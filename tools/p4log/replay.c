@@ -59,6 +59,8 @@ int p4log_replay(const char *dir, const struct p4log_options *o)
 	files = p4a_replay_dir(r, dir, &err);
 	if (files < 0 || p4a_replay_run(r, o->after, &err))
 		arg_fail("%s", err.text);
+	if (!files)
+		arg_fail("%s: no log of tenant %u", dir, o->tenant);
 	p4a_replay_info(r, &info);
 	print_info(&info, files, o->json);
 	while (p4a_replay_txn(r, &pos, &t))
@@ -68,5 +70,6 @@ int p4log_replay(const char *dir, const struct p4log_options *o)
 		if (!o->one_key || v.key == o->key)
 			print_value(&v, o->json);
 	p4a_replay_free(r);
-	return info.missing || info.unended || info.gaps || info.breaks || info.damaged;
+	/* Without nodes, all files were torn at their beginning. */
+	return !info.nodes || info.missing || info.unended || info.gaps || info.breaks || info.damaged;
 }
