@@ -394,13 +394,15 @@ static void judge_nodes(struct p4a_replay *r, uint64_t after)
 	unsigned int node;
 	size_t i;
 
+	info->nodes = r->nodes;
 	for (i = 0; i < r->grants.n; i++) {
 		if (g[i].epoch <= after || g[i].epoch < info->epoch)
 			continue;
 		info->epoch = g[i].epoch;
 		info->batch = g[i].batch;
+		info->nodes = g[i].nodes;	/* it may have had more before */
 	}
-	for (node = 0; node < r->nodes && node < P4A_MAX_NODES; node++) {
+	for (node = 0; node < info->nodes && node < P4A_MAX_NODES; node++) {
 		uint64_t bit = UINT64_C(1) << node;
 
 		if (!(r->seen & bit))
@@ -408,7 +410,6 @@ static void judge_nodes(struct p4a_replay *r, uint64_t after)
 		else if (r->ended[node] < info->batch)
 			info->unended |= bit;
 	}
-	info->nodes = r->nodes;
 }
 
 static int by_epoch(const void *a, const void *b)

@@ -43,6 +43,7 @@ struct p4a_replay_cells {
 struct p4a_replay_batch {		/* a GRANT */
 	uint64_t epoch;
 	uint32_t batch;
+	uint16_t nodes;			/* of the tenant then */
 };
 
 /* A list that grows; elements are moved when it does. */

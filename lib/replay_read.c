@@ -118,7 +118,7 @@ static int add_cells(struct p4a_replay *r, const union p4a_log_record *rec)
 	return 0;
 }
 
-static int add_grant(struct p4a_replay *r, const union p4a_log_record *rec)
+static int add_grant(struct p4a_replay *r, uint16_t nodes, const union p4a_log_record *rec)
 {
 	struct p4a_replay_batch *t = p4a_list_add(&r->grants, sizeof(*t));
 
@@ -126,11 +126,14 @@ static int add_grant(struct p4a_replay *r, const union p4a_log_record *rec)
 		return -ENOMEM;
 	t->epoch = le64toh(rec->grant.epoch);
 	t->batch = le32toh(rec->head.arg);
+	t->nodes = nodes;
 	return 0;
 }
 
-static int add_record(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
+static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
+		      const union p4a_log_record *rec)
 {
+	unsigned int node = le16toh(open->node);
 	uint32_t arg = le32toh(rec->head.arg);
 
 	switch (rec->head.type) {
@@ -141,7 +144,7 @@ static int add_record(struct p4a_replay *r, unsigned int node, const union p4a_l
 	case P4A_LOG_CELLS:
 		return add_cells(r, rec);
 	case P4A_LOG_GRANT:
-		return add_grant(r, rec);
+		return add_grant(r, le16toh(open->nodes), rec);
 	case P4A_LOG_END:
 		if (arg > r->ended[node])
 			r->ended[node] = arg;
@@ -188,7 +191,7 @@ int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4
 		r->nodes = le16toh(open.nodes);
 	r->seen |= UINT64_C(1) << le16toh(open.node);
 	while (p4a_log_reader_next(&reader, &rec))
-		if (add_record(r, le16toh(open.node), &rec))
+		if (add_record(r, &open, &rec))
 			return p4a_fail(err, -ENOMEM, "log: no memory");
 	r->damaged += reader.damaged;
 	r->torn += reader.torn;

@@ -31,6 +31,7 @@ static struct book book[NODES];
 static uint32_t cell[KEYS];		/* of the switch */
 static uint64_t epoch, serial;
 static uint64_t seed;
+static uint16_t book_nodes = NODES;		/* that a new book says */
 
 static unsigned int below(unsigned int n)
 {
@@ -56,7 +57,7 @@ static void open_book(unsigned int node, uint32_t tenant, uint32_t segment, uint
 	struct book *b = &book[node];
 	union p4a_log_record rec = { .open = {
 		.magic = P4A_LOG_MAGIC, .tenant = htole32(tenant), .node = htole16(node),
-		.nodes = htole16(NODES),
+		.nodes = htole16(book_nodes),
 	} };
 
 	b->len = 0;
@@ -415,6 +416,36 @@ static void nodes__missing_and_not_ended(void **state)
 	assert_int_equal(info.unended, 7);
 }
 
+/* Nobody removes the files of a node that the tenant has no more, and nobody waits for it. */
+static void nodes__fewer_than_before(void **state)
+{
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	struct p4a_error err;
+	unsigned int node;
+
+	open_books();
+	begin_epoch(1);
+	for (node = 0; node < NODES; node++)
+		end(node, 1);
+	assert_int_equal(p4a_replay_new(&r, 7, &err), 0);
+	for (node = 0; node < NODES; node++)
+		assert_int_equal(p4a_replay_add(r, book[node].data, book[node].len, &err), 0);
+	book_nodes = NODES - 1;
+	for (node = 0; node < book_nodes; node++) {
+		open_book(node, 7, 2, P4A_LOG_VERSION);
+		grant(node, 2, epoch + 1);
+		end(node, 2);
+		assert_int_equal(p4a_replay_add(r, book[node].data, book[node].len, &err), 0);
+	}
+	book_nodes = NODES;
+	assert_int_equal(p4a_replay_run(r, 0, &err), 0);
+	p4a_replay_info(r, &info);
+	assert_int_equal(info.nodes, NODES - 1);
+	assert_int_equal(info.unended | info.missing, 0);
+	p4a_replay_free(r);
+}
+
 static void epochs__only_those_asked_for(void **state)
 {
 	const struct p4a_op add = { 4, 10, P4A_ADD }, other = { 5, 1, P4A_ADD };
@@ -620,6 +651,7 @@ int main(void)
 		cmocka_unit_test(stale__of_a_switch_without_memory),
 		cmocka_unit_test(drains__may_be_repeated),
 		cmocka_unit_test(nodes__missing_and_not_ended),
+		cmocka_unit_test(nodes__fewer_than_before),
 		cmocka_unit_test(epochs__only_those_asked_for),
 		cmocka_unit_test(files__any_order_and_twice),
 		cmocka_unit_test(files__wrong_ones),
