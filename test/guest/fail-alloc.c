@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <arpa/inet.h>
@@ -23,7 +24,8 @@
 #include "t_homa.h"
 #include "t_netlink.h"
 
-#define MANY	2000	/* more allocations than any call makes */
+#define MANY	20000	/* more allocations than any call makes */
+#define MODULE	"/lib/modules/p4homa.ko"
 
 static int fail_fd;
 static uint8_t bytes[HOMA_MAX_MESSAGE_LENGTH];
@@ -82,9 +84,7 @@ static int call_region(struct world *w)
 	return err;
 }
 
-/* One request and its response. What fails in the middle is repeated without failures, so that
- * nothing is left under way for the next.
- */
+/* Only that; the responses are taken by drain() later. */
 static int call_request(struct world *w)
 {
 	return t_homa_request(&w->client, &to, bytes, w->len, 1, NULL);
@@ -125,6 +125,23 @@ static int call_tenant(struct world *w)
 	return err;
 }
 
+static int call_load(struct world *w)
+{
+	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+
+	close(fd);
+	return err;
+}
+
+static void unload(void)
+{
+	if (syscall(SYS_delete_module, "p4homa", 0) && errno != ENOENT) {
+		perror("fail-alloc: unload");
+		exit(T_FAIL);
+	}
+}
+
 static void see_nothing(int cmd, struct nlattr **attrs, void *arg)
 {
 }
@@ -136,10 +153,10 @@ static int call_dump(struct world *w)
 
 /* ---------------------------------------------------------------- enumeration */
 
-/* ENFILE is how the kernel says that it has no memory for a socket. */
+/* ENFILE is how the kernel says that it has no memory for a socket, ENOEXEC for a module. */
 static bool is_want_of_memory(int err)
 {
-	return err == -ENOMEM || err == -ENOBUFS || err == -ENFILE;
+	return err == -ENOMEM || err == -ENOBUFS || err == -ENFILE || err == -ENOEXEC;
 }
 
 static void serve(struct t_homa *h)
@@ -164,22 +181,21 @@ static int drain(struct world *w)
 	return nr;
 }
 
-/* Fails each allocation of `call` in turn. `prepare` runs before each, without failures. */
-static int enumerate(struct world *w, const char *name, int (*call)(struct world *),
-		     int (*prepare)(struct world *))
+/* Fails each `step`th allocation of `call` in turn, from the `first` on; `undo`, if there is one,
+ * follows each call.
+ */
+static int enumerate_some(struct world *w, const char *name, int (*call)(struct world *),
+			  int first, int step, void (*undo)(void))
 {
 	int nth, err, failed = 0;
 	bool reached;
 
-	for (nth = 1; nth < MANY; nth++) {
-		err = prepare ? prepare(w) : 0;
-		if (err) {
-			fprintf(stderr, "fail-alloc: %s: cannot prepare: %s\n", name, strerror(-err));
-			return T_FAIL;
-		}
+	for (nth = first; nth < MANY; nth += step) {
 		arm(nth);
 		err = call(w);
 		reached = was_reached();
+		if (undo)
+			undo();
 		failed += !!err;
 		if (err && !is_want_of_memory(err)) {
 			fprintf(stderr, "fail-alloc: %s, allocation %d: %s\n", name, nth,
@@ -194,8 +210,13 @@ static int enumerate(struct world *w, const char *name, int (*call)(struct world
 		if (!reached)
 			break;
 	}
-	printf("fail-alloc: %s: %d allocations, %d failures reported\n", name, nth - 1, failed);
-	return nth == 1 || nth == MANY ? T_FAIL : T_PASS;
+	printf("fail-alloc: %s: %d allocations, %d failures reported\n", name, nth - first, failed);
+	return nth == first || nth >= MANY ? T_FAIL : T_PASS;
+}
+
+static int enumerate(struct world *w, const char *name, int (*call)(struct world *))
+{
+	return enumerate_some(w, name, call, 1, 1, NULL);
 }
 
 static int run_calls(void)
@@ -215,22 +236,21 @@ static int run_calls(void)
 	if (!pid)
 		serve(&w.server);
 	close(w.server.fd);
-	status |= enumerate(&w, "socket", call_socket, NULL);
-	status |= enumerate(&w, "receive region", call_region, NULL);
+	status |= enumerate(&w, "socket", call_socket);
+	status |= enumerate(&w, "receive region", call_region);
 	for (w.len = 1; w.len <= 1000000; w.len *= 1000) {
 		status |= enumerate(&w, w.len == 1 ? "request of 1 byte" : w.len == 1000 ?
-				    "request of 1 KB" : "request of 1 MB", call_request, NULL);
+				    "request of 1 KB" : "request of 1 MB", call_request);
 		sleep(1);
 		drain(&w);
 	}
 	w.len = 100;
-	status |= enumerate(&w, "request to a new peer", call_new_peer, NULL);
+	status |= enumerate(&w, "request to a new peer", call_new_peer);
 	sleep(1);
 	drain(&w);
-	status |= enumerate(&w, "tenant", call_tenant, NULL);
-	status |= enumerate(&w, "dump of counters", call_dump, NULL);
-	call_info(&w);
-	err = call_request(&w) ?: call_receive(&w);
+	status |= enumerate(&w, "tenant", call_tenant);
+	status |= enumerate(&w, "dump of counters", call_dump);
+	err = call_info(&w) ?: call_request(&w) ?: call_receive(&w);
 	if (err) {
 		fprintf(stderr, "fail-alloc: an RPC afterwards: %s\n", strerror(-err));
 		status = T_FAIL;
@@ -240,11 +260,49 @@ static int run_calls(void)
 	return status;
 }
 
+/* Allocations of the module loader, some of whose failures it does not survive without a warning:
+ * as many as there are when the module refuses at once, because another one has the protocol.
+ */
+static int count_loaders(void)
+{
+	char left[16] = "";
+	int err;
+
+	arm(MANY);
+	err = call_load(NULL);
+	if (pread(fail_fd, left, sizeof(left) - 1, 0) <= 0 || err != -EBUSY) {
+		fprintf(stderr, "fail-alloc: not refused: %s\n", strerror(-err));
+		return T_FAIL;
+	}
+	arm(0);
+	printf("%d\n", MANY - atoi(left));
+	return T_PASS;
+}
+
+/* So many of a hundred allocations, of anybody, for so long. */
+static int by_chance(const char *percent, int seconds)
+{
+	int fd = open("/sys/kernel/debug/failslab/probability", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, percent, strlen(percent)) < 0)
+		return T_FAIL;
+	sleep(seconds);
+	while (write(fd, "0", 1) < 0)
+		;
+	return T_PASS;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 1) {
-		fputs("usage: fail-alloc\n"
-		      "Each allocation of sockets, messages, peers and tenants fails once, in turn.\n"
+	bool is_load = argc == 4 && !strcmp(argv[1], "load"), is_count = argc == 2;
+
+	if (argc == 4 && !strcmp(argv[1], "chance"))
+		return by_chance(argv[2], t_parse_number("seconds", argv[3], 1, 60));
+	if (argc > 1 && !is_load && !(is_count && !strcmp(argv[1], "count-loaders"))) {
+		fputs("usage: fail-alloc [count-loaders | load FIRST STEP | chance PERCENT SECONDS]\n"
+		      "Each allocation of sockets, messages, peers and tenants fails once, in turn; or each\n"
+		      "STEPth of loading the module from the FIRST on: the module is not loaded, before and\n"
+		      "after; or any of the whole system, by chance.\n"
 		      "Exit 1 if an error is not about memory, 77 if this kernel cannot do that.\n", stderr);
 		return 2;
 	}
@@ -255,5 +313,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fail-alloc: this kernel cannot fail allocations\n");
 		return T_SKIP;
 	}
+	if (is_count)
+		return count_loaders();
+	if (is_load)
+		return enumerate_some(NULL, "load", call_load, t_parse_number("first", argv[2], 1, MANY),
+				      t_parse_number("step", argv[3], 1, MANY), unload);
 	return run_calls();
 }

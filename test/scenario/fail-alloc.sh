@@ -12,16 +12,18 @@ echo 0 > $fail/verbose
 check 'calls' fail-alloc
 sed 's/^/  /' /tmp/check.log
 
+counted() { on h1 awk -v name="$1" '$1 == name { n += $2 } END { exit !n }' /proc/net/homa_metrics; }
+
 two_hosts
 start_server h2
-start_on h1 failing rpc client --to 10.0.0.2:4000 --len 100,5000,100000 --count 100 --parallel 4 --max-failed 300
+start_on h1 failing rpc client --to 10.0.0.2:4000 --len 100,5000,100000 --count 300 --parallel 4 --max-failed 900
 failing=$pid
+await 20 counted client_responses_done
 echo -1 > $fail/times
-echo 5 > $fail/probability
-read -t 3 nothing < /dev/zero || true
-until echo 0 > $fail/probability; do :; done 2> /dev/null
-check 'RPCs end while memory fails by chance' wait $failing
+check 'memory fails by chance' fail-alloc chance 5 2
+check 'RPCs end' wait $failing
 sed 's/^/  /' /tmp/failing.log | tail -n 3
+check 'packets were lost by that' counted data_xmit_errors
 check 'RPCs work when there is memory again' on h1 rpc client --to 10.0.0.2:4000 --len 100,5000,100000 \
 	--count 20 --parallel 4
 stop_server 'each request ran once, no byte is wrong'
