@@ -42,6 +42,7 @@ static struct options {
 	const char *device;
 	uint64_t count;
 	uint64_t seed;
+	uint64_t rate;		/* packets a second; 0: as fast as it goes */
 	uint16_t spare;		/* no request is sent to this port */
 } opt = { .count = 100000, .seed = 1 };
 
@@ -221,14 +222,14 @@ static bool is_spared(const struct packet *p)
 	       (ntohs(c->dport) == opt.spare || ntohs(c->sport) == opt.spare);
 }
 
-static void send_batch(int fd)
+static void send_batch(int fd, int size)
 {
 	static struct packet packets[BATCH];
 	struct mmsghdr msgs[BATCH] = { 0 };
 	struct iovec iov[BATCH];
 	int i, nr = 0, sent = 0;
 
-	while (nr < BATCH) {
+	while (nr < size) {
 		struct packet *p = &packets[nr];
 		enum kind kind = make(p);
 
@@ -265,10 +266,20 @@ static int open_tap(void)
 	return fd;
 }
 
+/* As many packets as the rate allows have been sent since `start`. */
+static void keep_pace(uint64_t start, uint64_t sent)
+{
+	uint64_t due = start + (uint64_t)(sent * 1e9 / opt.rate), now = t_now_ns();
+
+	if (due > now)
+		usleep((due - now) / 1000);
+}
+
 static int run(void)
 {
 	int fd = socket(opt.to.ss_family, SOCK_RAW, P4W_IPPROTO), tap = open_tap(), i;
-	uint64_t sent = 0, shown = 0;
+	int size = opt.rate ? BATCH / 8 : BATCH;
+	uint64_t sent = 0, shown = 0, start = t_now_ns();
 
 	ring = calloc(RING, sizeof(*ring));
 	state = opt.seed * 0x9e3779b97f4a7c15ull | 1;
@@ -278,8 +289,10 @@ static int run(void)
 	}
 	while (sent < opt.count) {
 		look(tap);
-		send_batch(fd);
-		sent += BATCH;
+		send_batch(fd, size);
+		sent += size;
+		if (opt.rate)
+			keep_pace(start, sent);
 		if (sent - shown >= 1000000) {
 			shown = sent;
 			printf("inject: %llu of %llu\n", (unsigned long long)sent,
@@ -299,11 +312,12 @@ static int run(void)
 
 static void usage(FILE *to)
 {
-	fputs("usage: inject --to ADDRESS --device NAME [--count N] [--seed N] [--spare PORT]\n"
+	fputs("usage: inject --to ADDRESS --device NAME [--count N] [--seed N]\n"
+	      "              [--spare PORT] [--rate N]\n"
 	      "Sends N packets of IP protocol 146 to ADDRESS (IPv4 or IPv6): random, malformed,\n"
 	      "changed and repeated ones; listens on the device for some to change and repeat.\n"
-	      "--spare: no packet from or to that Homa port. Exit 1 if nothing was seen there, or\n"
-	      "most packets were refused by this host itself.\n", to);
+	      "--spare: no packet from or to that Homa port. --rate: packets a second. Exit 1 if\n"
+	      "nothing was seen there, or most packets were refused by this host itself.\n", to);
 }
 
 static bool parse_address(const char *text)
@@ -321,7 +335,8 @@ static bool parse_address(const char *text)
 static const struct option long_options[] = {
 	{ "to", required_argument, NULL, 't' }, { "device", required_argument, NULL, 'd' },
 	{ "count", required_argument, NULL, 'c' }, { "seed", required_argument, NULL, 's' },
-	{ "spare", required_argument, NULL, 'p' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	{ "spare", required_argument, NULL, 'p' }, { "rate", required_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' }, { 0 }
 };
 
 static void take_option(int c)
@@ -344,6 +359,9 @@ static void take_option(int c)
 		break;
 	case 'p':
 		opt.spare = t_parse_number("--spare", optarg, 1, 65535);
+		break;
+	case 'r':
+		opt.rate = t_parse_number("--rate", optarg, 1, 1000000);
 		break;
 	case 'h':
 		usage(stdout);

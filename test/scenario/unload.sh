@@ -2,27 +2,84 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k x86 -t 300
 # guest: -k backports -t 240
-# files: build/test/guest/rpc
-# The module is loaded and unloaded with RPCs in every state, and namespaces die with RPCs in them.
+# files: build/test/guest/rpc build/test/guest/inject build/test/guest/fail-alloc
+# The module is unloaded and loaded while packets of its protocol keep arriving, good and bad ones;
+# sockets are closed at any moment, and namespaces die. No request runs twice. And memory runs out
+# while it is loaded, at each STEPth allocation. ROUNDS (1), SEED (1), STEP (100).
 . /lib/scenario.sh
+number=${SEED:-1}
+rate=2000	# more of them, and a guest does nothing else
 
-for round in 1 2 3; do
+draw() {	# draw BELOW: sets $drawn
+	number=$(((number * 1103515245 + 12345) & 0x7fffffff))
+	drawn=$((number / 65536 % $1))
+}
+
+cut_off() {	# clients that end wherever they are, until the file is gone
+	while [ -e /tmp/cutting ]; do
+		draw 2
+		ip netns exec h1 rpc client --to 10.0.0.2:400$drawn --len 200000,5000,100 --count 100 \
+			--parallel 4 --max-failed 300 > /dev/null 2>&1 &
+		draw 500
+		sleep 0.$((500 + drawn))
+		kill -9 $!
+		wait $! || true
+	done
+}
+
+disturb() {	# disturb NAME HOST TO: sets $pid
+	start_on $2 $1 inject --to $3 --device eth0 --count 1000000000 --rate $rate --spare 4000 \
+		--seed $((number % 1000000))
+}
+
+client() { on h1 rpc client --to 10.0.0.2:4000 --len 100,5000,100000 --count 20 --parallel 4; }
+
+round=0
+while [ $round -lt "${ROUNDS:-1}" ]; do
+	round=$((round + 1))
+	draw 1000
 	two_hosts
 	start_server h2
-	start_on h1 client rpc client --to 10.0.0.2:4000 --len 500000 --count 100000 --parallel 8 --max-failed 100000
-	client=$pid
-	await 60 ip netns exec h1 grep -q . /proc/net/protocols
-	sleep 1
+	start_on h2 victim rpc server --port 4001 --unchecked
+	victim=$pid
+	disturb inject1 h1 10.0.0.2
+	disturbers=$pid
+	disturb inject2 h2 10.0.0.1
+	disturbers="$disturbers $pid"
+	touch /tmp/cutting
+	cut_off 2> /dev/null &
+	cutter=$!
+	check "round $round: RPCs while others are cut off" client
 	refused=0
 	rmmod p4homa 2> /tmp/rmmod.log || refused=1
 	equal "round $round: no unloading while sockets are open" $refused 1
-	kill -9 $server $client
-	wait $server $client || true
+	rm /tmp/cutting
+	kill -9 $victim
+	stop_server "round $round: each request ran once, no byte is wrong"
+	wait $cutter $victim || true
+	check "round $round: unload while packets arrive" await 60 rmmod p4homa
+	check "round $round: load while packets arrive" insmod /lib/modules/p4homa.ko
+	start_server h2
+	check "round $round: RPCs with the module that was loaded" client
+	kill -9 $server $disturbers
+	wait $server $disturbers || true
 	ip netns del h1
 	ip netns del h2
-	check "round $round: unload after RPCs were cut off" await 60 rmmod p4homa
-	check "round $round: load" insmod /lib/modules/p4homa.ko
 done
-rmmod p4homa
+check 'unload when the namespaces are gone' await 60 rmmod p4homa
+fail=/sys/kernel/debug/failslab
+if [ -e $fail ]; then
+	ip netns add other	# what was made for it is undone, too
+	echo N > $fail/ignore-gfp-wait
+	echo 0 > $fail/verbose
+	other_module > /tmp/q4homa.ko
+	insmod /tmp/q4homa.ko
+	first=$(fail-alloc count-loaders)
+	rmmod q4homa
+	check 'memory runs out while the module is loaded' fail-alloc load "$first" "${STEP:-100}"
+	sed 's/^/  /' /tmp/check.log
+	check 'and then it can be loaded' insmod /lib/modules/p4homa.ko
+	rmmod p4homa
+fi
 touch /run/leakscan
 finish
