@@ -16,6 +16,7 @@
  * long messages up by ASIDE_NS each, and LAPSES_MAX times.
  */
 #include <linux/cpumask.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
