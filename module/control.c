@@ -90,6 +90,7 @@ static void resend_pkt(struct homa_rx *rx)
 
 	spin_lock_bh(&rpc->lock);
 	homa_timer_alive(rpc);
+	homa_rx_client_waits(rpc);
 	path = homa_rpc_path(rpc);
 	send = is_sending(rpc);
 	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
@@ -135,6 +136,7 @@ static void busy_pkt(struct homa_rx *rx)
 {
 	spin_lock_bh(&rx->rpc->lock);
 	homa_timer_alive(rx->rpc);
+	homa_rx_client_waits(rx->rpc);
 	spin_unlock_bh(&rx->rpc->lock);
 }
 

@@ -79,6 +79,7 @@ struct seq_file;
 	X(client_response_bytes_done,		"bytes of them") \
 	X(client_failed,			"requests that ended with an error") \
 	X(server_requests_started,		"requests whose first packet has come") \
+	X(doubtful_requests,			"of them, those whose client was asked if it waits") \
 	X(server_requests_done,			"requests given to programs") \
 	X(server_request_bytes_done,		"bytes of them") \
 	X(server_responses_started,		"responses sent by programs") \

@@ -18,6 +18,7 @@ struct homa_net;
 	X(fifo_grant_increment, "bytes", 0, 1000000, 0, "to the oldest at a time; 0: max_incoming/8") \
 	X(grant_fifo_fraction, "per mille", 0, 500, 50, "of granted bytes, to the oldest message") \
 	X(homa_share, "per cent", 1, 99, 50, "of a device, with others waiting in qdisc homa") \
+	X(late_ms, "ms", 0, 600000, 30000, "packets may be under way; 0: no client is asked") \
 	X(link_mbps, "Mbit/s", 0, 10000000, 0, "of devices that don't say; 0: not paced by speed") \
 	X(max_incoming, "bytes", 0, 1 << 30, 0, "granted and not here, by device; 0: by its speed") \
 	X(max_nic_est_backlog_usecs, "us", 1, 100000, 5, "of work a device may have by our reckoning") \
@@ -30,6 +31,7 @@ struct homa_net;
 	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again, until then") \
 	X(resend_min_us, "us", 50, 1000000, 500, "shortest silence before the first of them") \
 	X(resend_ticks, "ms", 1, 10000, 5, "the longest, and until the peer's times are known") \
+	X(seen_max, "bytes", 0, 1 << 30, 1 << 26, "to remember what was finished out of order") \
 	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
 	X(tso, "flag", 0, 1, 0, "let devices cut buffers as if they were TCP's") \
 	X(txn_resend_us, "us", 100, 10000000, 10000, "the same of a transaction, at most and at first") \

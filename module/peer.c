@@ -5,11 +5,16 @@
  * Lookup is under RCU. An RPC holds a reference; a peer that nobody holds stays in the table, since
  * it remembers finished requests, until peer_net_max is reached: then a hand walks over the table,
  * and the unused peer of the next bucket that was looked up longest ago makes room for a new one.
+ *
+ * The table grows with its peers: a work item moves all to a larger one, with peers->lock. Who looks
+ * something up meanwhile may miss it, or be carried over to another bucket; since who misses looks
+ * again with the lock, that does no harm.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/ipv6.h>
 
@@ -18,18 +23,31 @@
 #include "peer.h"
 #include "seen.h"
 
-#define PEER_BITS	10
+#define FIRST_BITS	8	/* buckets to begin with; eight times as many when it grows */
+#define GROW_BITS	3
+#define MOST_BITS	20
+#define CROWDED		2	/* peers a bucket */
 #define LIFE_ENDS	(U32_MAX - 0xffff)	/* more CPUs than this there are not */
 #define LIFE_LEAST	(60 * HZ)	/* before another one for want of answers */
 #define EVICT_WALK	64	/* peers that are looked at to make room for one */
 
+struct peer_table {
+	u32 bits;
+	struct rcu_head rcu;
+	struct hlist_head bucket[];
+};
+
 struct homa_peers {
-	spinlock_t lock;		/* BH; guards changes of the table */
+	struct peer_table __rcu *table;
+	spinlock_t lock;		/* BH; guards changes of the table, and what follows */
 	u32 nr;
 	u32 hand;			/* bucket where the last eviction stopped */
-	u32 seed;
+	u32 key[4];			/* random; these two never change */
+	u64 factor;			/* random, odd */
 	u32 last_life;			/* upper half of ids; random start */
-	struct hlist_head bucket[1 << PEER_BITS];
+	u64 lost_ms;			/* when it was last forgotten what is finished */
+	struct homa_seen_mem seen_mem;
+	struct work_struct tend;
 };
 
 /* Used until a peer has sent its own. Lengths in bytes, priority 0 takes everything. */
@@ -37,9 +55,31 @@ static const u32 default_cutoff[P4W_PRIORITIES] = {
 	INT_MAX, 0, 0, 0, 1000000, 15000, 2800, 200,
 };
 
+/* The caller is in an RCU read-side section, or has the lock of the table. */
+static struct peer_table *table_of(struct homa_peers *peers)
+{
+	return rcu_dereference_check(peers->table, lockdep_is_held(&peers->lock));
+}
+
+/* Who does not know the key finds no addresses that meet in a bucket more often than random ones do
+ * (the sum is the hash NH of UMAC, a product's upper bits are good ones), in a third of the
+ * instructions of jhash.
+ */
+static struct hlist_head *bucket_in(const struct homa_peers *peers, struct peer_table *table,
+				    const struct in6_addr *addr)
+{
+	const u32 *word = (__force const u32 *)addr->s6_addr32, *key = peers->key;
+	u64 sum;
+
+	sum = (u64)(word[0] + key[0]) * (word[1] + key[1]) +
+	      (u64)(word[2] + key[2]) * (word[3] + key[3]);
+	return &table->bucket[sum * peers->factor >> (64 - table->bits)];
+}
+
+/* As table_of(). */
 static struct hlist_head *bucket_of(struct homa_peers *peers, const struct in6_addr *addr)
 {
-	return &peers->bucket[__ipv6_addr_jhash(addr, peers->seed) >> (32 - PEER_BITS)];
+	return bucket_in(peers, table_of(peers), addr);
 }
 
 /* The caller is in an RCU read-side section, or has the lock of the table. */
@@ -65,7 +105,7 @@ static void peer_free(struct homa_peer *peer)
 {
 	free_route(rcu_dereference_protected(peer->route, true));
 	if (peer->seen)
-		homa_seen_clear(peer->seen);
+		homa_seen_clear(peer->seen, &peer->net->peers->seen_mem);
 	kfree(peer->seen);
 	kfree_rcu(peer, rcu);
 }
@@ -132,22 +172,39 @@ static struct homa_peer *oldest_unused(struct hlist_head *bucket, int *nr)
 	return oldest;
 }
 
+static u64 now_ms(void)
+{
+	return jiffies64_to_msecs(get_jiffies_64());
+}
+
+/* What it has finished is forgotten now, while packets of it may be under way still. */
+static void note_loss(struct homa_net *hn, const struct homa_peer *peer)
+{
+	u32 late_ms = homa_knob(hn, late_ms);
+
+	if (peer->seen && time_before(jiffies, peer->used + msecs_to_jiffies(late_ms)))
+		WRITE_ONCE(hn->peers->lost_ms, now_ms());
+}
+
 /* The hand goes round the table, so a peer is safe for a whole round after its turn. */
 static void evict_one(struct homa_net *hn)
 {
 	struct homa_peers *peers = hn->peers;
+	struct peer_table *table = table_of(peers);
+	u32 i, size = 1u << table->bits;
 	struct homa_peer *oldest = NULL;
-	int i, nr = 0;
+	int nr = 0;
 
-	for (i = 0; i < ARRAY_SIZE(peers->bucket) && nr < EVICT_WALK && !oldest; i++) {
-		peers->hand = (peers->hand + 1) % ARRAY_SIZE(peers->bucket);
-		oldest = oldest_unused(&peers->bucket[peers->hand], &nr);
+	for (i = 0; i < size && nr < EVICT_WALK && !oldest; i++) {
+		peers->hand = (peers->hand + 1) % size;
+		oldest = oldest_unused(&table->bucket[peers->hand], &nr);
 	}
 	if (!oldest || !refcount_dec_if_one(&oldest->refs))
 		return;
 	hlist_del_rcu(&oldest->link);
 	hn->peers->nr--;
 	homa_count(hn, peers_evicted);
+	note_loss(hn, oldest);
 	peer_free(oldest);
 }
 
@@ -166,6 +223,23 @@ static struct homa_peer *peer_alloc(struct homa_net *hn, const struct in6_addr *
 	memcpy(peer->cutoff, default_cutoff, sizeof(peer->cutoff));
 	refcount_set(&peer->refs, 2);	/* the table's and the caller's */
 	return peer;
+}
+
+static struct peer_table *alloc_table(u32 bits)
+{
+	struct peer_table *table = kvzalloc(struct_size(table, bucket, 1ul << bits), GFP_KERNEL);
+
+	if (table)
+		table->bits = bits;
+	return table;
+}
+
+static bool is_crowded(struct homa_peers *peers)
+{
+	u32 bits = table_of(peers)->bits;
+
+	lockdep_assert_held(&peers->lock);
+	return bits < MOST_BITS && peers->nr > CROWDED << bits;
 }
 
 static struct homa_peer *find_or_add(struct homa_net *hn, const struct in6_addr *addr)
@@ -189,6 +263,8 @@ static struct homa_peer *find_or_add(struct homa_net *hn, const struct in6_addr 
 	atomic64_set(&peer->next_id, next_life(hn->peers));
 	hlist_add_head_rcu(&peer->link, bucket);
 	hn->peers->nr++;
+	if (unlikely(is_crowded(hn->peers)))
+		schedule_work(&hn->peers->tend);
 	homa_count(hn, peer_allocs);
 	return peer;
 }
@@ -301,31 +377,152 @@ void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt)
 	spin_unlock_bh(&peer->lock);
 }
 
-static u64 now_ms(void)
-{
-	return jiffies64_to_msecs(get_jiffies_64());
-}
-
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id)
 {
-	bool seen;
+	bool finished;
 
 	spin_lock(&peer->lock);
-	seen = peer->seen && homa_seen_test(peer->seen, id, now_ms());
+	finished = peer->seen &&
+		   homa_seen_look(peer->seen, id, now_ms()) == HOMA_SEEN_FINISHED;
 	spin_unlock(&peer->lock);
-	return seen;
+	return finished;
 }
 
-void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+static struct homa_seen_mem *seen_mem(struct homa_peer *peer)
 {
-	spin_lock(&peer->lock);
+	struct homa_seen_mem *mem = &peer->net->peers->seen_mem;
+
+	WRITE_ONCE(mem->max, homa_knob(peer->net, seen_max));
+	return mem;
+}
+
+static int judge(struct homa_peer *peer, u64 id)
+{
+	u32 late_ms = homa_knob(peer->net, late_ms);
+	u64 now = now_ms();
+
+	lockdep_assert_held(&peer->lock);
+	/* Now, because what is finished must be remembered, come what may. */
 	if (!peer->seen)
 		peer->seen = kzalloc(sizeof(*peer->seen), GFP_ATOMIC);
-	if (peer->seen)
-		homa_seen_add(peer->seen, id, now_ms());
-	else
-		homa_count(peer->net, drop_no_memory);
+	if (!peer->seen)
+		return -ENOMEM;
+	switch (homa_seen_look(peer->seen, id, now)) {
+	case HOMA_SEEN_FINISHED:
+		return -EALREADY;
+	case HOMA_SEEN_FIRST:
+		if (now - READ_ONCE(peer->net->peers->lost_ms) < late_ms)
+			break;
+		homa_seen_trust(peer->seen, id, now, seen_mem(peer));
+		return 0;
+	case HOMA_SEEN_DOUBTFUL:
+		break;
+	default:
+		return 0;
+	}
+	return late_ms ? 1 : 0;
+}
+
+int homa_peer_judge(struct homa_peer *peer, u64 id)
+{
+	int ret;
+
+	spin_lock(&peer->lock);
+	ret = judge(peer, id);
 	spin_unlock(&peer->lock);
+	return ret;
+}
+
+void homa_peer_prove(struct homa_peer *peer, u64 id)
+{
+	spin_lock(&peer->lock);
+	homa_seen_prove(peer->seen, id, now_ms(), seen_mem(peer));
+	spin_unlock(&peer->lock);
+}
+
+/* Who has sent no request yet, or was refused for want of memory, has none that could run again. */
+void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+{
+	struct homa_seen_mem *mem = seen_mem(peer);
+
+	spin_lock(&peer->lock);
+	if (peer->seen)
+		homa_seen_add(peer->seen, id, now_ms(), mem);
+	spin_unlock(&peer->lock);
+	if (unlikely(atomic_long_read(&mem->used) > mem->max - mem->max / 4))
+		schedule_work(&peer->net->peers->tend);
+}
+
+/* The windows of clients that have been idle go, so that there is memory for those of others. */
+static void trim_bucket(struct homa_peers *peers, struct hlist_head *bucket)
+{
+	struct homa_peer *peer;
+
+	hlist_for_each_entry_rcu(peer, bucket, link) {
+		if (!refcount_inc_not_zero(&peer->refs))
+			continue;
+		spin_lock_bh(&peer->lock);
+		if (peer->seen)
+			homa_seen_trim(peer->seen, now_ms(), &peers->seen_mem);
+		spin_unlock_bh(&peer->lock);
+		homa_peer_put(peer);
+	}
+}
+
+/* Only tend() replaces the table. */
+static void trim(struct homa_peers *peers)
+{
+	struct peer_table *table = rcu_dereference_protected(peers->table, true);
+	u32 i;
+
+	for (i = 0; i < 1u << table->bits; i++) {
+		rcu_read_lock();
+		trim_bucket(peers, &table->bucket[i]);
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+static void move_all(struct homa_peers *peers, struct peer_table *to)
+{
+	struct peer_table *from = table_of(peers);
+	struct hlist_node *next;
+	struct homa_peer *peer;
+	u32 i;
+
+	for (i = 0; i < 1u << from->bits; i++)
+		hlist_for_each_entry_safe(peer, next, &from->bucket[i], link) {
+			hlist_del_rcu(&peer->link);
+			hlist_add_head_rcu(&peer->link, bucket_in(peers, to, &peer->addr));
+		}
+	rcu_assign_pointer(peers->table, to);
+	kvfree_rcu(from, rcu);
+}
+
+static void grow(struct homa_peers *peers)
+{
+	struct peer_table *table = rcu_dereference_protected(peers->table, true);
+
+	table = alloc_table(min(table->bits + GROW_BITS, (u32)MOST_BITS));
+	if (!table)
+		return;		/* the next peer asks for it again */
+	spin_lock_bh(&peers->lock);
+	move_all(peers, table);
+	spin_unlock_bh(&peers->lock);
+}
+
+static void tend(struct work_struct *work)
+{
+	struct homa_peers *peers = container_of(work, struct homa_peers, tend);
+	bool crowded;
+
+	spin_lock_bh(&peers->lock);
+	crowded = is_crowded(peers);
+	spin_unlock_bh(&peers->lock);
+	if (crowded)
+		grow(peers);
+	if (atomic_long_read(&peers->seen_mem.used) > peers->seen_mem.max / 2)
+		trim(peers);
 }
 
 u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
@@ -340,24 +537,38 @@ u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
 
 int homa_peers_net_init(struct homa_net *hn)
 {
-	hn->peers = kvzalloc(sizeof(*hn->peers), GFP_KERNEL);
-	if (!hn->peers)
+	struct homa_peers *peers = kzalloc(sizeof(*peers), GFP_KERNEL);
+	struct peer_table *table = alloc_table(FIRST_BITS);
+
+	if (!peers || !table) {
+		kfree(peers);
+		kvfree(table);
 		return -ENOMEM;
-	spin_lock_init(&hn->peers->lock);
-	hn->peers->seed = get_random_u32();
-	hn->peers->last_life = get_random_u32();
+	}
+	RCU_INIT_POINTER(peers->table, table);
+	spin_lock_init(&peers->lock);
+	get_random_bytes(peers->key, sizeof(peers->key));
+	peers->factor = get_random_u64() | 1;
+	peers->last_life = get_random_u32();
+	peers->lost_ms = now_ms();	/* what was finished here before, nobody remembers */
+	INIT_WORK(&peers->tend, tend);
+	hn->peers = peers;
 	return 0;
 }
 
 /* No socket is left in the namespace, so the table has the only references. */
 void homa_peers_net_exit(struct homa_net *hn)
 {
+	struct peer_table *table;
 	struct hlist_node *next;
 	struct homa_peer *peer;
-	int i;
+	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(hn->peers->bucket); i++)
-		hlist_for_each_entry_safe(peer, next, &hn->peers->bucket[i], link)
+	cancel_work_sync(&hn->peers->tend);
+	table = rcu_dereference_protected(hn->peers->table, true);
+	for (i = 0; i < 1u << table->bits; i++)
+		hlist_for_each_entry_safe(peer, next, &table->bucket[i], link)
 			homa_peer_put(peer);
-	kvfree(hn->peers);
+	kvfree(table);
+	kfree(hn->peers);
 }

@@ -49,7 +49,7 @@ struct homa_peer {
 	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
 	u16 cutoff_version;
 	unsigned long told_cutoffs;	/* jiffies when it was sent ours, racy */
-	struct homa_seen *seen;		/* NULL until a request of this peer was finished */
+	struct homa_seen *seen;		/* NULL until this peer sent a request */
 	struct hlist_head grant_flows;	/* grants->lock, see grant.c */
 };
 
@@ -88,6 +88,10 @@ void homa_peer_change_life(struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
 void homa_peer_add_finished(struct homa_peer *peer, u64 id);
+/* Of a request that has come: 0 it is new; 1 its client must say whether it is; -EALREADY; -ENOMEM. */
+int homa_peer_judge(struct homa_peer *peer, u64 id);
+/* Its client has said so. */
+void homa_peer_prove(struct homa_peer *peer, u64 id);
 
 /* The highest priority at which a message of that length may be sent unasked. */
 u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length);

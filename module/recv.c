@@ -108,6 +108,36 @@ static void measure_answer(struct homa_rpc *rpc)
 	homa_rtt_add_answer(rtt, ktime_get_ns() - rpc->out.sent_at, jiffies);
 }
 
+static void is_here(struct homa_rpc *rpc)
+{
+	homa_count_message(rpc->net, rpc->in.length);
+	homa_rpc_complete(rpc, 0);
+}
+
+void homa_rx_client_waits(struct homa_rpc *rpc)
+{
+	lockdep_assert_held(&rpc->lock);
+	if (!rpc->in.is_doubtful || rpc->state == HOMA_DEAD)
+		return;
+	rpc->in.is_doubtful = false;
+	/* Else it may be from before our time, as others later than it. */
+	if (!rpc->in.was_asked_for)
+		homa_peer_prove(rpc->peer, rpc->id);
+	if (rpc->in.length && rpc->in.received == rpc->in.length)
+		is_here(rpc);
+}
+
+/* A packet of a request that was finished, and forgotten, may come late. Its client knows. */
+static void ask_client(struct homa_rx *rx, struct homa_rpc *rpc)
+{
+	const struct homa_path path = homa_rpc_path(rpc);
+
+	rpc->in.is_doubtful = true;
+	rpc->in.was_asked_for = rx->pkt.data.again;
+	homa_count(rx->hn, doubtful_requests);
+	homa_queue_simple(&rx->queue, &path, P4W_NEED_ACK);
+}
+
 /* Queues the packet, cut down to its new bytes. */
 static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 {
@@ -145,12 +175,10 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 		homa_rtt_was_right(&rpc->peer->rtt, jiffies);
 	}
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
-	if (rpc->in.received == rpc->in.length) {
-		homa_count_message(rx->hn, rpc->in.length);
-		homa_rpc_complete(rpc, 0);
-	} else {
+	if (rpc->in.received == rpc->in.length && !rpc->in.is_doubtful)
+		is_here(rpc);
+	else
 		homa_timer_progress(rpc);
-	}
 }
 
 /* The sender has other cutoffs than ours. */
@@ -219,12 +247,15 @@ static struct homa_rpc *make_server_rpc(struct homa_rx *rx)
 	spin_lock(&rpc->lock);
 	err = homa_rpc_insert(rpc, HOMA_INCOMING);
 	/* Only now: nobody else can bring this id to life and to its end any more. */
-	if (!err && homa_peer_has_finished(rpc->peer, rpc->id)) {
-		homa_rpc_end(rpc);
-		err = -EALREADY;
+	if (!err) {
+		err = homa_peer_judge(rpc->peer, rpc->id);
+		if (err > 0)
+			ask_client(rx, rpc);
+		else if (err)
+			homa_rpc_end(rpc);
 	}
 	spin_unlock(&rpc->lock);
-	if (!err)
+	if (err >= 0)
 		return rpc;
 	homa_rpc_put(rpc);
 	return ERR_PTR(err);

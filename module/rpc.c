@@ -13,7 +13,7 @@
  * chain ends with its own number, so that who was carried over to another chain begins anew.
  */
 #include <linux/err.h>
-#include <linux/hash.h>
+#include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/rculist_nulls.h>
 #include <linux/slab.h>
@@ -32,18 +32,20 @@
 #define LOCK_BITS	6
 
 struct homa_rpcs {
+	u64 factor;				/* random, odd; never changes */
 	spinlock_t lock[1 << LOCK_BITS];	/* BH, leaves; each guards every 64th chain */
 	struct hlist_nulls_head chain[1 << RPC_BITS];
 };
 
-#define ZERO_FROM	offsetof(struct homa_rpc, is_complete)
+#define ZERO_FROM	offsetof(struct homa_rpc, in.length)
 #define ZERO_TO		offsetof(struct homa_rpc, out.mem.small)
 
 static struct kmem_cache *cache;
 
-static u32 chain_of(u64 id)
+/* Clients choose ids, but do not know the factor: no set of ids has more than its share of a chain. */
+static u32 chain_of(const struct homa_net *hn, u64 id)
 {
-	return hash_64(id, RPC_BITS);
+	return id * hn->rpcs->factor >> (64 - RPC_BITS);
 }
 
 static spinlock_t *chain_lock(struct homa_net *hn, u32 chain)
@@ -186,7 +188,7 @@ static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64
 
 struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer)
 {
-	u32 chain = chain_of(id);
+	u32 chain = chain_of(hsk->net, id);
 	struct hlist_nulls_head *head = &hsk->net->rpcs->chain[chain];
 	struct hlist_nulls_node *node;
 	struct homa_rpc *rpc;
@@ -295,7 +297,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 
 static int add_to_table(struct homa_rpc *rpc)
 {
-	u32 chain = chain_of(rpc->id);
+	u32 chain = chain_of(rpc->net, rpc->id);
 	struct hlist_nulls_head *head = &rpc->net->rpcs->chain[chain];
 	spinlock_t *lock = chain_lock(rpc->net, chain);
 	struct hlist_nulls_node *node;
@@ -315,7 +317,7 @@ static int add_to_table(struct homa_rpc *rpc)
 
 static void remove_from_table(struct homa_rpc *rpc)
 {
-	spinlock_t *lock = chain_lock(rpc->net, chain_of(rpc->id));
+	spinlock_t *lock = chain_lock(rpc->net, chain_of(rpc->net, rpc->id));
 
 	spin_lock(lock);
 	hlist_nulls_del_rcu(&rpc->by_id);
@@ -511,6 +513,7 @@ int homa_rpcs_net_init(struct homa_net *hn)
 	hn->rpcs = kvzalloc(sizeof(*hn->rpcs), GFP_KERNEL);
 	if (!hn->rpcs)
 		return -ENOMEM;
+	hn->rpcs->factor = get_random_u64() | 1;
 	/* a lock may have no size, on one CPU */
 	for (i = 0; i < 1 << LOCK_BITS; i++)
 		spin_lock_init(&hn->rpcs->lock[i]);

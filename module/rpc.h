@@ -35,6 +35,7 @@ enum homa_state {
 
 /* The message that comes. rpc->lock. */
 struct homa_msg_in {
+	u32 bpage_offsets[HOMA_MAX_BPAGES];	/* first: need not be zero at birth */
 	u32 length;		/* 0: no packet has come */
 	u32 incoming;		/* first packet: bytes that come without grants */
 	u32 received;		/* different bytes that have come */
@@ -42,10 +43,11 @@ struct homa_msg_in {
 	int ifindex;		/* of the device that the first packet came in by */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
 	bool repeated;		/* some of it came because we had asked */
+	bool is_doubtful;	/* request: its client must say that it still waits for the response */
+	bool was_asked_for;	/* request: its first packet to come had been asked for */
 	struct homa_gaps gaps;
 	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */
-	u32 nr_bpages;		/* of the pool; 0 once they are the program's */
-	u32 bpage_offsets[HOMA_MAX_BPAGES];
+	u32 nr_bpages;		/* of bpage_offsets, of the pool; 0 once they are the program's */
 };
 
 /* skb->cb of a queued packet: bytes of the message that are taken from it. */
@@ -79,13 +81,13 @@ struct homa_rpc {
 	spinlock_t lock;	/* BH; guards what follows */
 	enum homa_state state;	/* homa_rpc_move() alone writes it */
 
-	/* From here to out.mem.small all is zero at birth. */
+	/* From in.length to out.mem.small all is zero at birth. */
+	struct homa_msg_in in;
 	bool is_complete;	/* message here, or error set: nothing more is taken from the net */
 	bool is_taken;		/* a reader has it in hand */
 	bool is_handed;		/* server: a program has got the request */
 	int error;		/* negative errno for the program */
 	u32 peer_tenant;	/* stamped in the DATA that came */
-	struct homa_msg_in in;
 
 	struct homa_silence silence;	/* timer.c */
 	struct homa_wait wait;		/* waits.c */

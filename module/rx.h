@@ -40,6 +40,10 @@ static inline bool homa_rx_is_to_server(const struct homa_rx *rx)
 
 /* recv.c: the client says that it needs the server's side of an RPC no more. */
 void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack);
+/* recv.c: the client waits for the response of this RPC, which is locked: its request is no late packet
+ * of one that was finished.
+ */
+void homa_rx_client_waits(struct homa_rpc *rpc);
 /* control.c: any packet of Homa but DATA; rx->hsk may be NULL for those that need no RPC. */
 void homa_rx_control(struct homa_rx *rx);
 

@@ -7,9 +7,11 @@
  * each server (peer.c). The lower half counts up, so requests finish nearly in order, and what must
  * be remembered is where the order begins (all below `base` is finished) and a bit for each id that
  * was faster than one before it. That is one word, and grows only while an early request is not
- * finished while many later ones are. With HOMA_SEEN_MAX of them the early one is given up: it is
- * refused rather than run twice, and its client gets a time-out. The same happens if there is no
- * memory.
+ * finished while many later ones are. With HOMA_SEEN_MAX of them, or HOMA_SEEN_LATE_MS (up to twice
+ * that) after later ones were finished, the early one is given up: if it has not come yet, it is
+ * refused rather than run twice, and its client gets a time-out. The same happens to one that comes
+ * 64 numbers late if there is no memory, or all peers together have what they may have; before that,
+ * the windows of idle clients are given up.
  *
  * An id far ahead of all others is a flipped bit, or a client whose requests all got lost for long.
  * It begins a run of its own, so that the first cannot make all good ids look old, and the second
@@ -18,7 +20,13 @@
  * where it began, the lowest of a life also for those before: they are older than all it has seen.
  *
  * Clients that are not ours may count from 2 after each start (life 0). Once such a client has been
- * idle for HOMA_SEEN_IDLE_MS, ids that look old are taken for those of a new start.
+ * idle for HOMA_SEEN_IDLE_MS, ids that look old may be those of a new start.
+ *
+ * All of that forgets, and so does a host that restarts or a peer that is met again. Whenever a run
+ * begins, or would begin, a request that belongs to it may be new, or one that was finished and is
+ * forgotten. Its client must say (recv.c). From the first that is new on, ids are as good as ever:
+ * a client gives them in order, so later ones were not finished before. Of earlier ones each is asked
+ * for.
  */
 #include <linux/bitmap.h>
 #include <linux/bits.h>
@@ -68,30 +76,50 @@ static bool is_new_start(const struct homa_seen_run *run, u32 n, u64 now_ms)
 	return !run->life && n < run->top && now_ms - run->used_ms > HOMA_SEEN_IDLE_MS;
 }
 
-bool homa_seen_test(const struct homa_seen *seen, u64 id, u64 now_ms)
+static bool is_empty(const struct homa_seen *seen)
 {
-	bool is_below = false, is_within = false;
+	int i;
+
+	for (i = 0; i < HOMA_SEEN_RUNS; i++)
+		if (seen->run[i].top)
+			return false;
+	return true;
+}
+
+enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms)
+{
+	bool is_below = false, is_within = false, may_be_anew = false;
+	const struct homa_seen_run *run;
 	u32 n = number(id);
 	int i;
 
-	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
-		const struct homa_seen_run *run = &seen->run[i];
-
-		if (!run->top || run->life != life(id) || is_new_start(run, n, now_ms))
+	for (run = seen->run; run < seen->run + HOMA_SEEN_RUNS; run++) {
+		if (!run->top || run->life != life(id))
 			continue;
+		if (is_new_start(run, n, now_ms)) {
+			may_be_anew = true;
+			continue;
+		}
 		/* Where runs overlap, either may have it. */
 		if (n >= run->first && is_finished(run, n))
-			return true;
+			return HOMA_SEEN_FINISHED;
 		is_below |= n < run->first;
 		is_within |= n >= run->first;
 	}
-	return is_below && !is_within;
+	if (is_below && !is_within)
+		return HOMA_SEEN_FINISHED;
+	i = run_of(seen, id);
+	if (i < 0)
+		return is_empty(seen) ? HOMA_SEEN_FIRST : HOMA_SEEN_DOUBTFUL;
+	return may_be_anew || n < seen->run[i].sure ? HOMA_SEEN_DOUBTFUL : HOMA_SEEN_NEW;
 }
 
-static void shrink(struct homa_seen_run *run)
+static void shrink(struct homa_seen_run *run, struct homa_seen_mem *mem)
 {
-	if (run->bits != &run->word)
-		kfree(run->bits);
+	if (run->bits != &run->word && run->bits) {
+		atomic_long_sub(run->size / BITS_PER_BYTE, &mem->used);
+		bitmap_free(run->bits);
+	}
 	run->word = 0;
 	run->bits = &run->word;
 	run->size = BITS_PER_LONG;
@@ -109,20 +137,31 @@ static void forget_below(struct homa_seen_run *run, u32 base)
 		__clear_bit(run->base & (run->size - 1), run->bits);
 }
 
+static unsigned long *alloc_bits(u32 size, struct homa_seen_mem *mem)
+{
+	long bytes = size / BITS_PER_BYTE;
+	unsigned long *bits = NULL;
+
+	if (atomic_long_add_return(bytes, &mem->used) <= READ_ONCE(mem->max))
+		bits = bitmap_zalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!bits)
+		atomic_long_sub(bytes, &mem->used);
+	return bits;
+}
+
 /* Room for number n, at the end of the window. */
-static void make_room(struct homa_seen_run *run, u32 n)
+static void make_room(struct homa_seen_run *run, u32 n, struct homa_seen_mem *mem)
 {
 	u32 i, size = roundup_pow_of_two(min(n - run->base + 1, HOMA_SEEN_MAX));
 	unsigned long *bits = NULL;
 
 	if (size > run->size)
-		bits = bitmap_zalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+		bits = alloc_bits(size, mem);
 	if (bits) {
 		for (i = run->base; i < run->top; i++)
 			if (test_bit(i & (run->size - 1), run->bits))
 				__set_bit(i & (size - 1), bits);
-		if (run->bits != &run->word)
-			bitmap_free(run->bits);
+		shrink(run, mem);
 		run->bits = bits;
 		run->size = size;
 	}
@@ -130,15 +169,18 @@ static void make_room(struct homa_seen_run *run, u32 n)
 		forget_below(run, n - run->size + 1);
 }
 
-static void begin(struct homa_seen_run *run, u64 id)
+static void begin(struct homa_seen_run *run, u64 id, u64 now_ms, struct homa_seen_mem *mem)
 {
 	u32 n = number(id);
 
-	shrink(run);
+	shrink(run, mem);
 	run->life = life(id);
 	run->first = n - min_t(u32, n, HOMA_SEEN_BEHIND);
 	run->base = run->first;
-	run->top = run->first;
+	run->top = max(run->first, 1u);
+	run->sure = U32_MAX;
+	run->mark = 0;
+	run->mark_ms = now_ms;
 }
 
 static struct homa_seen_run *longest_unused(struct homa_seen *seen)
@@ -155,34 +197,73 @@ static struct homa_seen_run *longest_unused(struct homa_seen *seen)
 	return run;
 }
 
-void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms)
+/* The run of the id, which begins if need be. */
+static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
+				     struct homa_seen_mem *mem)
 {
 	int i = run_of(seen, id);
 	struct homa_seen_run *run = i < 0 ? longest_unused(seen) : &seen->run[i];
+
+	if (i < 0 || is_new_start(run, number(id), now_ms))
+		begin(run, id, now_ms, mem);
+	if (now_ms - run->mark_ms >= HOMA_SEEN_LATE_MS) {
+		forget_below(run, run->mark);
+		run->mark = run->top;
+		run->mark_ms = now_ms;
+	}
+	run->used_ms = now_ms;
+	return run;
+}
+
+void homa_seen_prove(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+{
+	struct homa_seen_run *run = use_run(seen, id, now_ms, mem);
+
+	run->sure = min(run->sure, number(id));
+}
+
+void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+{
+	use_run(seen, id, now_ms, mem)->sure = 0;
+}
+
+void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+{
+	struct homa_seen_run *run;
 	u32 n = number(id);
 
-	if (i < 0 && homa_seen_test(seen, id, now_ms))
+	if (run_of(seen, id) < 0 && homa_seen_look(seen, id, now_ms) == HOMA_SEEN_FINISHED)
 		return;		/* older than all that is known */
-	if (i < 0 || is_new_start(run, n, now_ms))
-		begin(run, id);
-	run->used_ms = now_ms;
+	run = use_run(seen, id, now_ms, mem);
 	if (n < run->base)
 		return;
 	if (n - run->base >= run->size)
-		make_room(run, n);
+		make_room(run, n, mem);
 	__set_bit(n & (run->size - 1), run->bits);
 	run->top = max(run->top, n + 1);
 	while (run->base < run->top && test_bit(run->base & (run->size - 1), run->bits))
 		__clear_bit(run->base++ & (run->size - 1), run->bits);
 	if (run->base == run->top && run->size > BITS_PER_LONG)
-		shrink(run);
+		shrink(run, mem);
 }
 
-void homa_seen_clear(struct homa_seen *seen)
+void homa_seen_trim(struct homa_seen *seen, u64 now_ms, struct homa_seen_mem *mem)
+{
+	struct homa_seen_run *run;
+
+	for (run = seen->run; run < seen->run + HOMA_SEEN_RUNS; run++) {
+		if (run->size <= BITS_PER_LONG || now_ms - run->used_ms < HOMA_SEEN_LATE_MS)
+			continue;
+		forget_below(run, run->top);
+		shrink(run, mem);
+	}
+}
+
+void homa_seen_clear(struct homa_seen *seen, struct homa_seen_mem *mem)
 {
 	int i;
 
 	for (i = 0; i < HOMA_SEEN_RUNS; i++)
 		if (seen->run[i].top)
-			shrink(&seen->run[i]);
+			shrink(&seen->run[i], mem);
 }

@@ -6,6 +6,7 @@
 #ifndef P4HOMA_SEEN_H
 #define P4HOMA_SEEN_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 #define HOMA_SEEN_RUNS		4
@@ -13,6 +14,7 @@
 #define HOMA_SEEN_FAR		(HOMA_SEEN_MAX / 2)	/* so far ahead begins another run */
 #define HOMA_SEEN_BEHIND	4096		/* below the first id that is known of a run */
 #define HOMA_SEEN_IDLE_MS	5000		/* see seen.c */
+#define HOMA_SEEN_LATE_MS	10000		/* so late is too late, see seen.c */
 
 /* Ids of one life that follow each other. Numbers are halves of the lower half of ids. */
 struct homa_seen_run {
@@ -21,6 +23,9 @@ struct homa_seen_run {
 	u32 base;		/* all below are finished, or too old */
 	u32 top;		/* all from here on are not; 0: the run is not in use */
 	u32 size;		/* of `bits`, a power of two: number n is bit n % size */
+	u32 sure;		/* below, there may be some that were finished and forgotten */
+	u32 mark;		/* what `top` was at mark_ms */
+	u64 mark_ms;
 	u64 used_ms;		/* when the last one was added */
 	unsigned long word;	/* what `bits` points to as long as that is enough */
 	unsigned long *bits;
@@ -30,10 +35,28 @@ struct homa_seen {
 	struct homa_seen_run run[HOMA_SEEN_RUNS];
 };
 
-/* Was the request finished, or is it older than all that is remembered? */
-bool homa_seen_test(const struct homa_seen *seen, u64 id, u64 now_ms);
-void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms);
+/* Memory that the windows of all peers of a namespace share. */
+struct homa_seen_mem {
+	atomic_long_t used;	/* bytes, beyond the word that each run has */
+	long max;
+};
+
+enum homa_seen_as {
+	HOMA_SEEN_NEW,
+	HOMA_SEEN_FIRST,	/* nothing is known of the client */
+	HOMA_SEEN_DOUBTFUL,	/* new, or finished before all that is remembered: its client knows */
+	HOMA_SEEN_FINISHED,	/* or older than all that is remembered */
+};
+
+enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms);
+/* So are all others of the client that are not finished from now on. */
+void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);
+/* The client says that it is new: so are all later ones that are not finished. */
+void homa_seen_prove(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);
+void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);
+/* Gives up the long windows of clients that have been idle, as if all in them were finished. */
+void homa_seen_trim(struct homa_seen *seen, u64 now_ms, struct homa_seen_mem *mem);
 /* What the runs point to. */
-void homa_seen_clear(struct homa_seen *seen);
+void homa_seen_clear(struct homa_seen *seen, struct homa_seen_mem *mem);
 
 #endif /* P4HOMA_SEEN_H */

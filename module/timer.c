@@ -9,6 +9,7 @@
  *   server, while the response is not acked:   NEED_ACK after request_ack_ticks (while it is not
  *                                              granted, after a quarter of timeout_ticks); the
  *                                              client lives if it answers at all; or gives up
+ *   server, while a request is doubtful:       likewise (see recv.c)
  * How long the first silence may last, rtt.c knows. Then the pauses double: up to a tenth of
  * timeout_ticks while nobody answers, up to a second if the answers say that the peer lives and
  * works. Of the latter, only those of a second are owed: before, it is enough that any RPC of this
@@ -104,7 +105,9 @@ static enum homa_timer_wait waits_for(const struct homa_rpc *rpc)
 			return HOMA_WAIT_NOTHING;
 		if (!rpc->in.length)
 			return HOMA_WAIT_ANSWER;
-		return peer_owes_data(rpc) ? HOMA_WAIT_DATA : HOMA_WAIT_NOTHING;
+		if (peer_owes_data(rpc))
+			return HOMA_WAIT_DATA;
+		return rpc->in.is_doubtful ? HOMA_WAIT_ACK : HOMA_WAIT_NOTHING;
 	default:
 		return HOMA_WAIT_NOTHING;
 	}

@@ -14,6 +14,7 @@ $(eval $(call program,test/guest/txn-races,test/guest/txn-races.c $(t_nl),libnl-
 $(eval $(call program,test/guest/txn-rtt,test/guest/txn-rtt.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/waiters,test/guest/waiters.c $(t_homa)))
 $(eval $(call program,test/guest/inject,test/guest/inject.c $(t_homa)))
+$(eval $(call program,test/guest/late,test/guest/late.c $(t_homa)))
 $(eval $(call program,test/guest/fail-alloc,test/guest/fail-alloc.c $(t_nl),libnl-genl-3.0))
 $(eval $(call program,test/guest/fake-switch,test/guest/fake-switch.c $(t_homa)))
 $(eval $(call program,test/guest/waiting,test/guest/waiting.c $(t_homa),liburing))
@@ -25,6 +26,6 @@ $(B)/test/guest/api32: test/guest/api.c $(t_homa)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -m32 -o $@ $^
 
-GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors txn-once txn-races txn-rtt waiters inject \
-	fail-alloc fake-switch api api32 waiting \
+GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors \
+	txn-once txn-races txn-rtt waiters inject late fail-alloc fake-switch api api32 waiting \
 	unreachable)

@@ -150,8 +150,23 @@ static void finished_requests(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
+	hn->knobs.late_ms = 1000;
+	hn->knobs.seen_max = 1 << 20;
 	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(a, 1001));
+	homa_peer_add_finished(a, 1001);	/* an ack for nothing */
+	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(a, 1001));
+	/* The table is new: what was finished before, the client must know. */
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), 1);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1003), 1);
+	homa_peer_prove(a, 1001);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), 0);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1003), 0);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 999), 1);
 	homa_peer_add_finished(a, 1001);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), -EALREADY);
+	/* Later on, who is not known has finished nothing, and nobody is asked. */
+	hn->peers->lost_ms -= 1000;
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(b, 1003), 0);
 	KUNIT_EXPECT_TRUE(test, homa_peer_has_finished(a, 1001));
 	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(b, 1001));
 	homa_peer_put(a);
@@ -182,6 +197,41 @@ static void another_life(struct kunit *test)
 	finish(hn);
 }
 
+/* Who is met again after an eviction may have finished something. */
+static void eviction_leaves_doubt(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer;
+	u64 begun;
+	u32 host;
+
+	hn->knobs.late_ms = 1000;
+	hn->peers->lost_ms -= 1000;
+	begun = hn->peers->lost_ms;
+	for (host = 1; host <= 40; host++) {	/* of clients only */
+		peer = get(hn, host);
+		KUNIT_ASSERT_NOT_NULL(test, peer);
+		homa_peer_put(peer);
+	}
+	KUNIT_EXPECT_EQ(test, hn->peers->lost_ms, begun);
+	peer = get(hn, host);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(peer, 1001), 0);
+	homa_peer_put(peer);
+	while (++host <= 200) {
+		peer = get(hn, host);
+		KUNIT_ASSERT_NOT_NULL(test, peer);
+		homa_peer_judge(peer, 1001);
+		homa_peer_put(peer);
+	}
+	KUNIT_EXPECT_GT(test, hn->peers->lost_ms, begun);
+	peer = get(hn, host);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(peer, 1001), 1);
+	homa_peer_put(peer);
+	finish(hn);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
@@ -190,6 +240,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cutoffs),
 	KUNIT_CASE(finished_requests),
 	KUNIT_CASE(another_life),
+	KUNIT_CASE(eviction_leaves_doubt),
 	{}
 };
 

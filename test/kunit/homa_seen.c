@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finished requests of one client host: remembered one by one, refused when older, forgotten when
- * a client that counts from 2 starts anew.
+ * Finished requests of one client host: remembered one by one, refused when older or later than there
+ * is memory for; which ones their client must be asked about.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -21,25 +21,38 @@ static struct homa_seen *make(struct kunit *test)
 	return seen;
 }
 
+static struct homa_seen_mem mem = { .max = LONG_MAX };
+
+static bool is_finished_now(const struct homa_seen *seen, u64 id, u64 now_ms)
+{
+	return homa_seen_look(seen, id, now_ms) == HOMA_SEEN_FINISHED;
+}
+
+static void done_with(struct kunit *test, struct homa_seen *seen)
+{
+	homa_seen_clear(seen, &mem);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem.used), 0);
+}
+
 static void remembers(struct kunit *test)
 {
 	struct homa_seen *seen = make(test);
 
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(5), 0));
-	homa_seen_add(seen, ID(5), 0);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5), 0));
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5) | 1, 0));	/* the same RPC */
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(6), 0));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(4), 0));
-	homa_seen_add(seen, ID(10), 0);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5), 0));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(9), 0));
-	homa_seen_add(seen, ID(7), 0);				/* out of order */
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(7), 0));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(8), 0));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(5), 0));
+	homa_seen_add(seen, ID(5), 0, &mem);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(5), 0));
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(5) | 1, 0));	/* the same RPC */
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(6), 0));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(4), 0));
+	homa_seen_add(seen, ID(10), 0, &mem);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(5), 0));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(9), 0));
+	homa_seen_add(seen, ID(7), 0, &mem);				/* out of order */
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(7), 0));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(8), 0));
 	/* However late: there is no way back. */
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5), 1000000000));
-	homa_seen_clear(seen);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(5), 1000000000));
+	done_with(test, seen);
 }
 
 /* In order, nothing has to be remembered one by one. */
@@ -49,16 +62,16 @@ static void in_order_is_small(struct kunit *test)
 	u32 n;
 
 	for (n = 0; n < 3 * HOMA_SEEN_MAX; n++) {
-		homa_seen_add(seen, ID(n ^ 15), n);
+		homa_seen_add(seen, ID(n ^ 15), n, &mem);
 		KUNIT_ASSERT_EQ(test, seen->run[0].size, BITS_PER_LONG);
 	}
-	homa_seen_add(seen, ID(n + 1000), n);
+	homa_seen_add(seen, ID(n + 1000), n, &mem);
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, 1024);
 	for (; n < 3 * HOMA_SEEN_MAX + 1000; n++)
-		homa_seen_add(seen, ID(n), n);
+		homa_seen_add(seen, ID(n), n, &mem);
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
 	KUNIT_EXPECT_PTR_EQ(test, seen->run[0].bits, &seen->run[0].word);
-	homa_seen_clear(seen);
+	done_with(test, seen);
 }
 
 /* One that is never finished is given up in the end; nothing runs again for it. */
@@ -68,14 +81,14 @@ static void window_moves(struct kunit *test)
 	u32 n;
 
 	for (n = 1; n < HOMA_SEEN_MAX; n++)
-		homa_seen_add(seen, ID(n), 0);
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(0), 0));
+		homa_seen_add(seen, ID(n), 0, &mem);
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(0), 0));
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, HOMA_SEEN_MAX);
-	homa_seen_add(seen, ID(n), 0);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(0), 0));
+	homa_seen_add(seen, ID(n), 0, &mem);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(0), 0));
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(n + 1), 0));
-	homa_seen_clear(seen);
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(n + 1), 0));
+	done_with(test, seen);
 }
 
 static void lives(struct kunit *test)
@@ -84,17 +97,17 @@ static void lives(struct kunit *test)
 	u64 life;
 
 	for (life = 1; life <= HOMA_SEEN_RUNS; life++)
-		homa_seen_add(seen, life << 32 | 20, life);
+		homa_seen_add(seen, life << 32 | 20, life, &mem);
 	for (life = 1; life <= HOMA_SEEN_RUNS; life++) {
-		KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, life << 32 | 20, 9));
-		KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, life << 32 | 18, 9));
+		KUNIT_EXPECT_TRUE(test, is_finished_now(seen, life << 32 | 20, 9));
+		KUNIT_EXPECT_FALSE(test, is_finished_now(seen, life << 32 | 18, 9));
 	}
-	homa_seen_add(seen, 1ull << 32 | 22, 10);
-	homa_seen_add(seen, 99ull << 32 | 20, 11);	/* instead of 2, the longest unused */
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, 1ull << 32 | 20, 9));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, 2ull << 32 | 20, 9));
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, 3ull << 32 | 20, 9));
-	homa_seen_clear(seen);
+	homa_seen_add(seen, 1ull << 32 | 22, 10, &mem);
+	homa_seen_add(seen, 99ull << 32 | 20, 11, &mem);	/* instead of 2, the longest unused */
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, 1ull << 32 | 20, 9));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, 2ull << 32 | 20, 9));
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, 3ull << 32 | 20, 9));
+	done_with(test, seen);
 }
 
 /* A client that always counts from 2. */
@@ -104,13 +117,100 @@ static void restart(struct kunit *test)
 	u64 id;
 
 	for (id = 2; id < 1000; id += 2)
-		homa_seen_add(seen, id, 1000);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, 2, 1000 + HOMA_SEEN_IDLE_MS));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, 2, 1001 + HOMA_SEEN_IDLE_MS));
-	homa_seen_add(seen, 2, 1001 + HOMA_SEEN_IDLE_MS);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, 2, 1001 + HOMA_SEEN_IDLE_MS));
-	KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, 4, 1001 + HOMA_SEEN_IDLE_MS));
-	homa_seen_clear(seen);
+		homa_seen_add(seen, id, 1000, &mem);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, 2, 1000 + HOMA_SEEN_IDLE_MS));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, 2, 1001 + HOMA_SEEN_IDLE_MS));
+	homa_seen_add(seen, 2, 1001 + HOMA_SEEN_IDLE_MS, &mem);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, 2, 1001 + HOMA_SEEN_IDLE_MS));
+	KUNIT_EXPECT_FALSE(test, is_finished_now(seen, 4, 1001 + HOMA_SEEN_IDLE_MS));
+	done_with(test, seen);
+}
+
+/* Whom to ask: nobody, unless something may have been forgotten. */
+static void doubts(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+	u64 other = 99ull << 32;
+
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(9000), 0), HOMA_SEEN_FIRST);
+	homa_seen_trust(seen, ID(9000), 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(9000), 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(8000), 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_FINISHED);
+	/* A new life, or an old one. */
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 200, 0), HOMA_SEEN_DOUBTFUL);
+	homa_seen_prove(seen, other | 200, 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 200, 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 202, 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 198, 0), HOMA_SEEN_DOUBTFUL);
+	homa_seen_add(seen, other | 198, 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 198, 0), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 196, 0), HOMA_SEEN_DOUBTFUL);
+	homa_seen_prove(seen, other | 100, 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 196, 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 198, 0), HOMA_SEEN_FINISHED);
+	/* Finished without an answer of its client that it was new. */
+	homa_seen_add(seen, 77ull << 32 | 200, 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 77ull << 32 | 202, 0), HOMA_SEEN_DOUBTFUL);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 77ull << 32 | 200, 0), HOMA_SEEN_FINISHED);
+	/* A client that counts from 2 may have started anew. */
+	homa_seen_add(seen, 400, 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 400, HOMA_SEEN_IDLE_MS + 1), HOMA_SEEN_DOUBTFUL);
+	homa_seen_prove(seen, 2, HOMA_SEEN_IDLE_MS + 1, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 400, HOMA_SEEN_IDLE_MS + 1), HOMA_SEEN_NEW);
+	done_with(test, seen);
+}
+
+/* What has not come long after others were finished is refused, and takes no memory any more. */
+static void late(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+	u32 n, at;
+
+	homa_seen_trust(seen, ID(1), 0, &mem);
+	for (n = 2; n < 1000; n++)
+		homa_seen_add(seen, ID(n), n, &mem);
+	KUNIT_EXPECT_EQ(test, seen->run[0].size, 1024);
+	for (at = n; at < HOMA_SEEN_LATE_MS; n++, at += 500)
+		homa_seen_add(seen, ID(n), at, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1), at), HOMA_SEEN_NEW);
+	for (; at < 3 * HOMA_SEEN_LATE_MS; n++, at += 500)
+		homa_seen_add(seen, ID(n), at, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1), at), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(n), at), HOMA_SEEN_NEW);
+	done_with(test, seen);
+}
+
+/* However many clients there are: what is finished stays so, at the cost of what comes late. */
+static void memory_is_bounded(struct kunit *test)
+{
+	struct homa_seen *seen[8];
+	u32 i, n, long_ones = 0;
+
+	mem.max = (3 * 256 + 128) / BITS_PER_BYTE;	/* it is 128 bits before it is 256 */
+	for (i = 0; i < ARRAY_SIZE(seen); i++) {
+		seen[i] = make(test);
+		homa_seen_trust(seen[i], ID(1), 0, &mem);
+		for (n = 2; n <= 200; n++) {
+			homa_seen_add(seen[i], ID(n), i, &mem);
+			KUNIT_ASSERT_LE(test, atomic_long_read(&mem.used), mem.max);
+		}
+		for (n = 2; n <= 200; n++)
+			KUNIT_EXPECT_TRUE(test, is_finished_now(seen[i], ID(n), i));
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen[i], ID(201), i), HOMA_SEEN_NEW);
+		long_ones += homa_seen_look(seen[i], ID(1), i) == HOMA_SEEN_NEW;
+	}
+	KUNIT_EXPECT_EQ(test, long_ones, 3);
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		homa_seen_trim(seen[i], HOMA_SEEN_LATE_MS + 1, &mem);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem.used), 256 / BITS_PER_BYTE);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen[0], ID(1), 0), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen[2], ID(1), 0), HOMA_SEEN_NEW);
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		homa_seen_clear(seen[i], &mem);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem.used), 0);
+	mem.max = LONG_MAX;
 }
 
 /* Not even one that makes all ids of the window look old. */
@@ -120,16 +220,16 @@ static void flipped_bit(struct kunit *test)
 	u32 n, bit;
 
 	for (n = 0; n < 100; n++)
-		homa_seen_add(seen, ID(n), n);
+		homa_seen_add(seen, ID(n), n, &mem);
 	for (bit = 12; bit < 31; bit++) {
-		homa_seen_add(seen, ID(n + (1u << bit)), n);
-		KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(n + (1u << bit)), n));
-		KUNIT_EXPECT_FALSE(test, homa_seen_test(seen, ID(n), n));
-		homa_seen_add(seen, ID(n), n);
-		KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(n), n));
+		homa_seen_add(seen, ID(n + (1u << bit)), n, &mem);
+		KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(n + (1u << bit)), n));
+		KUNIT_EXPECT_FALSE(test, is_finished_now(seen, ID(n), n));
+		homa_seen_add(seen, ID(n), n, &mem);
+		KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(n), n));
 		n++;
 	}
-	homa_seen_clear(seen);
+	done_with(test, seen);
 }
 
 /* What finished in a run far ahead is finished, also when the others have come that far. */
@@ -139,17 +239,17 @@ static void overlap(struct kunit *test)
 	struct homa_seen *seen = make(test);
 	u32 n;
 
-	homa_seen_add(seen, ID(0), 0);
-	homa_seen_add(seen, ID(ahead), 0);
+	homa_seen_add(seen, ID(0), 0, &mem);
+	homa_seen_add(seen, ID(ahead), 0, &mem);
 	for (n = 1; n < ahead + 1000; n++) {
-		KUNIT_ASSERT_EQ(test, homa_seen_test(seen, ID(n), n), n == ahead);
-		homa_seen_add(seen, ID(n), n);
-		KUNIT_ASSERT_TRUE(test, homa_seen_test(seen, ID(n), n));
-		KUNIT_ASSERT_TRUE(test, homa_seen_test(seen, ID(ahead), n));
+		KUNIT_ASSERT_EQ(test, is_finished_now(seen, ID(n), n), n == ahead);
+		homa_seen_add(seen, ID(n), n, &mem);
+		KUNIT_ASSERT_TRUE(test, is_finished_now(seen, ID(n), n));
+		KUNIT_ASSERT_TRUE(test, is_finished_now(seen, ID(ahead), n));
 	}
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
-	KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, ID(5), n));
-	homa_seen_clear(seen);
+	KUNIT_EXPECT_TRUE(test, is_finished_now(seen, ID(5), n));
+	done_with(test, seen);
 }
 
 /*
@@ -175,21 +275,21 @@ static void random_requests(struct kunit *test)
 		if (r % 20011 == 0) {
 			u64 id = ID(sent) ^ (1ull << (20 + r / 20011 % 41));
 
-			homa_seen_add(seen, id, sent);
-			KUNIT_EXPECT_TRUE(test, homa_seen_test(seen, id, sent));
+			homa_seen_add(seen, id, sent / 64, &mem);
+			KUNIT_EXPECT_TRUE(test, is_finished_now(seen, id, sent / 64));
 		}
 		/* The one that finishes, or a packet of it that comes late. */
 		i = sent - min(sent, prandom_u32_state(&rnd) % window);
 		if (r % 3) {
 			if (i < N && i % 1009) {	/* those are never finished */
-				homa_seen_add(seen, ID(i), sent);
+				homa_seen_add(seen, ID(i), sent / 64, &mem);
 				__set_bit(i, done);
 				top = max(top, i + 1);
 			}
 			sent += i == sent || r % 7 == 0;
 		}
 		i = sent ? prandom_u32_state(&rnd) % sent : 0;
-		if (homa_seen_test(seen, ID(i), sent) == test_bit(i, done))
+		if (is_finished_now(seen, ID(i), sent / 64) == test_bit(i, done))
 			continue;
 		if (test_bit(i, done))
 			wrong++;
@@ -198,7 +298,7 @@ static void random_requests(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 	KUNIT_EXPECT_EQ(test, refused, 0);
-	homa_seen_clear(seen);
+	done_with(test, seen);
 	bitmap_free(done);
 }
 
@@ -210,6 +310,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(restart),
 	KUNIT_CASE(flipped_bit),
 	KUNIT_CASE(overlap),
+	KUNIT_CASE(doubts),
+	KUNIT_CASE(late),
+	KUNIT_CASE(memory_is_bounded),
 	KUNIT_CASE(random_requests),
 	{}
 };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k um -i -t 200
-# files: build/test/guest/rpc
+# files: build/test/guest/rpc build/test/guest/late
 # In virtual time: how soon a lost packet is repaired, who fails when a peer is silent, what is left of
 # delays of seconds, outages and restarts. Each request runs once. ROUNDS (1): how often, for soaking.
 . /lib/scenario.sh
@@ -117,6 +117,10 @@ while [ $round -lt "${ROUNDS:-1}" ]; do
 	netem add delay 10us
 	start_server h2
 	check 'a server that has started anew serves' client
+	check 'packets of requests that nobody waits for' on h1 late 10.0.0.2:4000 4294967298 \
+		8589934594 8589934594
+	check 'do not disturb it' client
 	stop_server 'and each request once'
+	equal 'but none of those' "$(grep -o 'ran [0-9]* requests' /tmp/server.log)" 'ran 201 requests'
 done
 finish
