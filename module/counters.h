@@ -30,6 +30,7 @@ struct seq_file;
 	X(drop_not_server,			"requests to a socket that takes none") \
 	X(drop_repeated,			"late packets of requests that were finished") \
 	X(drop_no_memory,			"packets dropped for want of kernel memory") \
+	X(drop_rmem,				"DATA beyond the receive memory of its socket") \
 	X(drop_freeze,				"FREEZE packets") \
 	X(drop_txn_request,			"switch transactions that reached a host") \
 	X(drop_foreign_tenant,			"replies to transactions of another tenant") \
@@ -94,7 +95,7 @@ struct seq_file;
 	X(resent_discards,			"such packets that came and had none") \
 	X(packet_discards,			"DATA packets with no new byte") \
 	X(ack_overflows,			"ACK packets sent because too many acks were owed") \
-	X(buffer_alloc_failures,		"messages that found the receive buffer full") \
+	X(buffer_alloc_failures,		"messages that found no room to be received") \
 	X(fifo_grants,				"GRANTs to the oldest message, out of turn") \
 	X(pacer_waits,				"times that a message waited for a device") \
 	X(wmem_waits,				"sendmsg calls that found the send buffer full") \

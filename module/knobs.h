@@ -31,6 +31,7 @@ struct homa_net;
 	X(resend_interval, "ms", 1, 10000, 5, "between requests to send again, until then") \
 	X(resend_min_us, "us", 50, 1000000, 500, "shortest silence before the first of them") \
 	X(resend_ticks, "ms", 1, 10000, 5, "the longest, and until the peer's times are known") \
+	X(rmem_max, "bytes", 1000000, 1 << 30, 100000000, "held of what a new socket receives") \
 	X(seen_max, "bytes", 0, 1 << 30, 1 << 26, "to remember what was finished out of order") \
 	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
 	X(tso, "flag", 0, 1, 0, "let devices cut buffers as if they were TCP's") \

@@ -20,6 +20,7 @@
 #include "peer.h"
 #include "qdisc.h"
 #include "recv.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "sock.h"
 #include "tenant.h"
@@ -153,6 +154,7 @@ static int __init load(void)
 	if (err)
 		return err;
 	homa_turns_init();
+	homa_rmem_init();
 	err = homa_rpcs_init();
 	if (err)
 		return err;

@@ -20,6 +20,7 @@
 #include "packet.h"
 #include "peer.h"
 #include "recv.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "rx.h"
 #include "stall.h"
@@ -143,6 +144,7 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
 	struct homa_skb_range *range = (struct homa_skb_range *)rx->skb->cb;
+	u32 truesize = rx->skb->truesize;
 	u32 from, to;
 	int new;
 
@@ -150,8 +152,19 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 		homa_rx_drop(rx, HOMA_drop_no_memory);
 		return;
 	}
+	if (!homa_rmem_charge(rpc, truesize)) {
+		homa_rx_drop(rx, HOMA_drop_rmem);
+		/* Asks for it again, ever more patiently. */
+		if (homa_wait_is_on(&rpc->wait))
+			homa_timer_alive(rpc);
+		else
+			homa_timer_start(rpc);
+		return;
+	}
 	new = homa_gaps_add(&rpc->in.gaps, pkt->data.offset, pkt->data.offset + pkt->data.len,
 			    &from, &to);
+	if (new <= 0)
+		homa_rmem_cancel(rpc, truesize);
 	if (new < 0) {
 		homa_rx_drop(rx, HOMA_drop_no_memory);
 		homa_timer_progress(rpc);	/* asks for it again */
@@ -165,10 +178,10 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 	range->len = to - from;
 	range->skip = sizeof(struct p4w_data) + from - pkt->data.offset;
 	skb_dst_drop(rx->skb);		/* may wait long, and holds a device otherwise */
-	rpc->in.kept += rx->skb->truesize;
 	__skb_queue_tail(&rpc->in.packets, rx->skb);
 	rx->skb = NULL;
 	rpc->in.received += new;
+	homa_rmem_keep_promise(rpc, new);
 	if (pkt->data.again) {
 		homa_count(rx->hn, resent_packets_used);
 		rpc->in.repeated = true;

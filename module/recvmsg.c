@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "pool.h"
 #include "ready.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "stall.h"
 #include "turns.h"
@@ -110,16 +111,17 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 /* As little as copying does this need a lock. Of a short message there is only one: it goes to where
  * the next to be sent is taken from.
  */
-static void free_packets(struct sk_buff_head *packets)
+static void free_packets(struct homa_rpc *rpc)
 {
-	struct sk_buff *skb = __skb_dequeue(packets);
+	struct sk_buff *skb = __skb_dequeue(&rpc->in.packets);
 
 	if (!skb)
 		return;
 	local_bh_disable();
 	napi_consume_skb(skb, 1);
 	local_bh_enable();
-	__skb_queue_purge(packets);
+	__skb_queue_purge(&rpc->in.packets);
+	homa_rmem_uncharge(rpc);
 }
 
 /* The pages are the program's from now on. */
@@ -192,7 +194,7 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 		args->reserved = rpc->peer_tenant;
 	if (!err)
 		err = copy_message(hsk, rpc, args);
-	free_packets(&rpc->in.packets);
+	free_packets(rpc);
 	if (err)
 		args->num_bpages = 0;
 	if (write_args(control, args))

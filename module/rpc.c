@@ -21,6 +21,7 @@
 #include "addr.h"
 #include "peer.h"
 #include "pool.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "stall.h"
 #include "tenant.h"
@@ -147,8 +148,11 @@ static noinline void rpc_free(struct homa_rpc *rpc)
 {
 	struct homa_sock *hsk = rpc->hsk;
 
-	if (!skb_queue_empty(&rpc->in.packets))
+	if (rpc->in.kept) {
 		__skb_queue_purge(&rpc->in.packets);
+		homa_rmem_uncharge(rpc);
+	}
+	homa_rmem_keep_promise(rpc, rpc->in.length);
 	homa_gaps_free(&rpc->in.gaps);
 	if (rpc->in.nr_bpages) {
 		homa_pool_free(hsk->pool, rpc->in.bpage_offsets, rpc->in.nr_bpages);

@@ -40,6 +40,7 @@ struct homa_msg_in {
 	u32 incoming;		/* first packet: bytes that come without grants */
 	u32 received;		/* different bytes that have come */
 	u32 kept;		/* memory of `packets`, in bytes */
+	int promised;		/* rmem.c: bytes of memory for what is to come; 0 if it is short */
 	int ifindex;		/* of the device that the first packet came in by */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
 	bool repeated;		/* some of it came because we had asked */

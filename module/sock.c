@@ -16,6 +16,7 @@
 #include "calls.h"
 #include "options.h"
 #include "pool.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "sock.h"
 #include "tenant.h"
@@ -118,6 +119,7 @@ int homa_sock_init(struct sock *sk)
 	spin_lock_init(&hsk->lock);
 	spin_lock_init(&hsk->rpcs_lock);
 	homa_ready_init(&hsk->ready);
+	homa_rmem_sock_init(hsk);
 	INIT_LIST_HEAD(&hsk->rpcs);
 	INIT_LIST_HEAD(&hsk->stalled);
 	init_waitqueue_head(&hsk->private_wait);
@@ -239,6 +241,7 @@ struct proto homa_prot = {
 	.recvmsg	= homa_recvmsg,
 	.bind		= homa_bind,
 	.unhash		= homa_sock_drop_port,
+	HOMA_RMEM_PROTO
 	.obj_size	= sizeof(struct homa_sock),
 	.no_autobind	= true,
 };

@@ -54,12 +54,18 @@ struct homa_sock {
 
 	const char *error;		/* why a call failed last, a constant, or NULL; racy */
 	atomic64_t wmem;		/* bytes of messages held for sending */
-	spinlock_t lock;		/* BH; guards what follows up to nr_stalled */
+	spinlock_t lock;		/* BH; guards what follows up to ceiling, and
+					 * sk_forward_alloc
+					 */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct homa_ready ready;	/* shared messages, and who waits for them */
-	struct list_head stalled;	/* RPCs that wait for room in the pool, shortest first */
+	struct list_head stalled;	/* RPCs that wait for room, shortest first */
 	u32 nr_stalled;
+	struct homa_rpc *beyond;	/* rmem.c: may take memory beyond the limit; no reference */
+	int spare_max;			/* rmem.c: drawn and not needed; below 0 if `beyond` is set */
+	int promised;			/* rmem.c: for what is to come of long messages */
+	int ceiling;			/* rmem.c: as a limit for these */
 
 	spinlock_t rpcs_lock;		/* BH; guards these two */
 	struct list_head rpcs;		/* all live RPCs, oldest first */

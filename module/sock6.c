@@ -13,6 +13,7 @@
 #include "icmp.h"
 #include "options.h"
 #include "recv.h"
+#include "rmem.h"
 #include "sock.h"
 
 #if IS_ENABLED(CONFIG_IPV6)
@@ -49,6 +50,7 @@ static struct proto prot = {
 	.recvmsg	= homa_recvmsg,
 	.bind		= homa_bind,
 	.unhash		= homa_sock_drop_port,
+	HOMA_RMEM_PROTO
 	.obj_size	= offsetofend(struct homa6_sock, inet6),
 	HOMA_PINFO_OFFSET(struct homa6_sock, inet6)
 	.no_autobind	= true,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stall.c - messages that wait for room in the receive pool of their socket, shortest first.
+ * stall.c - messages that wait for room in the receive pool of their socket, or for memory, the
+ * shortest first.
  *
  * Owns hsk->stalled, under hsk->lock, inside rpc->lock; an RPC in it is a reference. Entered from
  * recv.c when a message begins, and by whoever gives room back.
@@ -9,6 +10,7 @@
 
 #include "grant.h"
 #include "pool.h"
+#include "rmem.h"
 #include "rpc.h"
 #include "send.h"
 #include "stall.h"
@@ -49,8 +51,12 @@ bool homa_stall_reserve(struct homa_rpc *rpc)
 {
 	struct homa_pool *pool = smp_load_acquire(&rpc->hsk->pool);	/* set_rcvbuf() */
 
-	return pool && !homa_pool_alloc(pool, rpc->in.length, rpc->in.bpage_offsets,
-					&rpc->in.nr_bpages);
+	if (!pool || !homa_rmem_promise(rpc))
+		return false;
+	if (!homa_pool_alloc(pool, rpc->in.length, rpc->in.bpage_offsets, &rpc->in.nr_bpages))
+		return true;
+	homa_rmem_keep_promise(rpc, rpc->in.length);
+	return false;
 }
 
 /* An RPC leaves the list only when it has its space: whoever gives space back meanwhile finds it. */

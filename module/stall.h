@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * stall.h - messages that wait for room in the receive pool.
+ * stall.h - messages that wait for room in the receive pool, or in memory.
  */
 #ifndef P4HOMA_STALL_H
 #define P4HOMA_STALL_H

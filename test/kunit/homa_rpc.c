@@ -26,6 +26,14 @@ int homa_pool_free(struct homa_pool *pool, const u32 *offsets, u32 nr)
 	return 0;
 }
 
+void homa_rmem_kept(struct homa_rpc *rpc, u32 bytes)
+{
+}
+
+void homa_rmem_give_back(struct homa_rpc *rpc)
+{
+}
+
 void homa_unstall_now(struct homa_sock *hsk)
 {
 }
