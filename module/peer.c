@@ -46,6 +46,7 @@ struct homa_peers {
 	u64 factor;			/* random, odd */
 	u32 last_life;			/* upper half of ids; random start */
 	u64 lost_ms;			/* when it was last forgotten what is finished */
+	unsigned long trim_after;	/* jiffies: no need to look for idle windows before */
 	struct homa_seen_mem seen_mem;
 	struct work_struct tend;
 };
@@ -449,7 +450,8 @@ void homa_peer_add_finished(struct homa_peer *peer, u64 id)
 	if (peer->seen)
 		homa_seen_add(peer->seen, id, now_ms(), mem);
 	spin_unlock(&peer->lock);
-	if (unlikely(atomic_long_read(&mem->used) > mem->max - mem->max / 4))
+	if (unlikely(atomic_long_read(&mem->used) > mem->max - mem->max / 4) &&
+	    time_after(jiffies, READ_ONCE(peer->net->peers->trim_after)))
 		schedule_work(&peer->net->peers->tend);
 }
 
@@ -475,6 +477,8 @@ static void trim(struct homa_peers *peers)
 	struct peer_table *table = rcu_dereference_protected(peers->table, true);
 	u32 i;
 
+	/* If none is idle, the next look finds hardly more. */
+	WRITE_ONCE(peers->trim_after, jiffies + HZ);
 	for (i = 0; i < 1u << table->bits; i++) {
 		rcu_read_lock();
 		trim_bucket(peers, &table->bucket[i]);
@@ -550,6 +554,7 @@ int homa_peers_net_init(struct homa_net *hn)
 	get_random_bytes(peers->key, sizeof(peers->key));
 	peers->factor = get_random_u64() | 1;
 	peers->last_life = get_random_u32();
+	peers->trim_after = jiffies - 1;
 	peers->lost_ms = now_ms();	/* what was finished here before, nobody remembers */
 	INIT_WORK(&peers->tend, tend);
 	hn->peers = peers;

@@ -108,7 +108,8 @@ bool homa_rmem_promise_long(struct homa_rpc *rpc)
 	lockdep_assert_held(&rpc->lock);
 	spin_lock_bh(&hsk->lock);
 	max = min(homa_rmem_max(sk), hsk->ceiling);
-	ok = !hsk->promised || atomic_read(&sk->sk_rmem_alloc) + hsk->promised + more <= max;
+	ok = !hsk->promised ||
+	     (s64)atomic_read(&sk->sk_rmem_alloc) + hsk->promised + more <= max;
 	if (ok) {
 		hsk->promised += more;
 		rpc->in.promised = more;
@@ -160,10 +161,10 @@ void homa_rmem_give_back(struct homa_rpc *rpc)
 	spare = sk->sk_forward_alloc - atomic_read(&sk->sk_rmem_alloc);
 	if (spare > HOMA_RMEM_SPARE)
 		__sk_mem_reclaim(sk, round_down(spare - HOMA_RMEM_QUANTUM, PAGE_SIZE));
-	if (hsk->beyond == rpc) {
+	if (hsk->beyond == rpc)
 		set_beyond(hsk, NULL);
-		hsk->ceiling = min(hsk->ceiling + hsk->ceiling / 4, SZ_1G);
-	}
+	/* Long messages come here, so some of them later it is as if nobody had said no. */
+	hsk->ceiling = min(hsk->ceiling + hsk->ceiling / 32, SZ_1G);
 	spin_unlock_bh(&hsk->lock);
 	homa_unstall(hsk);
 }

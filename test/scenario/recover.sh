@@ -25,8 +25,8 @@ repair() {
 	netem change delay 10us loss 2%
 	client --count 2000 > /tmp/rtt.log
 	below 'a lost packet of 20 us there and back is repaired within 0.9 ms' "$(p99)" 900000
-	client --count 100 --len 100000 > /tmp/rtt.log
-	below 'and in messages of 70 packets' "$(p99)" 8000000
+	client --count 300 --len 100000 > /tmp/rtt.log
+	below 'and in messages of 70 packets' "$(p99)" 12000000
 }
 
 # Two clients that began at different times.
