@@ -251,6 +251,23 @@ static void length__must_be_exact(void **state)
 	}
 }
 
+/* What it may mean one day, an allocator of today must not take for nothing. */
+static void reserved__must_be_0(void **state)
+{
+	struct p4w_lock_info m = {
+		.msg = { P4W_VERSION, P4W_LOCK_INFO, htons(sizeof(m)), htons(1), htons(2),
+			 htonl(7), 0 },
+	};
+	struct p4d_request req;
+	struct p4d_refusal why;
+
+	assert_int_equal(p4d_proto_decode(&m, sizeof(m), &req, &why), 0);
+	m.reserved = htons(1);
+	assert_int_equal(p4d_proto_decode(&m, sizeof(m), &req, &why), -1);
+	assert_int_equal(why.code, P4W_REFUSED_RANGE);
+	assert_string_equal(why.field, "reserved");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +275,7 @@ int main(void)
 		cmocka_unit_test(decode__survives_any_bytes),
 		cmocka_unit_test(engine__survives_any_bytes),
 		cmocka_unit_test(version__names_both),
+		cmocka_unit_test(reserved__must_be_0),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_edge, NULL);

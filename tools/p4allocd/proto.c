@@ -118,6 +118,8 @@ static int check_lock_info(const struct p4w_lock_info *m, struct p4d_request *re
 
 	req->keys = m->key;
 	req->nr_keys = ntohs(m->nr_keys);
+	if (p4d_proto_range(why, "reserved", ntohs(m->reserved), 0, 0))
+		return -1;
 	for (uint32_t i = 0; i < req->nr_keys; i++) {
 		uint64_t key = be64toh(m->key[i].key);
 
