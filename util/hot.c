@@ -402,6 +402,16 @@ int hot_phase(struct node *n)
 	return rc;
 }
 
+/* The switch says that the blocks are not ours. Until the allocator has said so too, or has taken our
+ * DONE, it takes no request for the next batch.
+ */
+static int end_lost_batch(struct node *n)
+{
+	int rc = p4a_done(n->ctx);
+
+	return rc && rc != -ESTALE ? rc : -ESTALE;
+}
+
 int hot_finish(struct node *n)
 {
 	uint64_t began = node_now_us();
@@ -411,8 +421,11 @@ int hot_finish(struct node *n)
 		return 0;
 	report_progress(n, "drain", true);
 	rc = sync_phase(n, P4A_RAN);
-	if (!rc)
+	if (!rc) {
 		rc = drain_cells(n);
+		if (rc == -ESTALE)
+			rc = end_lost_batch(n);
+	}
 	n->stats.drain_us += node_now_us() - began;
 	if (rc == -ESTALE)
 		return recover(n);
