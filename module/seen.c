@@ -47,21 +47,40 @@ static u32 number(u64 id)
 	return (u32)id >> 1;	/* the lowest bit only tells client from server */
 }
 
+static bool fits(const struct homa_seen_run *run, u32 n)
+{
+	return n >= run->first && (n < run->top || n - run->top < HOMA_SEEN_FAR);
+}
+
 /* Where the id is added: the lowest run that may hold it and that it is not far ahead of. */
-static int run_of(const struct homa_seen *seen, u64 id)
+static noinline int search_run(const struct homa_seen *seen, u64 id)
 {
 	int i, best = -1;
 
 	for (i = 0; i < HOMA_SEEN_RUNS; i++) {
 		const struct homa_seen_run *run = &seen->run[i];
 
-		if (!run->top || run->life != life(id) || number(id) < run->first ||
-		    (number(id) >= run->top && number(id) - run->top >= HOMA_SEEN_FAR))
+		if (!run->top || run->life != life(id) || !fits(run, number(id)))
 			continue;
 		if (best < 0 || run->first < seen->run[best].first)
 			best = i;
 	}
 	return best;
+}
+
+/* The only run of the id's life, and the one that was used last, as nearly always; or NULL. */
+static struct homa_seen_run *only_run(const struct homa_seen *seen, u64 id)
+{
+	return likely(seen->only && seen->only->life == life(id)) ? seen->only : NULL;
+}
+
+static int run_of(const struct homa_seen *seen, u64 id)
+{
+	const struct homa_seen_run *only = only_run(seen, id);
+
+	if (only && fits(only, number(id)))
+		return only - seen->run;
+	return search_run(seen, id);
 }
 
 static bool is_finished(const struct homa_seen_run *run, u32 n)
@@ -86,7 +105,7 @@ static bool is_empty(const struct homa_seen *seen)
 	return true;
 }
 
-enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms)
+static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
 	bool is_below = false, is_within = false, may_be_anew = false;
 	const struct homa_seen_run *run;
@@ -112,6 +131,17 @@ enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_m
 	if (i < 0)
 		return is_empty(seen) ? HOMA_SEEN_FIRST : HOMA_SEEN_DOUBTFUL;
 	return may_be_anew || n < seen->run[i].sure ? HOMA_SEEN_DOUBTFUL : HOMA_SEEN_NEW;
+}
+
+enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms)
+{
+	const struct homa_seen_run *only = only_run(seen, id);
+	u32 n = number(id);
+
+	/* Later than all that were finished. */
+	if (likely(only && n - only->top < HOMA_SEEN_FAR && n >= only->sure))
+		return HOMA_SEEN_NEW;
+	return look(seen, id, now_ms);
 }
 
 static void shrink(struct homa_seen_run *run, struct homa_seen_mem *mem)
@@ -197,6 +227,16 @@ static struct homa_seen_run *longest_unused(struct homa_seen *seen)
 	return run;
 }
 
+static bool is_only_of_life(const struct homa_seen *seen, const struct homa_seen_run *run)
+{
+	const struct homa_seen_run *other;
+
+	for (other = seen->run; other < seen->run + HOMA_SEEN_RUNS; other++)
+		if (other != run && other->top && other->life == run->life)
+			return false;
+	return true;
+}
+
 /* The run of the id, which begins if need be. */
 static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 				     struct homa_seen_mem *mem)
@@ -204,8 +244,12 @@ static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 	int i = run_of(seen, id);
 	struct homa_seen_run *run = i < 0 ? longest_unused(seen) : &seen->run[i];
 
-	if (i < 0 || is_new_start(run, number(id), now_ms))
+	if (i < 0 || is_new_start(run, number(id), now_ms)) {
 		begin(run, id, now_ms, mem);
+		seen->only = NULL;
+	}
+	if (run != seen->only)
+		seen->only = is_only_of_life(seen, run) ? run : NULL;
 	if (now_ms - run->mark_ms >= HOMA_SEEN_LATE_MS) {
 		forget_below(run, run->mark);
 		run->mark = run->top;
@@ -227,18 +271,36 @@ void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_see
 	use_run(seen, id, now_ms, mem)->sure = 0;
 }
 
-void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+/* NULL: the id is older than all that is known. */
+static noinline struct homa_seen_run *run_to_add(struct homa_seen *seen, u64 id, u64 now_ms,
+						 struct homa_seen_mem *mem)
 {
 	struct homa_seen_run *run;
 	u32 n = number(id);
 
 	if (run_of(seen, id) < 0 && homa_seen_look(seen, id, now_ms) == HOMA_SEEN_FINISHED)
-		return;		/* older than all that is known */
+		return NULL;
 	run = use_run(seen, id, now_ms, mem);
 	if (n < run->base)
-		return;
+		return NULL;
 	if (n - run->base >= run->size)
 		make_room(run, n, mem);
+	return run;
+}
+
+void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+{
+	struct homa_seen_run *run = only_run(seen, id);
+	u32 n = number(id);
+
+	/* Nearly always later than all others, and there is room. */
+	if (likely(run && n - run->top < HOMA_SEEN_FAR && n - run->base < run->size &&
+		   now_ms - run->mark_ms < HOMA_SEEN_LATE_MS))
+		run->used_ms = now_ms;
+	else
+		run = run_to_add(seen, id, now_ms, mem);
+	if (!run)
+		return;
 	__set_bit(n & (run->size - 1), run->bits);
 	run->top = max(run->top, n + 1);
 	while (run->base < run->top && test_bit(run->base & (run->size - 1), run->bits))

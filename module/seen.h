@@ -32,6 +32,7 @@ struct homa_seen_run {
 };
 
 struct homa_seen {
+	struct homa_seen_run *only;	/* used last, and no other is of its life; or NULL */
 	struct homa_seen_run run[HOMA_SEEN_RUNS];
 };
 
