@@ -295,20 +295,12 @@ static void check(struct homa_budget *b, struct homa_grant_plan *plan)
 
 /* ------------------------------------------------------------------ events */
 
-void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incoming)
+static noinline void begin_managed(struct homa_rpc *rpc, int ifindex)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
 	struct homa_budget *b;
 
-	lockdep_assert_held(&rpc->lock);
-	g->length = length;
-	g->received = 0;
-	g->unasked = incoming;
-	g->counted = 0;
-	WRITE_ONCE(g->granted, incoming);
-	if (incoming >= length)
-		return;
 	g->birth = ktime_get_ns();
 	g->heard = jiffies;
 	g->link = homa_link_get(rpc->net, ifindex);
@@ -316,7 +308,7 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 	spin_lock_bh(&grants->lock);
 	g->flow = homa_flow_join(b, rpc);
 	if (g->flow) {
-		homa_flow_charge(b, g->flow, incoming);
+		homa_flow_charge(b, g->flow, g->unasked);
 		enter(b, g);
 	}
 	spin_unlock_bh(&grants->lock);
@@ -325,7 +317,21 @@ void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incomin
 	/* No memory: all of it may come, as it would without us. */
 	homa_link_put(g->link);
 	g->link = NULL;
-	WRITE_ONCE(g->granted, length);
+	WRITE_ONCE(g->granted, g->length);
+}
+
+void homa_grant_begin(struct homa_rpc *rpc, int ifindex, u32 length, u32 incoming)
+{
+	struct homa_grant *g = &rpc->grant;
+
+	lockdep_assert_held(&rpc->lock);
+	g->length = length;
+	g->received = 0;
+	g->unasked = incoming;
+	g->counted = 0;
+	WRITE_ONCE(g->granted, incoming);
+	if (incoming < length)
+		begin_managed(rpc, ifindex);
 }
 
 /* Fewer bytes are to come: a better rank. */
@@ -347,17 +353,13 @@ static void move_up(struct homa_budget *b, struct homa_grant *g, u32 received)
 	homa_place_compete(b, g);
 }
 
-void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_plan *plan)
+static noinline void received_managed(struct homa_rpc *rpc, u32 received,
+				      struct homa_grant_plan *plan)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
-	struct homa_budget *b;
+	struct homa_budget *b = &g->link->budget;
 
-	lockdep_assert_held(&rpc->lock);
-	/* What is fully granted, and not in anybody's way, never will be managed again. */
-	if (!g->link || (READ_ONCE(g->granted) >= g->length && !READ_ONCE(g->counted)))
-		return;
-	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
 	if (g->granted < g->length || g->counted) {
 		move_up(b, g, received);
@@ -367,17 +369,23 @@ void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_p
 	spin_unlock_bh(&grants->lock);
 }
 
-void homa_grant_end(struct homa_rpc *rpc)
+void homa_grant_received(struct homa_rpc *rpc, u32 received, struct homa_grant_plan *plan)
+{
+	const struct homa_grant *g = &rpc->grant;
+
+	lockdep_assert_held(&rpc->lock);
+	/* What is fully granted, and not in anybody's way, never will be managed again. */
+	if (g->link && (READ_ONCE(g->granted) < g->length || READ_ONCE(g->counted)))
+		received_managed(rpc, received, plan);
+}
+
+static noinline void end_managed(struct homa_rpc *rpc)
 {
 	struct homa_grants *grants = rpc->net->grants;
 	struct homa_grant *g = &rpc->grant;
-	struct homa_budget *b;
+	struct homa_budget *b = &g->link->budget;
 	bool early;
 
-	lockdep_assert_held(&rpc->lock);
-	if (!g->link)
-		return;
-	b = &g->link->budget;
 	spin_lock_bh(&grants->lock);
 	/* Not by what is granted: another CPU may have it in hand still, in pass(). */
 	early = !list_empty(&g->by_age) || g->counted;
@@ -389,6 +397,13 @@ void homa_grant_end(struct homa_rpc *rpc)
 	spin_unlock_bh(&grants->lock);
 	homa_link_put(g->link);
 	g->link = NULL;
+}
+
+void homa_grant_end(struct homa_rpc *rpc)
+{
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->grant.link)
+		end_managed(rpc);
 }
 
 bool homa_grant_has_rivals(const struct homa_grant *g)

@@ -204,7 +204,7 @@ static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps)
 	return homa_knob(hn, max_nic_queue_usecs) * NSEC_PER_USEC;
 }
 
-u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
+static noinline u32 admit_long(struct homa_rpc *rpc, u32 start, u32 end)
 {
 	struct homa_pacing *m = &rpc->pacing;
 	struct homa_link *link = NULL;
@@ -212,9 +212,6 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 	u64 wait = 0;		/* while others wait, the timer is armed */
 	u32 mbps;
 
-	lockdep_assert_held(&rpc->lock);
-	if (rpc->out.length - start <= homa_knob(rpc->net, defer_min_bytes))
-		return end;
 	rcu_read_lock();
 	route = rcu_dereference(rpc->peer->route);
 	if (route)
@@ -239,6 +236,14 @@ u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 unlock:
 	rcu_read_unlock();
 	return end;
+}
+
+u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
+{
+	lockdep_assert_held(&rpc->lock);
+	if (rpc->out.length - start <= homa_knob(rpc->net, defer_min_bytes))
+		return end;
+	return admit_long(rpc, start, end);
 }
 
 void homa_pacer_forget(struct homa_rpc *rpc)
