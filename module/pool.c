@@ -97,7 +97,7 @@ int homa_pool_alloc(struct homa_pool *pool, u32 length, u32 offsets[HOMA_MAX_BPA
 	u32 i, need;
 	int err = 0;
 
-	spin_lock_bh(&pool->lock);
+	spin_lock(&pool->lock);
 	need = whole + (tail && !fits_open(pool, tail));
 	if (need > pool->nr_free) {
 		err = -ENOBUFS;
@@ -118,7 +118,7 @@ int homa_pool_alloc(struct homa_pool *pool, u32 length, u32 offsets[HOMA_MAX_BPA
 	}
 	*nr = i;
 unlock:
-	spin_unlock_bh(&pool->lock);
+	spin_unlock(&pool->lock);
 	return err;
 }
 

@@ -16,7 +16,9 @@ struct homa_pool;
 struct homa_pool *homa_pool_create(u64 start, u64 length);
 void homa_pool_destroy(struct homa_pool *pool);
 
-/* Room for a message: offsets[k] is where its bytes from k * 64 KiB go. 0 or -ENOBUFS. */
+/* Room for a message: offsets[k] is where its bytes from k * 64 KiB go. 0 or -ENOBUFS. Bottom halves
+ * are off.
+ */
 int homa_pool_alloc(struct homa_pool *pool, u32 length, u32 offsets[HOMA_MAX_BPAGES], u32 *nr);
 
 /* Gives back what homa_pool_alloc() gave. -EINVAL, and nothing is changed, if one of the offsets

@@ -92,6 +92,7 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 	u64 region = homa_pool_start(hsk->pool);
 	const struct sk_buff *skb;
 	int err;
+	u32 i;
 
 	skb_queue_walk(&rpc->in.packets, skb) {
 		if (rpc->done.is_long)
@@ -103,8 +104,8 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 	if (rpc->done.is_long)
 		homa_turns_leave();
 	args->num_bpages = rpc->in.nr_bpages;
-	memcpy(args->bpage_offsets, rpc->in.bpage_offsets,
-	       rpc->in.nr_bpages * sizeof(*args->bpage_offsets));
+	for (i = 0; i < rpc->in.nr_bpages; i++)		/* one, mostly */
+		args->bpage_offsets[i] = rpc->in.bpage_offsets[i];
 	return 0;
 }
 
@@ -215,11 +216,15 @@ put:
 static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
 		     struct homa_recvmsg_args *args)
 {
+	int err;
 	u32 nr;
 	u64 to;
 
-	if (homa_pool_alloc(hsk->pool, done->len, args->bpage_offsets, &nr))
-		return -ENOBUFS;
+	local_bh_disable();
+	err = homa_pool_alloc(hsk->pool, done->len, args->bpage_offsets, &nr);
+	local_bh_enable();
+	if (err)
+		return err;
 	args->num_bpages = nr;
 	to = homa_pool_start(hsk->pool) + args->bpage_offsets[0];
 	if (!copy_to_user(u64_to_user_ptr(to), done->data, done->len))
