@@ -303,7 +303,7 @@ static void new_request(struct homa_rx *rx)
 		return;
 	}
 	if (PTR_ERR(rx->rpc) == -EEXIST)	/* another CPU was faster */
-		rx->rpc = homa_rpc_find(rx->hsk, rx->pkt.id, &rx->pkt.saddr);
+		rx->rpc = homa_rpc_find_rcu(rx->hsk, rx->pkt.id, &rx->pkt.saddr);
 	else if (PTR_ERR(rx->rpc) == -EALREADY)
 		homa_rx_drop(rx, HOMA_drop_repeated);
 	else
@@ -322,7 +322,7 @@ void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack)
 		return;
 	if (!hsk || READ_ONCE(hsk->port) != ack->port)
 		hsk = homa_sock_find(rx->hn, ack->port);
-	rpc = hsk ? homa_rpc_find(hsk, ack->id, &rx->pkt.saddr) : NULL;
+	rpc = hsk ? homa_rpc_find_rcu(hsk, ack->id, &rx->pkt.saddr) : NULL;
 	if (!rpc) {
 		/* Perhaps the client has given it up before its request came: it need not come now. */
 		if (rx->rpc)
@@ -381,7 +381,7 @@ static void dispatch(struct homa_rx *rx)
 		no_socket(rx);
 		return;
 	}
-	rx->rpc = homa_rpc_find(rx->hsk, pkt->id, &pkt->saddr);
+	rx->rpc = homa_rpc_find_rcu(rx->hsk, pkt->id, &pkt->saddr);
 	if (rx->rpc)
 		homa_live_heard(&rx->rpc->peer->live);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)

@@ -70,12 +70,17 @@ bool homa_state_may(enum homa_state from, enum homa_state to, bool is_client)
 	return (is_client ? legal[from].client : legal[from].server) & BIT(to);
 }
 
-void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to)
+static __always_inline void move(struct homa_rpc *rpc, enum homa_state to)
 {
 	lockdep_assert_held(&rpc->lock);
 	WARN_ON_ONCE(!homa_state_may(rpc->state, to, homa_rpc_is_client(rpc)));
 	trace_homa_rpc_state(rpc, to);
 	rpc->state = to;
+}
+
+void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to)
+{
+	move(rpc, to);
 }
 
 /* The ready queue gives the RPC back. */
@@ -93,6 +98,11 @@ static void construct(void *memory)
 
 	memset(rpc, 0, sizeof(*rpc));
 	spin_lock_init(&rpc->lock);
+	/* Who takes it out of one of these lists leaves it like this. */
+	INIT_LIST_HEAD(&rpc->in_stalled);
+	INIT_LIST_HEAD(&rpc->done.link);
+	rpc->done.rpc = rpc;
+	rpc->done.release = done_release;
 }
 
 struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_birth *birth)
@@ -114,13 +124,8 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
 	rpc->tenant_id = birth->tenant_id;
-	INIT_LIST_HEAD(&rpc->in_sock);
-	INIT_LIST_HEAD(&rpc->in_stalled);
-	INIT_LIST_HEAD(&rpc->done.link);
 	INIT_LIST_HEAD(&rpc->grant.by_age);
 	INIT_LIST_HEAD(&rpc->grant.by_heard);
-	rpc->done.rpc = rpc;
-	rpc->done.release = done_release;
 	rpc->state = HOMA_NEW;
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);
@@ -190,27 +195,33 @@ static bool is_that(const struct homa_rpc *rpc, const struct homa_sock *hsk, u64
 	return rpc->id == id && rpc->hsk == hsk;
 }
 
-struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer)
+struct homa_rpc *homa_rpc_find_rcu(struct homa_sock *hsk, u64 id, const struct in6_addr *peer)
 {
 	u32 chain = chain_of(hsk->net, id);
 	struct hlist_nulls_head *head = &hsk->net->rpcs->chain[chain];
 	struct hlist_nulls_node *node;
 	struct homa_rpc *rpc;
 
-	rcu_read_lock();
 again:
 	hlist_nulls_for_each_entry_rcu(rpc, node, head, by_id) {
 		if (!is_that(rpc, hsk, id) || !get_live(rpc))
 			continue;
 		/* Now it stays what it is; when we looked it was perhaps another one. */
 		if (is_that(rpc, hsk, id) && (!peer || ipv6_addr_equal(&rpc->peer->addr, peer)))
-			goto unlock;
+			return rpc;
 		homa_rpc_put(rpc);
 	}
 	if (get_nulls_value(node) != chain)
 		goto again;
-	rpc = NULL;
-unlock:
+	return NULL;
+}
+
+struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer)
+{
+	struct homa_rpc *rpc;
+
+	rcu_read_lock();
+	rpc = homa_rpc_find_rcu(hsk, id, peer);
 	rcu_read_unlock();
 	return rpc;
 }
@@ -342,7 +353,7 @@ int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
 		return err;
 	}
 	homa_rpc_get(rpc);
-	homa_rpc_move(rpc, first);
+	move(rpc, first);
 	return 0;
 }
 
@@ -355,7 +366,7 @@ void homa_rpc_end(struct homa_rpc *rpc)
 	/* Before it leaves the table: a late packet finds either the RPC or this. */
 	if (!homa_rpc_is_client(rpc) && rpc->is_handed)
 		homa_peer_add_finished(rpc->peer, rpc->id);
-	homa_rpc_move(rpc, HOMA_DEAD);
+	move(rpc, HOMA_DEAD);
 	homa_timer_stop(rpc);
 	homa_pacer_forget(rpc);
 	homa_grant_end(rpc);

@@ -117,6 +117,8 @@ void homa_rpcs_net_exit(struct homa_net *hn);
 
 /* With a reference, or NULL. `hsk` must be the owner; peer NULL: any. Takes no lock. */
 struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_addr *peer);
+/* The same for a caller in an RCU read-side section. */
+struct homa_rpc *homa_rpc_find_rcu(struct homa_sock *hsk, u64 id, const struct in6_addr *peer);
 
 /* Goes through all RPCs of a namespace, from *chain = *nth = 0 on; the next with a reference, or
  * NULL. What comes or goes meanwhile may be missed or come twice. Process context.
