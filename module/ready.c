@@ -78,14 +78,14 @@ static struct waiter *waiter_for(const struct homa_ready *ready, const struct ho
 	return first_waiter(ready);
 }
 
-void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
+void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	struct sock *sk = homa_to_sk(hsk);
 	struct task_struct *task = NULL;
 	struct waiter *waiter = NULL;
 	bool add;
 
-	spin_lock_bh(&hsk->lock);
+	spin_lock(&hsk->lock);
 	add = !hsk->is_shutdown;
 	if (add) {
 		list_add_tail(&done->link, done->is_long ? &hsk->ready.long_queue : &hsk->ready.queue);
@@ -98,11 +98,17 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 	spin_unlock(&hsk->lock);
 	if (task)
 		wake_up_process(task);
-	local_bh_enable();
 	if (!add)
 		done->release(done);
 	else if (!waiter)
 		sk->sk_data_ready(sk);		/* poll */
+}
+
+void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
+{
+	local_bh_disable();
+	homa_ready_add(hsk, done);
+	local_bh_enable();
 }
 
 /* Short ones first, but not for ever. */

@@ -35,6 +35,8 @@ void homa_ready_init(struct homa_ready *ready);
  * that is shut down, done->release() is called instead.
  */
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
+/* The same for a caller that has bottom halves off. */
+void homa_ready_add(struct homa_sock *hsk, struct homa_done *done);
 
 #define HOMA_READY_NONBLOCK	1
 #define HOMA_READY_HEAVY	2	/* the message before was a long one */

@@ -393,7 +393,7 @@ void homa_rpc_complete(struct homa_rpc *rpc, int error)
 		return;
 	}
 	homa_rpc_get(rpc);
-	homa_sock_complete(rpc->hsk, &rpc->done);
+	homa_ready_add(rpc->hsk, &rpc->done);
 }
 
 static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)

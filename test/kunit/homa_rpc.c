@@ -97,7 +97,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 }
 
-void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
+void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	spin_lock_bh(&hsk->lock);
 	list_add_tail(&done->link, &hsk->ready.queue);
