@@ -24,7 +24,7 @@ static void remove(struct homa_gaps *g, struct homa_gap *gap)
 	kfree(gap);
 }
 
-void homa_gaps_free(struct homa_gaps *g)
+void homa_gaps_free_all(struct homa_gaps *g)
 {
 	struct homa_gap *gap, *next;
 

@@ -23,7 +23,13 @@ struct homa_gaps {
 };
 
 void homa_gaps_init(struct homa_gaps *g);
-void homa_gaps_free(struct homa_gaps *g);
+void homa_gaps_free_all(struct homa_gaps *g);
+
+static inline void homa_gaps_free(struct homa_gaps *g)
+{
+	if (!list_empty(&g->list))
+		homa_gaps_free_all(g);
+}
 
 /* Bytes [start, end), start < end, have come. Returns how many of them are new, or -ENOMEM and
  * nothing is changed. *from, *to: the smallest range with all new ones.

@@ -357,14 +357,15 @@ bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
 
 u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
 {
-	u32 n;
+	u32 i, n;
 
 	if (!READ_ONCE(peer->nr_acks))
 		return 0;
 	spin_lock(&peer->lock);
 	n = min(max, peer->nr_acks);
 	peer->nr_acks -= n;
-	memcpy(acks, peer->acks + peer->nr_acks, n * sizeof(*acks));
+	for (i = 0; i < n; i++)		/* one, mostly */
+		acks[i] = peer->acks[peer->nr_acks + i];
 	spin_unlock(&peer->lock);
 	return n;
 }
