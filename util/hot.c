@@ -21,8 +21,7 @@
 #define LOGS_US		60000000u	/* for peers to end the batch in their logs */
 #define LOGS_PAUSE_US	100000
 
-/* The allocator is away, but may come back: the call can be made again. */
-static bool again(int rc, unsigned int *tries)
+bool node_again(int rc, unsigned int *tries)
 {
 	++*tries;
 	if (rc == -EHOSTDOWN)
@@ -38,7 +37,7 @@ static int wait_grant(struct node *n)
 
 	do
 		rc = p4a_wait_grant(n->ctx);
-	while (again(rc, &tries));
+	while (node_again(rc, &tries));
 	return rc;
 }
 
@@ -49,7 +48,7 @@ static int sync_phase(struct node *n, enum p4a_phase phase)
 
 	do
 		rc = p4a_sync(n->ctx, phase);
-	while (again(rc, &tries));
+	while (node_again(rc, &tries));
 	return rc;
 }
 
@@ -72,7 +71,7 @@ static int drain_cells(struct node *n)
 
 	do
 		rc = p4a_drain(n->ctx, n->hot_kv, n->nr_hot);
-	while (again(rc, &tries));
+	while (node_again(rc, &tries));
 	return all_of(n, rc);
 }
 
@@ -348,7 +347,7 @@ static int agree_on_locks(struct node *n)
 
 		do
 			rc = p4a_lock_info(n->ctx, kc, nr, &layout);
-		while (again(rc, &tries));
+		while (node_again(rc, &tries));
 	}
 	free(kc);
 	if (rc == -EOPNOTSUPP || rc == -EPROTO)
@@ -407,8 +406,12 @@ int hot_phase(struct node *n)
  */
 static int end_lost_batch(struct node *n)
 {
-	int rc = p4a_done(n->ctx);
+	unsigned int tries = 0;
+	int rc;
 
+	do
+		rc = p4a_done(n->ctx);
+	while (node_again(rc, &tries));
 	return rc && rc != -ESTALE ? rc : -ESTALE;
 }
 

@@ -110,8 +110,12 @@ int node_request(struct node *n)
 		.want_blocks = n->cfg.want_blocks,
 		.flows = n->cfg.flows,
 	};
-	int rc = p4a_request(n->ctx, &demand);
+	unsigned int tries = 0;
+	int rc;
 
+	do
+		rc = p4a_request(n->ctx, &demand);
+	while (node_again(rc, &tries));
 	if (rc < 0)
 		return node_fail(n, rc, "request", p4a_last_error(n->ctx));
 	n->requested = true;

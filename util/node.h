@@ -124,6 +124,9 @@ uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round)
 /* How long a cold phase will take, given that one of `done` transactions took cold_us. */
 uint32_t node_start_us(uint64_t cold_us, uint64_t done, uint64_t coming);
 
+/* The allocator is away, but may come back: the call can be made again. */
+bool node_again(int rc, unsigned int *tries);
+
 int node_request(struct node *n);
 int node_run(struct node *n);		/* 0, or -errno and n->error */
 int node_fail(struct node *n, int rc, const char *what, const char *why);
