@@ -207,22 +207,29 @@ static void batch__all_values_come_back(void **state)
 
 static uint8_t bytes[FILE_MAX];
 
-/* The switch gets it: its intent must be safe by then, as safe as was asked for. */
-static enum fake_verdict intent_is_safe(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+/* What would be there if process or host, whichever the log is for, ended now. */
+static struct p4a_replay *replay_what_is_safe(struct fake *f)
 {
-	struct p4a_log_info log;
 	struct p4a_replay_info info;
-	struct p4a_logged txn;
-	struct p4a_replay *r;
-	uint32_t pos = 0;
-	bool found = false;
+	struct p4a_log_info log;
 	size_t len;
 
 	assert_int_equal(p4a_log_info(f->ctx, &log), 0);
 	len = read_segment(log.segment, bytes);
 	if (f->ctx->log->to_disk)
 		len = f->synced;
-	r = replay_bytes(bytes, len, &info);
+	return replay_bytes(bytes, len, &info);
+}
+
+/* The switch gets it: its intent must be safe by then, as safe as was asked for. */
+static enum fake_verdict intent_is_safe(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	struct p4a_logged txn;
+	struct p4a_replay *r;
+	uint32_t pos = 0;
+	bool found = false;
+
+	r = replay_what_is_safe(f);
 	while (p4a_replay_txn(r, &pos, &txn))
 		found |= txn.status == P4A_TXN_UNKNOWN && txn.op[1].operand == t->instr[1].operand;
 	assert_true(found);
@@ -233,19 +240,12 @@ static enum fake_verdict intent_is_safe(struct fake *f, uint64_t cookie, const s
 
 static void result_is_safe(struct fake *f, const struct p4a_completion *c)
 {
-	struct p4a_replay_info info;
-	struct p4a_log_info log;
 	struct p4a_logged txn;
 	struct p4a_replay *r;
 	uint32_t pos = 0;
 	bool found = false;
-	size_t len;
 
-	assert_int_equal(p4a_log_info(f->ctx, &log), 0);
-	len = read_segment(log.segment, bytes);
-	if (f->ctx->log->to_disk)
-		len = f->synced;
-	r = replay_bytes(bytes, len, &info);
+	r = replay_what_is_safe(f);
 	while (p4a_replay_txn(r, &pos, &txn))
 		found |= txn.status == P4A_TXN_OK && txn.serial == c->serial &&
 			 txn.user == (uintptr_t)c->user;
