@@ -60,7 +60,10 @@ if_ne(meta(owner), h.txn.owner, [set_outcome(STALE)])])])
 define([place_read], [	mov meta(op[]K) h.instr[]K.op
 	xor meta(op[]K) meta(pass)
 if_ge(meta(op[]K), 0x1, [if_le(meta(op[]K), 0x4,
-[dispatch([	regrd h.instr[]K.result r[]n h.instr[]K.cell
+[	mov meta(block) h.instr[]K.cell
+	shr meta(block) 0x6
+	regadd access meta(block) 0x1
+dispatch([	regrd h.instr[]K.result r[]n h.instr[]K.cell
 ])dnl
 	mov meta(new[]K) h.instr[]K.operand
 if_ge(meta(op[]K), 0x3, [	add meta(new[]K) h.instr[]K.result
@@ -321,6 +324,7 @@ each_place([regarray flow_result[]K size hex(FLOWS) initval 0
 ])dnl
 for([n], 0, decr(REGISTERS), [regarray r[]n size hex(CELLS) initval 0
 ])dnl
+regarray access size hex(BLOCKS) initval 0
 regarray outcome size 0x10 initval 0
 action forward args instanceof forward_arg_t {
 set_outcome(FORWARD)send_to_port(t.port)dnl

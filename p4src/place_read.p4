@@ -9,6 +9,8 @@
 #define READ(i, n) if (i.reg == n) { i.result = CAT(r, n).read((bit<32>)i.cell); }
 		OP = INSTR.op ^ m.pass;	/* not of this pass: 0 or above OP_CADD */
 		if (OP >= OP_READ && OP <= OP_CADD) {
+			m.block = (bit<32>)INSTR.cell >> BLOCK_SHIFT;
+			access.count(m.block);
 			EACH_REGISTER(READ, INSTR, else)
 			NEW = INSTR.operand;
 			if (OP >= OP_ADD) {

@@ -18,6 +18,7 @@ Register<bit<32>, bit<32>>(FLOWS) flow_result6;
 Register<bit<32>, bit<32>>(FLOWS) flow_result7;
 #define CELLS_OF(a, n) Register<bit<32>, bit<32>>(CELLS) CAT(r, n);
 EACH_REGISTER(CELLS_OF, , )
+Counter<bit<64>, bit<32>>(BLOCKS, PSA_CounterType_t.PACKETS) access;
 Counter<bit<64>, bit<32>>(16, PSA_CounterType_t.PACKETS) outcome;
 
 /* m.outcome, and the index into the counter. The first six are also the status of the reply. */

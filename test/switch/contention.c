@@ -134,6 +134,14 @@ static bool replay_in_model(struct done **committed, unsigned int nr)
 	return true;
 }
 
+/* An abort has read its cells, too. */
+static void count_reads(const struct p4w_txn *t)
+{
+	for (int k = 0; k < P4W_INSTRS; k++)
+		if (t->instr[k].op && !(t->instr[k].op & P4W_OP_SECOND_PASS))
+			model.access[ntohs(t->instr[k].cell) / P4W_BLOCK_SLOTS]++;
+}
+
 /* The model has seen the committed ones only; each flow remembers its last, whatever it was. */
 static void record_last(unsigned int flow)
 {
@@ -163,6 +171,8 @@ void test_contention(void)
 
 			other[d->reply.txn.status % 6]++;
 			waited += d->reply.txn.retries > 0;
+			if (d->reply.txn.status == P4W_TXN_ABORT)
+				count_reads(&d->request.txn);
 			if (d->reply.txn.status != P4W_TXN_OK)
 				continue;
 			two_passes += !!d->request.txn.lock_acquire;

@@ -210,7 +210,8 @@ bool state_agrees(void)
 	char name[16];
 	bool good = cells_agree("owner", model.owner, model.blocks) &&
 		    cells_agree("lock", model.lock, model.blocks) &&
-		    cells_agree("serial", model.serial, model.blocks) && flows_agree();
+		    cells_agree("serial", model.serial, model.blocks) &&
+		    cells_agree("access", model.access, model.blocks) && flows_agree();
 
 	for (unsigned int r = 0; r < model.registers && good; r++) {
 		for (unsigned int c = 0; c < cells; c++)

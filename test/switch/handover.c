@@ -160,6 +160,7 @@ static void forget(void)
 				    "\"count\":%d,\"value\":0}", FLOWS));
 	clear_cells();
 	control_read("serial", 0, 1, &model.serial[0]);
+	control_read("access", 0, 1, &model.access[0]);
 }
 
 void test_handover(void)

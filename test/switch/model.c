@@ -33,6 +33,7 @@ static bool execute(struct model *m, struct p4w_txn *t, int pass)
 
 		if (op < P4W_OP_READ || op > P4W_OP_CADD)
 			continue;
+		m->access[ntohs(i->cell) / P4W_BLOCK_SLOTS]++;
 		i->result = htonl(m->cell[i->reg][ntohs(i->cell)]);
 		new[k] = ntohl(i->operand) + (op >= P4W_OP_ADD ? ntohl(i->result) : 0);
 		if (op == P4W_OP_CADD && (int32_t)new[k] < 0)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <json-c/json.h>
+
 #include "drive.h"
 
 #define SECOND	P4W_OP_SECOND_PASS
@@ -85,6 +87,48 @@ static void test_two_passes(void)
 	ok_if(control_counter("txn_second") == second + 1,
 	      "one packet went round for its second pass");
 	ok_if(state_agrees(), "two passes: all arrays, lock bits released");
+}
+
+static bool counted(uint64_t first, uint64_t second)
+{
+	uint64_t got[2];
+
+	control_read("access", 0, 2, got);
+	return got[0] == first && got[1] == second;
+}
+
+/* By block, once for each instruction that was executed, in whichever pass. */
+static void test_access(void)
+{
+	struct frame f;
+
+	json_object_put(control_ask("{\"cmd\":\"reg_fill\",\"array\":\"access\",\"index\":0,"
+				    "\"count\":%u,\"value\":0}", model.blocks));
+	memset(model.access, 0, sizeof(model.access));
+	request(&f, 1);
+	f.txn.lock_check = f.txn.lock_acquire = htonl(2);
+	instr(&f, 0, 0, P4W_OP_READ, 63, 0);
+	instr(&f, 1, 1, P4W_OP_WRITE, 64, 1);
+	instr(&f, 2, 2, P4W_OP_ADD | SECOND, 127, 1);
+	instr(&f, 7, 0, P4W_OP_CADD, 62, 0);
+	expect(&f, P4W_TXN_OK, "four accesses to two blocks");
+	ok_if(counted(2, 2), "are counted, each by its block");
+	expect(&f, MODEL_REPLAY, "the same again");
+	set_lock(0, 2);
+	request(&f, 1);
+	f.txn.lock_check = htonl(2);
+	instr(&f, 0, 0, P4W_OP_READ, 1, 0);
+	expect(&f, P4W_TXN_CONFLICT, "a conflict after the last trip");
+	set_lock(0, 0);
+	request(&f, 1);
+	instr(&f, 0, 0, P4W_OP_READ, 1, 0);
+	instr(&f, 1, 0, P4W_OP_READ, FOREIGN, 0);
+	expect(&f, P4W_TXN_STALE, "a stale one");
+	ok_if(counted(2, 2), "count nothing");
+	request(&f, 1);
+	instr(&f, 0, 3, P4W_OP_CADD, 2, 0x80000000);
+	expect(&f, P4W_TXN_ABORT, "an abort");
+	ok_if(counted(3, 2), "counts what it read");
 }
 
 static void stale(const char *what, int place, unsigned int op, unsigned int cell)
@@ -299,6 +343,7 @@ void test_transactions(void)
 	give();
 	test_operations();
 	test_two_passes();
+	test_access();
 	test_stale();
 	test_refusals();
 	test_conflict();
