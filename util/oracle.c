@@ -173,7 +173,7 @@ static void classify(struct check *k, uint32_t i)
 	if (!hot != !t->c->serial)
 		fault(k, "node %u: transaction %u has %u operations in the switch and serial %llu",
 		      t->h->head.node, t->c->number, hot, (unsigned long long)t->c->serial);
-	if (hot && t->c->serial >> EPOCH_SHIFT != t->c->epoch)
+	if (hot && t->c->serial >> EPOCH_SHIFT < t->c->epoch)
 		fault(k, "node %u: transaction %u has serial %llu, which is not of epoch %llu",
 		      t->h->head.node, t->c->number, (unsigned long long)t->c->serial,
 		      (unsigned long long)t->c->epoch);
@@ -190,7 +190,11 @@ static void check_serials(struct check *k)
 		const struct txn *t = &k->txns[k->serial[i]];
 		const struct txn *p = i ? &k->txns[k->serial[i - 1]] : NULL;
 
-		if (!p || p->c->epoch != t->c->epoch)
+		if (p && p->c->epoch > t->c->epoch)
+			fault(k, "serial %llu of epoch %llu is above serial %llu of epoch %llu",
+			      (unsigned long long)p->c->serial, (unsigned long long)p->c->epoch,
+			      (unsigned long long)t->c->serial, (unsigned long long)t->c->epoch);
+		else if (!p || p->c->epoch != t->c->epoch)
 			k->stats->epochs++;
 		else if (p->c->serial == t->c->serial)
 			fault(k, "serial %llu twice: node %u transaction %u, node %u transaction %u",

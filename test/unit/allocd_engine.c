@@ -831,6 +831,34 @@ static void switch__strays_are_fenced_and_their_epochs_skipped(void **state)
 	world_destroy(w);
 }
 
+static void epoch__is_above_all_serials(void **state)
+{
+	struct world *w = small(1);
+	const struct p4w_granted *g;
+
+	granted(w, ask(w, 1, 0, 1, 1, 0));
+	w->serial[0] += 3ull << P4W_SERIAL_SHIFT | 17;	/* more transactions than an epoch has serials */
+	say(w, 1, 0, 1, P4W_DONE, 1, 0);
+	g = granted(w, ask(w, 1, 0, 1, 2, 0));
+	assert_int_equal(be64toh(g->epoch), 5);
+	assert_true(w->e->epoch_limit > 5);
+	world_destroy(w);
+}
+
+static void epoch__is_above_what_a_lost_switch_can_have_counted(void **state)
+{
+	struct world *w = small(1);
+	const struct p4w_granted *g;
+
+	granted(w, ask(w, 1, 0, 1, 1, 0));
+	world_sleep(w, 168 * MS);	/* ten times 2^24 ns */
+	world_switch_restart(w);
+	world_switch_up(w);
+	g = granted(w, ask(w, 1, 0, 1, 2, 0));
+	assert_int_equal(be64toh(g->epoch), 12);
+	world_destroy(w);
+}
+
 static void geometry__must_be_the_configured_one(void **state)
 {
 	struct p4d_geometry other = { 2, 16, 64 }, right = { 2, 8, 64 };
@@ -915,6 +943,8 @@ int main(void)
 		cmocka_unit_test(switch__given_again_under_a_new_epoch_if_nobody_was_told),
 		cmocka_unit_test(switch__away_for_long_is_told),
 		cmocka_unit_test(switch__strays_are_fenced_and_their_epochs_skipped),
+		cmocka_unit_test(epoch__is_above_all_serials),
+		cmocka_unit_test(epoch__is_above_what_a_lost_switch_can_have_counted),
 		cmocka_unit_test(geometry__must_be_the_configured_one),
 		cmocka_unit_test(tenant__deleted_loses_its_blocks_and_keeps_its_values),
 		cmocka_unit_test(cells__of_others_are_cleared),

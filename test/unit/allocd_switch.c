@@ -69,11 +69,17 @@ static struct json_object *do_read(struct json_object *o)
 	struct json_object *answer = json_object_new_object(), *values = json_object_new_array();
 	const char *array = text_of(o, "array");
 	uint64_t index = number_of(o, "index"), count = number_of(o, "count");
+	struct json_object *indexes;
 
-	for (uint64_t i = index; i < index + count; i++)
+	if (json_object_object_get_ex(o, "indexes", &indexes))
+		count = json_object_array_length(indexes);
+	for (uint64_t n = 0, i = index; n < count; n++, i++) {
+		if (indexes)
+			i = json_object_get_uint64(json_object_array_get_idx(indexes, n));
 		json_object_array_add(values, json_object_new_uint64(
 			!strcmp(array, "owner") ? sw.owner[i] :
 			!strcmp(array, "serial") ? sw.serial[i] : sw.cells[array[1] - '0'][i]));
+	}
 	json_object_object_add(answer, "values", values);
 	return answer;
 }
@@ -367,6 +373,7 @@ static int set_up(void **state)
 	sw.hold = sw.refuse = sw.stop = false;
 	sw.nr_lines = 0;
 	memset(sw.owner, 0, sizeof(sw.owner));
+	memset(sw.serial, 0, sizeof(sw.serial));
 	sw.listen = listen_at(sw_path);
 	pthread_create(&sw.thread, NULL, switch_main, NULL);
 	open_service();
@@ -437,6 +444,7 @@ static void take__fence_then_drain_then_read(void **state)
 	for (int reg = 0; reg < REGISTERS; reg++)
 		for (int slot = 0; slot < BLOCKS * 64; slot++)
 			sw.cells[reg][slot] = slot * 10 + reg;
+	sw.serial[0] = 9ull << P4W_SERIAL_SHIFT | 5;
 	pthread_mutex_unlock(&sw.lock);
 	rpc = say(1, P4W_HELLO, 0, 0);	/* the node has restarted: its values go to escrow */
 	assert_int_equal(wait_for(rpc)->type, P4W_WELCOME);
@@ -447,6 +455,7 @@ static void take__fence_then_drain_then_read(void **state)
 	assert_non_null(strstr(told(3), "\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":192"));
 	m = (const struct p4w_escrow *)wait_for(say(1, P4W_FETCH, 1, 0));
 	assert_int_equal(ntohl(m->total), 192 * 2);
+	assert_int_equal(p4d_service_engine(service)->epoch_next, 10);
 	for (uint32_t i = 0; i < 192 * 2; i++) {
 		assert_int_equal(ntohs(m->entry[i].slot), i / 2);
 		assert_int_equal(ntohl(m->entry[i].value), i / 2 * 10 + i % 2);

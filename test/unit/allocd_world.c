@@ -64,7 +64,8 @@ static void do_give(struct world *w, const struct p4d_give *give)
 		}
 		w->owner[b] = word;
 	}
-	w->serial[home] = give->epoch << P4W_SERIAL_SHIFT;
+	if (!again)
+		w->serial[home] = give->epoch << P4W_SERIAL_SHIFT;
 	for (uint32_t i = 0; i < give->nr_flows; i++)
 		for (uint32_t f = 0; f < give->flow[i].count; f++)
 			w->flow_state[give->flow[i].first + f] =
@@ -90,6 +91,7 @@ static void do_take(struct world *w, const struct p4d_take *take)
 		assert_true(b < w->geo.blocks);
 		w->owner[b] = 0;
 		w->grant[b].tenant = 0;
+		p4d_engine_serial(w->e, w->serial[b]);
 		if (cells)
 			memcpy(cells + n++ * each, w->cells + b * each, each * sizeof(*cells));
 	}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account target plan keys flows history escrow lockinfo named crowd locking out grant reconcile request engine
+P4ALLOCD_PURE := proto curve divide account target plan keys flows history escrow lockinfo named crowd locking out epoch grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store switch_soft service status
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3

@@ -68,6 +68,8 @@ uint64_t p4d_engine_deadline(struct p4d_engine *e);
 /* The switch. Actions that were under way when it went down are issued again when it is up. */
 void p4d_engine_switch_up(struct p4d_engine *e, uint64_t now, const struct p4d_switch_info *info);
 void p4d_engine_switch_down(struct p4d_engine *e, uint64_t now, const char *why);
+/* The next commit serial of blocks that have just been fenced; before p4d_engine_taken(). */
+void p4d_engine_serial(struct p4d_engine *e, uint64_t next);
 void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action);
 /* cells: if they were wanted; block by block in order of p4d_take.blocks, slots, registers. */
 void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const uint32_t *cells);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "epoch.h"
 #include "escrow.h"
 #include "grant.h"
 #include "out.h"
@@ -12,7 +13,6 @@
 
 #define HABIT 512		/* twice the declared time, in the mean of the last batches */
 #define OVERRUN_MAX 1024	/* of one batch */
-#define EPOCH_CHUNK 1024	/* epochs reserved in the store at a time */
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -172,15 +172,6 @@ static void issue_take(struct p4d_engine *e, struct p4d_batch *b)
 	p4d_out_take(e, &take);
 }
 
-static uint64_t draw_epoch(struct p4d_engine *e)
-{
-	if (e->epoch_next >= e->epoch_limit) {
-		e->epoch_limit = e->epoch_next + EPOCH_CHUNK;
-		e->meta_dirty = true;
-	}
-	return e->epoch_next++;
-}
-
 static struct p4d_blocks free_blocks(const struct p4d_engine *e)
 {
 	struct p4d_blocks set = { 0 };
@@ -208,7 +199,7 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 		if (e->before[block] == t->id)
 			p4d_blocks_add(&liked, block);
 	b->blocks = p4d_pick(&free, &liked, count);
-	b->epoch = draw_epoch(e);
+	b->epoch = p4d_epoch_draw(e);
 	b->state = P4D_GIVING;
 	b->absent = t->left;
 	t->cold_us = rank(b) > t->freed_at ? rank(b) - t->freed_at : 0;
@@ -399,6 +390,7 @@ void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t)
 	b->state = P4D_TAKING;
 	b->end = P4D_END_LOST;
 	b->keep = false;
+	p4d_epoch_lost(e, b);
 	end(e, t, NULL);
 }
 
@@ -409,7 +401,7 @@ void p4d_grant_resume(struct p4d_engine *e, bool fresh)
 
 		if (b && b->state == P4D_GIVING) {
 			if (fresh) {
-				b->epoch = draw_epoch(e);
+				b->epoch = p4d_epoch_draw(e);
 				t->dirty = true;
 			}
 			issue_give(e, t);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "epoch.h"
 #include "grant.h"
 #include "out.h"
 #include "reconcile.h"
@@ -12,10 +13,8 @@ static void raise_epoch(struct p4d_engine *e, const struct p4d_switch_info *info
 	for (unsigned int b = 0; b < info->geo.blocks; b++) {
 		uint64_t owner = info->owner[b] & P4W_EPOCH_MAX;
 		uint64_t serial = info->serial[b] >> P4W_SERIAL_SHIFT;
-		uint64_t seen = owner > serial ? owner : serial;
 
-		if (seen >= e->epoch_next)
-			e->epoch_next = seen + 1;
+		p4d_epoch_raise(e, owner > serial ? owner : serial);
 	}
 }
 

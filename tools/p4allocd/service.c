@@ -55,6 +55,13 @@ static void on_given(void *arg, uint64_t action)
 	p4d_engine_given(s->engine, p4d_now(), action);
 }
 
+static void on_serial(void *arg, uint64_t next)
+{
+	struct p4d_service *s = arg;
+
+	p4d_engine_serial(s->engine, next);
+}
+
 static void on_taken(void *arg, uint64_t action, const uint32_t *cells)
 {
 	struct p4d_service *s = arg;
@@ -166,7 +173,7 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
-	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_taken };
+	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken };
 	int ret;
 
 	s->engine = p4d_engine_create(p4d_now());

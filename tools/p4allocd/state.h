@@ -207,6 +207,7 @@ struct p4d_engine {
 	bool bound;			/* a switch was seen: geo and boot are of it */
 	uint64_t boot;			/* of the switch that the grants are in */
 	uint64_t epoch_next;
+	uint64_t epoch_first;		/* grants below are of another life of the allocator */
 	uint64_t epoch_limit;		/* epochs below are reserved in the store */
 	uint64_t reservation_next;
 	uint64_t token_next;		/* of the lock service */

@@ -18,6 +18,7 @@ struct p4d_switch_events {
 	void (*up)(void *arg, const struct p4d_switch_info *info);
 	void (*down)(void *arg, const char *why);
 	void (*given)(void *arg, uint64_t action);
+	void (*serial)(void *arg, uint64_t next);	/* of fenced blocks, before taken() */
 	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
 };
 

@@ -5,8 +5,8 @@
  * Commands go out in order and answers come back in order, so a queue of steps says what each
  * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
  * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
- * and serial words and, last, the owner words. Take: owner words to 0, drain, and only after its
- * answer the cells are read.
+ * and serial words and, last, the owner words. Take: owner words to 0, drain, how far the serials
+ * went, and only after that answer the cells are read.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@
 
 enum step_kind {
 	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
-	STEP_PLAIN, STEP_GIVEN, STEP_DRAINED, STEP_READ
+	STEP_PLAIN, STEP_GIVEN, STEP_FENCED, STEP_READ
 };
 
 struct take {			/* one that is under way */
@@ -39,7 +39,7 @@ struct step {
 	struct step *link;
 	enum step_kind kind;
 	uint64_t action;	/* GIVEN */
-	struct take *take;	/* DRAINED, READ */
+	struct take *take;	/* FENCED, READ */
 	unsigned int reg, first, count;	/* READ: cells of a register; first: in order of the take */
 };
 
@@ -98,16 +98,31 @@ static struct json_object *read_cells(const char *array, uint32_t index, uint32_
 	return o;
 }
 
+static struct json_object *indexes_of(const struct p4d_blocks *blocks)
+{
+	struct json_object *indexes = json_object_new_array();
+
+	p4d_blocks_each(blocks, b)
+		json_object_array_add(indexes, json_object_new_uint64(b));
+	return indexes;
+}
+
+static struct json_object *read_serials(const struct p4d_blocks *blocks)
+{
+	struct json_object *o = on_array("reg_read", "serial");
+
+	json_object_object_add(o, "indexes", indexes_of(blocks));
+	return o;
+}
+
 static struct json_object *write_owner(const struct p4d_blocks *blocks, uint64_t word)
 {
 	struct json_object *o = on_array("reg_write", "owner");
-	struct json_object *indexes = json_object_new_array(), *values = json_object_new_array();
+	struct json_object *values = json_object_new_array();
 
-	p4d_blocks_each(blocks, b) {
-		json_object_array_add(indexes, json_object_new_uint64(b));
+	for (unsigned int n = p4d_blocks_count(blocks); n; n--)
 		json_object_array_add(values, json_object_new_uint64(word));
-	}
-	json_object_object_add(o, "indexes", indexes);
+	json_object_object_add(o, "indexes", indexes_of(blocks));
 	json_object_object_add(o, "values", values);
 	return o;
 }
@@ -143,14 +158,14 @@ static void free_take(struct take *t)
 	free(t);
 }
 
-/* A take is in the queue as one DRAINED or as some READs, the last of which frees it. */
+/* A take is in the queue as one FENCED or as some READs, the last of which frees it. */
 static void forget_steps(struct soft *sw)
 {
 	struct step *s;
 
 	while ((s = sw->first)) {
 		sw->first = s->link;
-		if (s->kind == STEP_DRAINED || (s->kind == STEP_READ && !--s->take->to_come))
+		if (s->kind == STEP_FENCED || (s->kind == STEP_READ && !--s->take->to_come))
 			free_take(s->take);
 		free(s);
 	}
@@ -297,6 +312,19 @@ static void drained(struct soft *sw, struct take *t)
 	sw->events.taken(sw->events.arg, action, NULL);
 }
 
+/* Only a home block counts serials; what the others hold is older. */
+static bool take_serials(struct soft *sw, struct take *t, struct json_object *o)
+{
+	uint64_t values[P4W_MAX_BLOCKS];
+
+	if (!get_values(o, values, t->blocks))
+		return false;
+	for (unsigned int i = 0; i < t->blocks; i++)
+		sw->events.serial(sw->events.arg, values[i]);
+	drained(sw, t);
+	return true;
+}
+
 static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 {
 	uint64_t values[READ_CELLS];
@@ -330,9 +358,8 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 	case STEP_GIVEN:
 		sw->events.given(sw->events.arg, s->action);
 		return true;
-	case STEP_DRAINED:
-		drained(sw, s->take);
-		return true;
+	case STEP_FENCED:
+		return take_serials(sw, s->take, o);
 	case STEP_READ:
 		return take_cells(sw, s, o);
 	case STEP_PLAIN:
@@ -494,7 +521,8 @@ static void soft_take(void *arg, const struct p4d_take *take)
 	t->what = *take;
 	t->blocks = p4d_blocks_count(&take->blocks);
 	send_step(sw, STEP_PLAIN, write_owner(&take->blocks, 0));
-	send_step(sw, STEP_DRAINED, command("drain"))->take = t;
+	send_step(sw, STEP_PLAIN, command("drain"));
+	send_step(sw, STEP_FENCED, read_serials(&take->blocks))->take = t;
 }
 
 const struct p4d_switch_ops p4d_switch_soft = {
