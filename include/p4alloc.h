@@ -578,7 +578,10 @@ void p4a_replay_free(struct p4a_replay *r);
  */
 int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err);
 
-/* All files of the tenant in a directory: how many, or -errno. */
+/*
+ * All files of the tenant in a directory: how many, or -errno. Of a file whose beginning is damaged,
+ * its name tells whose it is, and the rest is read; *err names the first such file then, and else "".
+ */
 int p4a_replay_dir(struct p4a_replay *r, const char *dir, struct p4a_error *err);
 
 /*
@@ -608,7 +611,8 @@ struct p4a_replay_info {
 	uint64_t damaged;		/* bytes in the middle of logs, and records without the others
 					 * they belong to */
 	uint64_t torn;			/* bytes at their ends: half written records */
-	uint64_t reserved[4];
+	uint64_t beheaded;		/* files whose beginning was damaged, of p4a_replay_dir() */
+	uint64_t reserved[3];
 };
 
 void p4a_replay_info(const struct p4a_replay *r, struct p4a_replay_info *info);

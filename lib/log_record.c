@@ -133,6 +133,14 @@ int p4a_log_reader_init(struct p4a_log_reader *r, const void *data, size_t len,
 	return 0;
 }
 
+void p4a_log_reader_resume(struct p4a_log_reader *r, uint32_t segment)
+{
+	r->at = 0;
+	r->torn = 0;
+	r->segment = segment;
+	r->next = (uint64_t)segment << P4A_LOG_SEGMENT_SHIFT;
+}
+
 bool p4a_log_reader_next(struct p4a_log_reader *r, union p4a_log_record *rec)
 {
 	size_t at;

@@ -143,6 +143,9 @@ struct p4a_log_reader {			/* of one segment; zeroed before p4a_log_reader_init()
 int p4a_log_reader_init(struct p4a_log_reader *r, const void *data, size_t len,
 			struct p4a_log_open_rec *open);
 
+/* Reads on, behind an OPEN that is damaged, what is left of this segment. */
+void p4a_log_reader_resume(struct p4a_log_reader *r, uint32_t segment);
+
 /* The next whole record, which is copied: true, or false at the end. */
 bool p4a_log_reader_next(struct p4a_log_reader *r, union p4a_log_record *rec);
 

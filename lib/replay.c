@@ -15,8 +15,13 @@
 
 #define SECOND_PASS_ORDER	P4A_MAX_INSTRS	/* after all instructions of the first pass */
 
+struct place {				/* a commit serial that a log has */
+	uint64_t epoch, serial;
+	bool txn;
+};
+
 struct touch {				/* of one key, at one place in the order */
-	uint64_t key, serial;
+	uint64_t key, epoch, serial;
 	uint32_t before, after;
 	uint8_t order;			/* within the transaction */
 	bool fill, drain;
@@ -46,16 +51,24 @@ static int by_node_intent(const void *a, const void *b)
 	return x->node != y->node ? compare(x->node, y->node) : compare(x->intent, y->intent);
 }
 
+/* A grant of very many transactions may have come to serials above its successor's first. */
+static int compare_places(uint64_t epoch_a, uint64_t a, uint64_t epoch_b, uint64_t b)
+{
+	return epoch_a != epoch_b ? compare(epoch_a, epoch_b) : compare(a, b);
+}
+
 static int by_cells_serial(const void *a, const void *b)
 {
 	const struct p4a_replay_cells *x = a, *y = b;
 
-	return compare(x->serial, y->serial);
+	return compare_places(x->epoch, x->serial, y->epoch, y->serial);
 }
 
-static int by_number(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-	return compare(*(const uint64_t *)a, *(const uint64_t *)b);
+	const struct place *x = a, *y = b;
+
+	return compare_places(x->epoch, x->serial, y->epoch, y->serial);
 }
 
 static int by_key_serial(const void *a, const void *b)
@@ -64,8 +77,9 @@ static int by_key_serial(const void *a, const void *b)
 
 	if (x->key != y->key)
 		return compare(x->key, y->key);
-	return x->serial != y->serial ? compare(x->serial, y->serial) :
-					compare(x->order, y->order);
+	if (x->epoch != y->epoch || x->serial != y->serial)
+		return compare_places(x->epoch, x->serial, y->epoch, y->serial);
+	return compare(x->order, y->order);
 }
 
 static int by_key(const void *a, const void *b)
@@ -78,8 +92,9 @@ static int by_key(const void *a, const void *b)
 static int by_serial_arg(const void *a, const void *b, void *arg)
 {
 	const struct p4a_replay_intent *t = arg;
+	const struct p4a_replay_intent *x = t + *(const size_t *)a, *y = t + *(const size_t *)b;
 
-	return compare(t[*(const size_t *)a].serial, t[*(const size_t *)b].serial);
+	return compare_places(x->epoch, x->serial, y->epoch, y->serial);
 }
 
 /* Sorts, and drops what is there twice because a file was added twice. */
@@ -151,7 +166,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 {
 	const struct p4a_replay_cells *c = r->cells.data;
 	const struct p4a_replay_intent *t = intents(r);
-	uint64_t *s;
+	struct place *s;
 	size_t i;
 
 	r->serials.n = 0;
@@ -161,7 +176,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 		s = p4a_list_add(&r->serials, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
-		*s = t[i].serial << 1 | 1;
+		*s = (struct place){ t[i].epoch, t[i].serial, true };
 	}
 	for (i = 0; i < r->cells.n; i++) {
 		if (c[i].epoch <= after)
@@ -169,65 +184,75 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 		s = p4a_list_add(&r->serials, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
-		*s = c[i].serial << 1;
+		*s = (struct place){ c[i].epoch, c[i].serial, false };
 	}
 	if (r->serials.n)
-		qsort(r->serials.data, r->serials.n, sizeof(*s), by_number);
+		qsort(r->serials.data, r->serials.n, sizeof(*s), by_place);
 	return 0;
 }
 
-/* Serials of the epoch up to that of its last transaction which are not there. */
-static uint64_t gaps_of(const struct p4a_replay *r, uint64_t epoch)
+/* Serials of the epoch that begins at s up to that of its last transaction which are not there. */
+static uint64_t gaps_of(const struct place *s, const struct place *end)
 {
-	uint64_t next = epoch << P4W_SERIAL_SHIFT, missing = 0, gaps = 0;
-	uint64_t first = next << 1, end = (epoch + 1) << P4W_SERIAL_SHIFT << 1;
-	const uint64_t *s = r->serials.data;
-	size_t low = 0, high = r->serials.n;
+	uint64_t epoch = s->epoch, next = epoch << P4W_SERIAL_SHIFT, missing = 0, gaps = 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s[middle] < first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < r->serials.n && s[low] < end; low++) {
-		uint64_t serial = s[low] >> 1;
-
-		missing += serial > next ? serial - next : 0;
-		next = serial + 1;
+	for (; s < end && s->epoch == epoch; s++) {
+		missing += s->serial > next ? s->serial - next : 0;
+		next = s->serial + 1;
 		/* A read of a drain that was lost and repeated has changed nothing. */
-		if (s[low] & 1)
+		if (s->txn)
 			gaps = missing;
 	}
 	return gaps;
 }
 
+static int by_epoch(const void *a, const void *b)
+{
+	const struct p4a_replay_batch *x = a, *y = b;
+
+	return compare(x->epoch, y->epoch);
+}
+
+static struct p4a_replay_batch *grant_of(const struct p4a_replay *r, uint64_t epoch)
+{
+	const struct p4a_replay_batch want = { .epoch = epoch };
+
+	if (!r->grants.n)
+		return NULL;
+	return bsearch(&want, r->grants.data, r->grants.n, sizeof(want), by_epoch);
+}
+
 /* Counts gaps; where there are some, a STALE may have come from a switch without memory. */
 static void find_gaps(struct p4a_replay *r, uint64_t after)
 {
-	struct p4a_replay_batch *g = r->grants.data;
+	const struct place *s = r->serials.data, *end = s + r->serials.n, *first = s;
 	struct p4a_replay_intent *t = intents(r);
-	size_t i, k;
+	struct p4a_replay_batch *g;
+	size_t i;
 
-	for (i = 0; i < r->grants.n; i++) {
-		uint64_t gaps = g[i].epoch > after ? gaps_of(r, g[i].epoch) : 0;
-
-		r->info.gaps += gaps;
-		for (k = 0; gaps && k < r->intents.n; k++)
-			if (t[k].epoch == g[i].epoch && t[k].status == P4A_TXN_STALE)
-				t[k].status = P4A_TXN_UNKNOWN;
+	for (; s < end; s++) {
+		if (s != first && s->epoch == s[-1].epoch)
+			continue;
+		g = grant_of(r, s->epoch);
+		if (!g)
+			continue;
+		g->gaps = gaps_of(s, end);
+		r->info.gaps += g->gaps;
+	}
+	for (i = 0; r->info.gaps && i < r->intents.n; i++) {
+		g = grant_of(r, t[i].epoch);
+		if (t[i].epoch > after && t[i].status == P4A_TXN_STALE && g && g->gaps)
+			t[i].status = P4A_TXN_UNKNOWN;
 	}
 }
 
 static void find_twice(struct p4a_replay *r)
 {
-	const uint64_t *s = r->serials.data;
+	const struct place *s = r->serials.data;
 	size_t i;
 
 	for (i = 1; i < r->serials.n; i++)
-		r->info.damaged += s[i] >> 1 == s[i - 1] >> 1;
+		r->info.damaged += !by_place(&s[i], &s[i - 1]);
 }
 
 static uint32_t applied(const struct p4a_replay_op *op)
@@ -254,7 +279,7 @@ static int touch_ops(struct p4a_replay *r, const struct p4a_replay_intent *t)
 		if (!touch)
 			return -ENOMEM;
 		*touch = (struct touch) {
-			.key = op->key, .serial = t->serial, .before = op->before,
+			.key = op->key, .epoch = t->epoch, .serial = t->serial, .before = op->before,
 			.after = applied(op),
 			.order = op->code & P4A_SECOND_PASS ? SECOND_PASS_ORDER + i : i,
 		};
@@ -272,7 +297,7 @@ static int touch_cells(struct p4a_replay *r, const struct p4a_replay_cells *c)
 		if (!touch)
 			return -ENOMEM;
 		*touch = (struct touch) {
-			.key = c->key[i], .serial = c->serial, .before = c->value[i],
+			.key = c->key[i], .epoch = c->epoch, .serial = c->serial, .before = c->value[i],
 			.after = c->value[i], .order = i, .fill = !c->drain, .drain = c->drain,
 		};
 	}
@@ -305,18 +330,16 @@ static int make_values(struct p4a_replay *r)
 
 	r->values.n = 0;
 	for (; t < end; t++) {
-		uint64_t epoch = t->serial >> P4W_SERIAL_SHIFT;
-
 		if (!v || v->key != t->key) {
 			v = p4a_list_add(&r->values, sizeof(*v));
 			if (!v)
 				return -ENOMEM;
 			v->key = t->key;
-		} else if (v->epoch == epoch && !t->fill && t->before != v->value) {
+		} else if (v->epoch == t->epoch && !t->fill && t->before != v->value) {
 			r->info.breaks++;
 		}
 		v->serial = t->serial;
-		v->epoch = epoch;
+		v->epoch = t->epoch;
 		v->value = t->after;
 		v->doubt = t->drain ? UINT32_MAX : 0;	/* until mark_doubt() */
 	}
@@ -412,18 +435,25 @@ static void judge_nodes(struct p4a_replay *r, uint64_t after)
 	}
 }
 
-static int by_epoch(const void *a, const void *b)
+/* Those of a log without its beginning, which says how many nodes there were. */
+static void complete_grants(struct p4a_replay *r)
 {
-	const struct p4a_replay_batch *x = a, *y = b;
+	struct p4a_replay_batch *g = r->grants.data;
+	size_t i;
 
-	return compare(x->epoch, y->epoch);
+	for (i = 0; i < r->grants.n; i++)
+		if (!g[i].nodes)
+			g[i].nodes = r->nodes;
 }
 
 int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 {
 	int rc;
 
-	r->info = (struct p4a_replay_info) { .damaged = r->damaged, .torn = r->torn };
+	r->info = (struct p4a_replay_info) {
+		.damaged = r->damaged, .torn = r->torn, .beheaded = r->beheaded,
+	};
+	complete_grants(r);
 	sort_unique(&r->intents, sizeof(struct p4a_replay_intent), by_node_seq);
 	sort_unique(&r->results, sizeof(struct p4a_replay_result), by_node_intent);
 	sort_unique(&r->cells, sizeof(struct p4a_replay_cells), by_cells_serial);

@@ -42,6 +42,7 @@ struct p4a_replay_cells {
 
 struct p4a_replay_batch {		/* a GRANT */
 	uint64_t epoch;
+	uint64_t gaps;			/* by p4a_replay_run(): serials that no log has */
 	uint32_t batch;
 	uint16_t nodes;			/* of the tenant then */
 };
@@ -62,9 +63,9 @@ struct p4a_replay {
 	uint32_t ended[P4A_MAX_NODES];	/* highest batch that a node has ended */
 	uint64_t seen;			/* bit n: a log of node n was added */
 	uint32_t nodes;
-	uint64_t damaged, torn;
+	uint64_t damaged, torn, beheaded;
 	/* Made by p4a_replay_run(): */
-	struct p4a_list serials;	/* uint64_t << 1 | of a transaction, ascending */
+	struct p4a_list serials;	/* replay.c's own */
 	struct p4a_list touches;	/* replay.c's own */
 	struct p4a_list values;		/* struct p4a_replayed, by key */
 	struct p4a_list order;		/* size_t: intents as p4a_replay_txn() shows them */

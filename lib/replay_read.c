@@ -169,13 +169,47 @@ static int check_open(const struct p4a_replay *r, const struct p4a_log_open_rec 
 	return 0;
 }
 
-int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err)
+/* What the OPEN would have said; its number of nodes is not in the name. */
+static void resume(struct p4a_replay *r, struct p4a_log_reader *reader,
+		   const struct p4a_log_name *name, struct p4a_log_open_rec *open)
+{
+	r->beheaded++;
+	p4a_log_reader_resume(reader, name->segment);
+	*open = (struct p4a_log_open_rec) {
+		.tenant = htole32(name->tenant), .node = htole16(name->node),
+	};
+}
+
+static int add_records(struct p4a_replay *r, struct p4a_log_reader *reader,
+		       const struct p4a_log_open_rec *open)
+{
+	union p4a_log_record rec;
+
+	while (p4a_log_reader_next(reader, &rec))
+		if (add_record(r, open, &rec))
+			return -ENOMEM;
+	/* Without an OPEN there is no telling where the log ended. */
+	if (!open->head.type && reader->torn == reader->len) {
+		reader->damaged = reader->len;
+		reader->torn = 0;
+	}
+	r->damaged += reader->damaged;
+	r->torn += reader->torn;
+	return 0;
+}
+
+/* name: of the file, or NULL. */
+static int add_log(struct p4a_replay *r, const void *data, size_t len,
+		   const struct p4a_log_name *name, struct p4a_error *err)
 {
 	struct p4a_log_open_rec open;
 	struct p4a_log_reader reader;
-	union p4a_log_record rec;
 	int rc = p4a_log_reader_init(&reader, data, len, &open);
 
+	if (rc == -EBADMSG && name) {
+		resume(r, &reader, name, &open);
+		rc = 0;
+	}
 	if (rc == -EPROTONOSUPPORT)
 		return p4a_fail(err, rc, "log: of another version, must be %u", P4A_LOG_VERSION);
 	if (rc < 0)
@@ -189,13 +223,15 @@ int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4
 		return rc;
 	if (le16toh(open.nodes) > r->nodes)
 		r->nodes = le16toh(open.nodes);
+	if (le16toh(open.node) >= r->nodes)
+		r->nodes = le16toh(open.node) + 1;
 	r->seen |= UINT64_C(1) << le16toh(open.node);
-	while (p4a_log_reader_next(&reader, &rec))
-		if (add_record(r, &open, &rec))
-			return p4a_fail(err, -ENOMEM, "log: no memory");
-	r->damaged += reader.damaged;
-	r->torn += reader.torn;
-	return 0;
+	return add_records(r, &reader, &open) ? p4a_fail(err, -ENOMEM, "log: no memory") : 0;
+}
+
+int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err)
+{
+	return add_log(r, data, len, NULL, err);
 }
 
 /* All bytes of a file, which may grow meanwhile; NULL and errno. */
@@ -224,8 +260,10 @@ static uint8_t *read_file(int fd, size_t *len)
 }
 
 /* 1, 0 if its node has just removed it, or -errno. */
-static int add_file(struct p4a_replay *r, int dir, const char *name, struct p4a_error *err)
+static int add_file(struct p4a_replay *r, int dir, const char *name,
+		    const struct p4a_log_name *parsed, struct p4a_error *err)
 {
+	uint64_t beheaded = r->beheaded;
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC), rc = 0;
 	struct p4a_error text = { "" };
 	uint8_t *data;
@@ -240,8 +278,10 @@ static int add_file(struct p4a_replay *r, int dir, const char *name, struct p4a_
 		close(fd);
 	if (rc)
 		return rc;
-	rc = p4a_replay_add(r, data, len, &text);
+	rc = add_log(r, data, len, parsed, &text);
 	free(data);
+	if (!rc && !beheaded && r->beheaded)
+		p4a_fail(err, 0, "%s: does not begin as a log; what can be read of it is taken", name);
 	return rc ? p4a_fail(err, rc, "%s: %s", name, text.text) : 1;
 }
 
@@ -254,10 +294,11 @@ int p4a_replay_dir(struct p4a_replay *r, const char *dir, struct p4a_error *err)
 
 	if (!d)
 		return p4a_fail(err, -errno, "log: %s: %s", dir, strerror(errno));
+	p4a_fail(err, 0, "%s", "");
 	while (rc >= 0 && (e = readdir(d))) {
 		if (!p4a_log_parse_name(e->d_name, &name) || name.tenant != r->tenant)
 			continue;
-		rc = add_file(r, dirfd(d), e->d_name, err);
+		rc = add_file(r, dirfd(d), e->d_name, &name, err);
 		n += rc > 0;
 	}
 	closedir(d);

@@ -790,6 +790,44 @@ static void check_killed(void)
 }
 
 /* Whatever the switch got has an intent, whatever was told has a result. */
+/* The name of the file says whose log it is; all behind its OPEN counts. */
+static void damage__of_the_beginning(void **state)
+{
+	struct p4a_replay_info whole, info;
+	struct p4a_error err;
+	struct p4a_replay *r;
+	char path[PATH_MAX];
+	uint8_t byte;
+	int fd;
+
+	write_log();
+	p4a_replay_free(replay_all(0, &whole));
+	snprintf(path, sizeof(path), "%s/t7.n1.00000001.p4log", dir);
+	fd = open(path, O_RDWR);
+	assert_int_equal(pread(fd, &byte, 1, 17), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, 17), 1);
+	assert_int_equal(p4a_replay_new(&r, 7, NULL), 0);
+	assert_int_equal(p4a_replay_dir(r, dir, &err), 1);
+	assert_non_null(strstr(err.text, "t7.n1.00000001.p4log"));
+	p4a_replay_free(r);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(whole.damaged + whole.beheaded, 0);
+	assert_int_equal(info.beheaded, 1);
+	assert_int_equal(info.damaged, sizeof(struct p4a_log_open_rec));
+	assert_int_equal(info.committed, whole.committed);
+	assert_int_equal(info.keys, whole.keys);
+	assert_int_equal(info.batch, whole.batch);
+	assert_int_equal(info.missing, whole.missing);
+	/* Of a file in which nothing can be read, somebody hears as well. */
+	assert_int_equal(ftruncate(fd, 96), 0);
+	assert_int_equal(pwrite(fd, "nonsense nonsense nonsense nonsense nonsense nonsense nonsense "
+				"nonsense nonsense nonsense nonsen", 96, 0), 96);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.damaged, 96);
+	close(fd);
+}
+
 static void killed__at_any_time(void **state)
 {
 	unsigned int round;
@@ -877,6 +915,7 @@ int main(void)
 		LOG_TEST(cut__at_every_byte),
 		LOG_TEST(cut__then_zeros),
 		LOG_TEST(damage__at_every_byte),
+		LOG_TEST(damage__of_the_beginning),
 		LOG_TEST(killed__at_any_time),
 		LOG_TEST(check__one_word),
 	};

@@ -475,6 +475,35 @@ static void epochs__only_those_asked_for(void **state)
 	p4a_replay_free(r);
 }
 
+/* A grant of more transactions than an epoch has serials, by an allocator that did not know of it. */
+static void epochs__order_serials_that_overlap(void **state)
+{
+	const struct p4a_op first = { 4, 1111, P4A_WRITE }, second = { 4, 2222, P4A_WRITE };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	struct p4a_logged t;
+	uint32_t pos = 0;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	serial += (1 << SERIAL) + 100;
+	commit(0, &first, 1);
+	end_all(1);
+	begin_epoch(2);
+	move_cells(P4A_LOG_FILL, 1000);
+	commit(1, &second, 1);
+	end_all(2);
+	r = replay(&info);
+	assert_int_equal(value_of(r, 4).value, 2222);
+	assert_int_equal(value_of(r, 4).epoch, epoch);
+	assert_int_equal(info.gaps, (1 << SERIAL) + 100);
+	assert_int_equal(info.damaged + info.breaks, 0);
+	assert_true(p4a_replay_txn(r, &pos, &t));
+	assert_int_equal(t.node, 0);
+	p4a_replay_free(r);
+}
+
 static void files__any_order_and_twice(void **state)
 {
 	const struct p4a_op add = { 4, 10, P4A_ADD };
@@ -653,6 +682,7 @@ int main(void)
 		cmocka_unit_test(nodes__missing_and_not_ended),
 		cmocka_unit_test(nodes__fewer_than_before),
 		cmocka_unit_test(epochs__only_those_asked_for),
+		cmocka_unit_test(epochs__order_serials_that_overlap),
 		cmocka_unit_test(files__any_order_and_twice),
 		cmocka_unit_test(files__wrong_ones),
 		cmocka_unit_test(random__against_a_model),

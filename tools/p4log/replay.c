@@ -14,6 +14,7 @@ static void print_info(const struct p4a_replay_info *i, int files, bool json)
 		{ "unknown", i->unknown }, { "keys", i->keys }, { "missing", i->missing },
 		{ "unended", i->unended }, { "gaps", i->gaps }, { "breaks", i->breaks },
 		{ "damaged", i->damaged }, { "torn", i->torn },
+		{ "beheaded", i->beheaded },
 	};
 
 	fputs(json ? "{\"type\":\"replay\"" : "replay", stdout);
@@ -57,10 +58,14 @@ int p4log_replay(const char *dir, const struct p4log_options *o)
 	if (p4a_replay_new(&r, o->tenant, &err))
 		arg_fail("%s", err.text);
 	files = p4a_replay_dir(r, dir, &err);
-	if (files < 0 || p4a_replay_run(r, o->after, &err))
+	if (files < 0)
 		arg_fail("%s", err.text);
+	if (p4a_replay_run(r, o->after, NULL))
+		arg_fail("%s: out of memory", dir);
 	if (!files)
 		arg_fail("%s: no log of tenant %u", dir, o->tenant);
+	if (*err.text)
+		fprintf(stderr, "p4log: %s\n", err.text);
 	p4a_replay_info(r, &info);
 	print_info(&info, files, o->json);
 	while (p4a_replay_txn(r, &pos, &t))
