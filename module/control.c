@@ -98,8 +98,8 @@ static void resend_pkt(struct homa_rx *rx)
 		out->granted = end;
 	/* What may have crossed the question is not sent; if lost, it will be asked for again. */
 	again = send && may_repeat(rpc, pkt->resend.offset, end);
-	/* Alive, but there is nothing to send now. */
-	if ((send && pkt->resend.offset >= out->sent &&
+	/* Alive, but there is nothing to send now, or nothing was asked for: older ones just knock. */
+	if ((send && (pkt->resend.offset >= out->sent || pkt->resend.offset == end) &&
 	     (out->sent >= out->granted || rpc->pacing.link)) ||
 	    (!send && !homa_rpc_is_client(rpc) && rpc->state != HOMA_DEAD))
 		homa_queue_simple(&rx->queue, &path, P4W_BUSY);
