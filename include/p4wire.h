@@ -138,8 +138,25 @@ enum p4w_op {
 	P4W_OP_ADD	= 3,	/* result = cell, cell += operand, modulo 2^32 */
 	P4W_OP_CADD	= 4,	/* as ADD if the sum, as a signed 32-bit number, is >= 0; otherwise the
 				 * whole transaction changes nothing: P4W_TXN_ABORT. First pass only. */
+	P4W_OP_REFILL	= 5,	/* as ADD; what is then below P4W_REFILL_BELOW gets P4W_REFILL_BY more */
+	P4W_OP_CHARGE	= 6,	/* as ADD; one less if that and the sum, see below, are below 0 */
+	P4W_OPS_END,		/* one above the last op */
 };
-#define P4W_OP_SECOND_PASS	0x80	/* flag in op: executed on the second trip, under lock bits */
+#define P4W_REFILL_BELOW	10	/* signed; both as TPC-C has them for its stock */
+#define P4W_REFILL_BY		91
+
+/*
+ * Flags in op. The sum is that of the results of the P4W_OP_SOURCE instructions at earlier places, in
+ * the second pass at all places; so a cell's new value can depend on values read in the same
+ * transaction. A register array of the
+ * dependent stage, the last ones of a switch, is accessed after all ordinary ones: an instruction of
+ * the first pass can use the sum only there, and only if the sources are in ordinary arrays. In the
+ * second pass every array will do.
+ */
+#define P4W_OP_SECOND_PASS	0x80	/* executed on the second trip, under lock bits */
+#define P4W_OP_SOURCE		0x40	/* its result counts in the sum; first pass only */
+#define P4W_OP_DEPENDENT	0x20	/* the sum is added to its operand (CHARGE: it counts in the test) */
+#define P4W_OP_CODE		0x1f	/* enum p4w_op */
 
 enum p4w_txn_status {
 	P4W_TXN_OK	  = 0,	/* committed; serial and results are valid */
@@ -147,7 +164,8 @@ enum p4w_txn_status {
 	P4W_TXN_CONFLICT  = 2,	/* lock bits stayed taken for P4W_RETRIES_MAX trips: nothing done */
 	P4W_TXN_ABORT	  = 3,	/* a CADD would have gone below zero: nothing done */
 	P4W_TXN_VERSION	  = 4,	/* not the switch's version, which is in the reply: nothing done */
-	P4W_TXN_MALFORMED = 5,	/* unknown op or register, CADD in the second pass: nothing done */
+	P4W_TXN_MALFORMED = 5,	/* unknown op or register, or one that is not allowed in its pass or
+				 * stage: nothing done */
 };
 
 enum p4w_txn_pass {		/* written and read by the switch only; 0 on the wire */
@@ -162,7 +180,7 @@ enum p4w_txn_pass {		/* written and read by the switch only; 0 on the wire */
  */
 struct p4w_instr {
 	__u8	reg;
-	__u8	op;		/* enum p4w_op | P4W_OP_SECOND_PASS */
+	__u8	op;		/* enum p4w_op and flags */
 	__be16	cell;
 	__be32	operand;
 	__be32	result;		/* 0 in a request; the cell's value before the instruction */
@@ -189,7 +207,7 @@ struct p4w_txn {
 						 * 0 exactly if there is no second-pass instruction */
 	__be16			home;
 	__be16			port;		/* switch: where the request came in; 0 in a request */
-	__be32			reserved;	/* 0 */
+	__be32			sum;		/* switch: of the first pass's sources; 0 on the wire */
 	__be64			serial;		/* reply: commit serial; 0 in a request */
 	struct p4w_instr	instr[P4W_INSTRS];
 } __attribute__((packed));
@@ -296,7 +314,7 @@ struct p4w_welcome {
 	__be16		registers;	/* register arrays, 1 .. P4W_MAX_REGISTERS */
 	__be16		blocks;		/* 1 .. P4W_MAX_BLOCKS */
 	__be16		block_slots;	/* P4W_BLOCK_SLOTS */
-	__be16		reserved;
+	__be16		dependent;	/* last register arrays that are the dependent stage, 0: none */
 	__be32		flows;		/* most that one node may ask for */
 	__be32		lease_max_us;	/* longest duration that may be asked for */
 	__be32		grace_us;	/* added to the declared duration before a fence */

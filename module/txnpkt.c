@@ -13,14 +13,18 @@ u64 homa_owner_word(u32 tenant, u64 epoch)
 	return (u64)tenant << P4W_EPOCH_BITS | epoch;
 }
 
-static bool op_is_known(u8 op)
+/* What the switch would take in some stage; which arrays are in which stage, it alone knows. */
+static bool op_is_valid(u8 op)
 {
-	op &= ~P4W_OP_SECOND_PASS;
-	return op >= P4W_OP_READ && op <= P4W_OP_CADD;
+	u8 code = op & P4W_OP_CODE;
+
+	if (code == P4W_OP_NONE || code >= P4W_OPS_END)
+		return false;
+	return !(op & P4W_OP_SECOND_PASS) || (code != P4W_OP_CADD && !(op & P4W_OP_SOURCE));
 }
 
 /*
- * The instructions that will be sent: known, and no pass uses a register twice, because a register
+ * The instructions that will be sent: valid, and no pass uses a register twice, because a register
  * array can be accessed once while a packet passes. Says in *two_passes if one is for the second.
  */
 static bool instrs_are_valid(const struct homa_txn *txn, u32 registers, bool *two_passes)
@@ -32,9 +36,7 @@ static bool instrs_are_valid(const struct homa_txn *txn, u32 registers, bool *tw
 		const struct homa_txn_instr *in = &txn->instr[i];
 		bool second = in->op & P4W_OP_SECOND_PASS;
 
-		if (!op_is_known(in->op) || in->reg >= registers)
-			return false;
-		if (second && (in->op & ~P4W_OP_SECOND_PASS) == P4W_OP_CADD)
+		if (!op_is_valid(in->op) || in->reg >= registers)
 			return false;
 		if (used[second] & BIT(in->reg))
 			return false;

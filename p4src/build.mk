@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build/p4db.spec is what p4switch loads. Geometry: make P4_REGISTERS= P4_BLOCKS= P4_FLOWS=
-# Any other one: make build/p4db-REGISTERS-BLOCKS-FLOWS.spec
+# build/p4db.spec is what p4switch loads. Geometry: make P4_REGISTERS= P4_BLOCKS= P4_FLOWS= P4_DEPENDENT=
+# Any other one: make build/p4db-REGISTERS-BLOCKS-FLOWS[-DEPENDENT].spec; without it one array of five is
+# of the dependent stage.
 
 P4_REGISTERS ?= 20
 P4_BLOCKS    ?= 16
 P4_FLOWS     ?= 1024
-P4_DEFAULT   := p4db-$(P4_REGISTERS)-$(P4_BLOCKS)-$(P4_FLOWS).spec
+P4_DEPENDENT ?=
+P4_DEFAULT   := p4db-$(P4_REGISTERS)-$(P4_BLOCKS)-$(P4_FLOWS)$(P4_DEPENDENT:%=-%).spec
 
 FILES += $(B)/p4db.spec
 
 $(B)/p4db.spec: $(B)/$(P4_DEFAULT) p4_geometry
 	$(Q)cmp -s $< $@ || cp $< $@
 
-# $(call p4_dimension,NAME,VALUE,MAXIMUM)
-p4_dimension = [ "$(2)" -ge 1 ] 2>/dev/null && [ "$(2)" -le $(3) ] || \
-	{ echo "$(1) is '$(2)', must be 1 .. $(3)" >&2; exit 1; }
+# $(call p4_dimension,NAME,VALUE,MAXIMUM[,MINIMUM])
+p4_dimension = [ "$(2)" -ge $(or $(4),1) ] 2>/dev/null && [ "$(2)" -le $(3) ] || \
+	{ echo "$(1) is '$(2)', must be $(or $(4),1) .. $(3)" >&2; exit 1; }
 
 $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
 	$(call say,M4,$@)
@@ -22,8 +24,11 @@ $(B)/p4db-%.spec: p4src/p4db.spec.m4 p4src/labels.awk
 	$(call p4_dimension,REGISTERS,$(word 1,$(subst -, ,$*)),32); \
 	$(call p4_dimension,BLOCKS,$(word 2,$(subst -, ,$*)),256); \
 	$(call p4_dimension,FLOWS,$(word 3,$(subst -, ,$*)),65536); \
-	[ $$# = 3 ] || { echo "$(@F): must be p4db-REGISTERS-BLOCKS-FLOWS.spec" >&2; exit 1; }; \
-	m4 -DREGISTERS=$$1 -DBLOCKS=$$2 -DFLOWS=$$3 p4src/p4db.spec.m4 > $@.m4 && \
+	[ $$# = 3 ] || [ $$# = 4 ] || \
+		{ echo "$(@F): must be p4db-REGISTERS-BLOCKS-FLOWS[-DEPENDENT].spec" >&2; exit 1; }; \
+	dependent=$${4:-$$(($$1 / 5))}; \
+	$(call p4_dimension,DEPENDENT,$$dependent,$$(($$1 - 1)),0); \
+	m4 -DREGISTERS=$$1 -DBLOCKS=$$2 -DFLOWS=$$3 -DDEPENDENT=$$dependent p4src/p4db.spec.m4 > $@.m4 && \
 	awk -f p4src/labels.awk $@.m4 > $@.tmp && rm $@.m4 && mv $@.tmp $@
 
 .SECONDARY: $(B)/$(P4_DEFAULT)

@@ -9,6 +9,10 @@
 #ifndef FLOWS
 #define FLOWS 1024		/* flow entries, 1 .. 65536 */
 #endif
+#ifndef DEPENDENT
+#define DEPENDENT 4		/* of the register arrays, the last ones: the dependent stage; 0: none */
+#endif
+#define ORDINARY (REGISTERS - DEPENDENT)
 
 #define BLOCK_SHIFT 6
 #define CELLS (BLOCKS << BLOCK_SHIFT)

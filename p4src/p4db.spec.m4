@@ -38,6 +38,7 @@ define([send_to_port], [	mov DROP_FLAG 0
 ])
 
 define([CELLS], eval(BLOCKS * 64))
+define([ORDINARY], eval(REGISTERS - DEPENDENT))
 define([OK], 0x0) define([STALE], 0x1) define([CONFLICT], 0x2) define([ABORT], 0x3)
 define([VERSION], 0x4) define([MALFORMED], 0x5) define([REPLAY], 0x6) define([DROPPED], 0x7)
 define([RETRY], 0x8) define([SECOND], 0x9) define([FORWARD], 0xA) define([FLOOD], 0xB)
@@ -45,10 +46,25 @@ define([LOOPBACK_PORT], 0xE) define([FLOOD_PORT], 0xF)
 define([set_outcome], [	mov meta(outcome) $1
 ])
 
+; part_is(bits): these of an op, into m.part
+define([part_is], [	mov meta(part) h.instr[]K.op
+	and meta(part) $1
+])
+
 define([place_check], [if_ne(h.instr[]K.op, 0x0,
 	[if_ge(h.instr[]K.reg, hex(REGISTERS), [set_outcome(MALFORMED)])]dnl
-	[if_ge(h.instr[]K.op, 0x5, [if_le(h.instr[]K.op, 0x80, [set_outcome(MALFORMED)])])]dnl
-	[if_ge(h.instr[]K.op, 0x84, [set_outcome(MALFORMED)])])])
+	[if_ge(h.instr[]K.op, 0x7, [part_is(0x1F)]dnl
+[if_eq(meta(part), 0x0, [set_outcome(MALFORMED)])]dnl
+[if_ge(meta(part), 0x7, [set_outcome(MALFORMED)])]dnl
+[part_is(0x9F)]dnl
+[if_eq(meta(part), 0x84, [set_outcome(MALFORMED)])]dnl
+[part_is(0xC0)]dnl
+[if_eq(meta(part), 0xC0, [set_outcome(MALFORMED)])]dnl
+[if_eq(meta(part), 0x40, [if_ge(h.instr[]K.reg, hex(ORDINARY), [	mov meta(late_source) 0x1
+])])]dnl
+[part_is(0xA0)]dnl
+[if_eq(meta(part), 0x20, [	mov meta(early) 0x1
+if_le(h.instr[]K.reg, hex(decr(ORDINARY)), [set_outcome(MALFORMED)])])])])])
 
 define([place_owner], [if_ne(h.instr[]K.op, 0x0,
 [	mov meta(block) h.instr[]K.cell
@@ -59,18 +75,39 @@ if_ne(meta(owner), h.txn.owner, [set_outcome(STALE)])])])
 
 define([place_read], [	mov meta(op[]K) h.instr[]K.op
 	xor meta(op[]K) meta(pass)
-if_ge(meta(op[]K), 0x1, [if_le(meta(op[]K), 0x4,
+if_ge(meta(op[]K), 0x1, [if_le(meta(op[]K), 0x7F,
 [	mov meta(block) h.instr[]K.cell
 	shr meta(block) 0x6
 	regadd access meta(block) 0x1
 dispatch([	regrd h.instr[]K.result r[]n h.instr[]K.cell
 ])dnl
 	mov meta(new[]K) h.instr[]K.operand
+	mov meta(addend) 0x0
+if_ge(meta(op[]K), 0x20, [	mov meta(part) meta(op[]K)
+	and meta(part) 0x20
+if_ne(meta(part), 0x0, [	mov meta(addend) h.txn.sum
+])dnl
+if_ge(meta(op[]K), 0x40, [	add h.txn.sum h.instr[]K.result
+])dnl
+	and meta(op[]K) 0x1F
+])dnl
 if_ge(meta(op[]K), 0x3, [	add meta(new[]K) h.instr[]K.result
 ])dnl
-if_eq(meta(op[]K), 0x4, [if_ge(meta(new[]K), 0x80000000, [set_outcome(ABORT)])])])])])
+if_ge(meta(op[]K), 0x4, [if_eq(meta(op[]K), 0x6, [	add meta(addend) meta(new[]K)
+if_ge(meta(addend), 0x80000000, [	sub meta(new[]K) 0x1
+])dnl
+	mov meta(addend) 0x0
+])dnl
+	mov meta(below) meta(new[]K)
+	add meta(below) meta(addend)
+if_eq(meta(op[]K), 0x4, [if_ge(meta(below), 0x80000000, [set_outcome(ABORT)])])dnl
+	sub meta(below) 0xA
+if_eq(meta(op[]K), 0x5, [if_ge(meta(below), 0x80000000, [	add meta(new[]K) 0x5B
+])])])dnl
+	add meta(new[]K) meta(addend)
+])])])
 
-define([place_write], [if_ge(meta(op[]K), 0x2, [if_le(meta(op[]K), 0x4,
+define([place_write], [if_ge(meta(op[]K), 0x2, [if_le(meta(op[]K), 0x6,
 [dispatch([	regwr r[]n h.instr[]K.cell meta(new[]K)
 ])])])])
 
@@ -129,6 +166,7 @@ define([do_release], [	regrd meta(lock) lock h.txn.home
 define([do_reply], [	mov h.txn.version 0x1
 	mov h.txn.pass 0x0
 	mov h.txn.port 0x0
+	mov h.txn.sum 0x0
 	mov h.common.type 0x21
 	xor h.common.sender_id 0x1
 	mov meta(homa_port) h.common.sport
@@ -156,8 +194,12 @@ if_eq(h.txn.pass, 0x2, [	mov meta(pass) 0x80
 	mov h.txn.port meta(in_port)
 	mov h.txn.pass 0x0
 	mov h.txn.retries 0x0
+	mov h.txn.sum 0x0
 	mov h.txn.serial 0x0
+	mov meta(early) 0x0
+	mov meta(late_source) 0x0
 each_place([place_check])dnl
+if_eq(meta(early), 0x1, [if_eq(meta(late_source), 0x1, [set_outcome(MALFORMED)])])dnl
 if_ne(h.txn.version, 0x1, [set_outcome(VERSION)])dnl
 if_eq(meta(outcome), OK, [flow_check])])dnl
 if_eq(meta(outcome), OK, [if_eq(meta(pass), 0x0,
@@ -193,7 +235,7 @@ define([HEADER], [header $1 instanceof $2
 ])
 divert(0)changecom[]dnl
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; p4db.p4 with [REGISTERS]=REGISTERS [BLOCKS]=BLOCKS [FLOWS]=FLOWS; made from p4db.spec.m4
+; p4db.p4 with [REGISTERS]=REGISTERS [BLOCKS]=BLOCKS [FLOWS]=FLOWS [DEPENDENT]=DEPENDENT; made from p4db.spec.m4
 
 struct ethernet_t {
 	bit<48> dst
@@ -240,7 +282,7 @@ struct txn_t {
 	bit<32> lock_acquire
 	bit<16> home
 	bit<16> port
-	bit<32> reserved
+	bit<32> sum
 	bit<64> serial
 }
 
@@ -293,6 +335,9 @@ struct metadata_t {
 	bit<8> local_metadata_record
 	bit<8> local_metadata_state
 	bit<8> local_metadata_entry_state
+	bit<8> local_metadata_part
+	bit<8> local_metadata_early
+	bit<8> local_metadata_late_source
 	bit<32> local_metadata_entry_seq
 	bit<64> local_metadata_entry_tenant
 	bit<64> local_metadata_entry
@@ -302,6 +347,8 @@ struct metadata_t {
 	bit<32> local_metadata_block
 	bit<32> local_metadata_lock
 	bit<32> local_metadata_mask
+	bit<32> local_metadata_addend
+	bit<32> local_metadata_below
 	bit<48> local_metadata_mac
 	bit<32> local_metadata_address
 	bit<16> local_metadata_homa_port
@@ -324,6 +371,7 @@ each_place([regarray flow_result[]K size hex(FLOWS) initval 0
 ])dnl
 for([n], 0, decr(REGISTERS), [regarray r[]n size hex(CELLS) initval 0
 ])dnl
+regarray ordinary size hex(ORDINARY) initval 0
 regarray access size hex(BLOCKS) initval 0
 regarray outcome size 0x10 initval 0
 action forward args instanceof forward_arg_t {

@@ -18,6 +18,8 @@ Register<bit<32>, bit<32>>(FLOWS) flow_result6;
 Register<bit<32>, bit<32>>(FLOWS) flow_result7;
 #define CELLS_OF(a, n) Register<bit<32>, bit<32>>(CELLS) CAT(r, n);
 EACH_REGISTER(CELLS_OF, , )
+/* Says to the control plane, by its size, how many arrays are before the dependent stage. */
+Register<bit<32>, bit<32>>(ORDINARY) ordinary;
 Counter<bit<64>, bit<32>>(BLOCKS, PSA_CounterType_t.PACKETS) access;
 Counter<bit<64>, bit<32>>(16, PSA_CounterType_t.PACKETS) outcome;
 
@@ -43,6 +45,9 @@ struct metadata_t {
 	bit<8> record;		/* the flow entry is ours to change */
 	bit<8> state;
 	bit<8> entry_state;
+	bit<8> part;		/* of an op */
+	bit<8> early;		/* something depends on sources of the same pass */
+	bit<8> late_source;	/* a source is in the dependent stage */
 	bit<32> entry_seq;
 	bit<64> entry_tenant;
 	bit<64> entry;
@@ -52,6 +57,8 @@ struct metadata_t {
 	bit<32> block;
 	bit<32> lock;
 	bit<32> mask;
+	bit<32> addend;
+	bit<32> below;
 	bit<48> mac;
 	bit<32> address;
 	bit<16> homa_port;

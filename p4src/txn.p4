@@ -43,6 +43,7 @@ control Transaction(inout headers_t h, inout metadata_t m) {
 		h.txn.version = WIRE_VERSION;
 		h.txn.pass = PASS_FIRST;
 		h.txn.port = 0;
+		h.txn.sum = 0;
 		h.common.type = TYPE_TXN_REPLY;
 		h.common.sender_id = h.common.sender_id ^ 1;
 		m.homa_port = h.common.sport;
@@ -72,9 +73,15 @@ control Transaction(inout headers_t h, inout metadata_t m) {
 			h.txn.port = (bit<16>)m.in_port;
 			h.txn.pass = PASS_FIRST;
 			h.txn.retries = 0;
+			h.txn.sum = 0;
 			h.txn.serial = 0;
+			m.early = 0;
+			m.late_source = 0;
 #define PHASE "place_check.p4"
 #include "each_place.p4"
+			if (m.early == 1 && m.late_source == 1) {
+				m.outcome = TXN_MALFORMED;
+			}
 			if (h.txn.version != WIRE_VERSION) {
 				m.outcome = TXN_VERSION;
 			}

@@ -14,7 +14,15 @@
 #define OP_WRITE 2
 #define OP_ADD 3
 #define OP_CADD 4
+#define OP_REFILL 5
+#define OP_CHARGE 6
+#define OPS_END 7
+#define REFILL_BELOW 10
+#define REFILL_BY 91
 #define OP_SECOND_PASS 0x80
+#define OP_SOURCE 0x40
+#define OP_DEPENDENT 0x20
+#define OP_CODE 0x1f
 
 #define PASS_FIRST 0
 #define PASS_RETRY 1
@@ -70,7 +78,7 @@ header txn_t {
 	bit<32> lock_acquire;
 	bit<16> home;
 	bit<16> port;
-	bit<32> reserved;
+	bit<32> sum;
 	bit<64> serial;
 }
 

@@ -241,9 +241,11 @@ int main(int argc, char **argv)
 	host[0] = host_open(argv[2]);
 	host[1] = host_open(argv[3]);
 	model.registers = info("registers");
+	model.dependent = info("dependent");
 	model.blocks = info("blocks");
 	model.flows = info("flows");
-	printf("# %u registers, %u blocks, %u flows\n", model.registers, model.blocks, model.flows);
+	printf("# %u registers (%u dependent), %u blocks, %u flows\n", model.registers,
+	       model.dependent, model.blocks, model.flows);
 	ok_if(state_agrees(), "a switch that has just started keeps nothing");
 	test_transactions();
 	test_contention();

@@ -7,12 +7,38 @@
 
 static bool is_known(const struct model *m, const struct p4w_instr *i)
 {
-	unsigned int op = i->op & ~P4W_OP_SECOND_PASS;
+	bool second = i->op & P4W_OP_SECOND_PASS;
+	unsigned int op = i->op & P4W_OP_CODE;
 
 	if (i->op == P4W_OP_NONE)
 		return true;
-	return op >= P4W_OP_READ && op <= P4W_OP_CADD &&
-	       i->op != (P4W_OP_CADD | P4W_OP_SECOND_PASS) && i->reg < m->registers;
+	if (op < P4W_OP_READ || op >= P4W_OPS_END || i->reg >= m->registers)
+		return false;
+	return !second || (op != P4W_OP_CADD && !(i->op & P4W_OP_SOURCE));
+}
+
+static bool is_late(const struct model *m, const struct p4w_instr *i, unsigned int flag)
+{
+	return (i->op & (flag | P4W_OP_SECOND_PASS)) == flag &&
+	       i->reg >= m->registers - m->dependent;
+}
+
+/* What depends on a source of its own pass comes in a later stage than all of them. */
+static bool stages_fit(const struct model *m, const struct p4w_txn *t)
+{
+	bool early = false, late_source = false;
+
+	for (int k = 0; k < P4W_INSTRS; k++) {
+		const struct p4w_instr *i = &t->instr[k];
+
+		if ((i->op & (P4W_OP_DEPENDENT | P4W_OP_SECOND_PASS)) == P4W_OP_DEPENDENT) {
+			if (!is_late(m, i, P4W_OP_DEPENDENT))
+				return false;
+			early = true;
+		}
+		late_source |= is_late(m, i, P4W_OP_SOURCE);
+	}
+	return !early || !late_source;
 }
 
 static bool is_ours(const struct model *m, unsigned int block, uint64_t owner)
@@ -23,27 +49,38 @@ static bool is_ours(const struct model *m, unsigned int block, uint64_t owner)
 /* Reads all results of one pass, then writes, unless a CADD forbids it. */
 static bool execute(struct model *m, struct p4w_txn *t, int pass)
 {
-	uint32_t new[P4W_INSTRS];
+	uint32_t new[P4W_INSTRS], sum = 0;
 	bool ok = true;
 	int k;
 
+	for (k = 0; k < P4W_INSTRS && pass; k++)
+		if (t->instr[k].op & P4W_OP_SOURCE)
+			sum += ntohl(t->instr[k].result);
 	for (k = 0; k < P4W_INSTRS; k++) {
 		struct p4w_instr *i = &t->instr[k];
-		int op = i->op ^ pass;
+		int op = i->op & P4W_OP_CODE;
 
-		if (op < P4W_OP_READ || op > P4W_OP_CADD)
-			continue;
-		m->access[ntohs(i->cell) / P4W_BLOCK_SLOTS]++;
-		i->result = htonl(m->cell[i->reg][ntohs(i->cell)]);
+		if (i->op && (i->op & P4W_OP_SECOND_PASS) == pass) {
+			m->access[ntohs(i->cell) / P4W_BLOCK_SLOTS]++;
+			i->result = htonl(m->cell[i->reg][ntohs(i->cell)]);
+		}
 		new[k] = ntohl(i->operand) + (op >= P4W_OP_ADD ? ntohl(i->result) : 0);
+		if (op == P4W_OP_CHARGE)
+			new[k] -= (int32_t)(new[k] + (i->op & P4W_OP_DEPENDENT ? sum : 0)) < 0;
+		else if (i->op & P4W_OP_DEPENDENT)
+			new[k] += sum;
+		if (op == P4W_OP_REFILL && (int32_t)(new[k] - P4W_REFILL_BELOW) < 0)
+			new[k] += P4W_REFILL_BY;
 		if (op == P4W_OP_CADD && (int32_t)new[k] < 0)
 			ok = false;
+		if (i->op & P4W_OP_SOURCE && !pass)
+			sum += ntohl(i->result);
 	}
 	for (k = 0; k < P4W_INSTRS && ok; k++) {
 		struct p4w_instr *i = &t->instr[k];
-		int op = i->op ^ pass;
+		int op = i->op & P4W_OP_CODE;
 
-		if (op >= P4W_OP_WRITE && op <= P4W_OP_CADD)
+		if (op >= P4W_OP_WRITE && (i->op & P4W_OP_SECOND_PASS) == pass)
 			m->cell[i->reg][ntohs(i->cell)] = new[k];
 	}
 	return ok;
@@ -118,6 +155,7 @@ int model_run(struct model *m, struct p4w_txn *t)
 	t->common.sender_id ^= htobe64(1);
 	t->pass = t->retries = 0;
 	t->port = 0;
+	t->sum = 0;
 	t->serial = 0;
 	if (t->version != P4W_VERSION) {
 		t->version = P4W_VERSION;
@@ -126,5 +164,7 @@ int model_run(struct model *m, struct p4w_txn *t)
 	for (int k = 0; k < P4W_INSTRS; k++)
 		if (!is_known(m, &t->instr[k]))
 			return t->status = P4W_TXN_MALFORMED;
+	if (!stages_fit(m, t))
+		return t->status = P4W_TXN_MALFORMED;
 	return decide(m, t);
 }

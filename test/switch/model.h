@@ -15,7 +15,7 @@ struct model_flow {
 };
 
 struct model {
-	unsigned int registers, blocks, flows;
+	unsigned int registers, dependent, blocks, flows;
 	uint64_t owner[P4W_MAX_BLOCKS], lock[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS];
 	uint64_t access[P4W_MAX_BLOCKS];
 	struct model_flow flow[65536];

@@ -11,6 +11,8 @@
 #include "drive.h"
 
 #define SECOND	P4W_OP_SECOND_PASS
+#define SOURCE	P4W_OP_SOURCE
+#define DEPEND	P4W_OP_DEPENDENT
 #define FOREIGN	(2 * 64)	/* a cell of block 2, which is tenant 2's */
 
 static void give(void)
@@ -131,6 +133,93 @@ static void test_access(void)
 	ok_if(counted(3, 2), "counts what it read");
 }
 
+static void test_refill(void)
+{
+	struct frame f;
+
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_WRITE, 12, 25);
+	instr(&f, 1, 1, P4W_OP_WRITE, 12, 24);
+	instr(&f, 2, 2, P4W_OP_WRITE, 12, 3);
+	expect(&f, P4W_TXN_OK, "three stocks");
+	request(&f, 0);
+	for (int k = 0; k < 3; k++)
+		instr(&f, k, k, P4W_OP_REFILL, 12, -15);
+	expect(&f, P4W_TXN_OK, "orders of 15");
+	ok_if(model.cell[0][12] == 10 && model.cell[1][12] == 9 + 91 && model.cell[2][12] == 79,
+	      "q >= n + 10 ? q - n : q - n + 91");
+	request(&f, 0);
+	f.txn.lock_check = f.txn.lock_acquire = htonl(0x1);
+	instr(&f, 0, 0, P4W_OP_REFILL, 12, -10);
+	instr(&f, 1, 0, P4W_OP_REFILL | SECOND, 12, -85);
+	expect(&f, P4W_TXN_OK, "orders in both passes");
+	ok_if(model.cell[0][12] == 97, "the model says so too");
+}
+
+/* Two accounts: savings in arrays 0 and 1, checking in the first of the dependent stage, cell 13. */
+static void test_dependent(void)
+{
+	unsigned int late = model.registers - model.dependent;
+	struct frame f;
+
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_WRITE, 13, 30);
+	instr(&f, 1, 1, P4W_OP_WRITE, 13, 500);
+	instr(&f, 2, late, P4W_OP_WRITE, 13, 20);
+	expect(&f, P4W_TXN_OK, "balances");
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 1, late, P4W_OP_CHARGE | DEPEND, 13, -50);
+	expect(&f, P4W_TXN_OK, "a check of all that is there");
+	ok_if((int32_t)model.cell[late][13] == -30, "costs nothing more");
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 7, late, P4W_OP_CHARGE | DEPEND, 13, -1);
+	expect(&f, P4W_TXN_OK, "a check beyond it");
+	ok_if((int32_t)model.cell[late][13] == -32, "costs 1 more");
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_WRITE | SOURCE, 13, 0);
+	instr(&f, 1, 1, P4W_OP_WRITE | SOURCE, 13, 7);
+	instr(&f, 2, late, P4W_OP_ADD | DEPEND, 13, 2);
+	instr(&f, 3, 2, P4W_OP_READ | SOURCE, 13, 0);
+	expect(&f, P4W_TXN_OK, "the sum of two cells goes to a third");
+	ok_if(model.cell[late][13] == 500 && model.cell[0][13] == 0 && model.cell[1][13] == 7,
+	      "the model says so too");
+	request(&f, 0);
+	f.txn.lock_check = f.txn.lock_acquire = htonl(0x2);
+	instr(&f, 0, late, P4W_OP_WRITE | SOURCE, 13, 0);
+	instr(&f, 1, 1, P4W_OP_ADD | DEPEND | SECOND, 13, -7);
+	instr(&f, 2, late, P4W_OP_WRITE | DEPEND | SECOND, 14, 1);
+	expect(&f, P4W_TXN_OK, "from the dependent stage, in the second pass");
+	ok_if(model.cell[1][13] == 500 && model.cell[late][14] == 501, "the model says so too");
+	request(&f, 0);
+	instr(&f, 0, 1, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 1, late, P4W_OP_CADD | DEPEND, 14, -1002);
+	expect(&f, P4W_TXN_ABORT, "a conditional add of the sum");
+	ok_if(state_agrees(), "dependent: all arrays");
+}
+
+static void test_stages(void)
+{
+	unsigned int late = model.registers - model.dependent;
+	struct frame f;
+
+	request(&f, 0);
+	instr(&f, 0, 0, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 1, late - 1, P4W_OP_ADD | DEPEND, 13, 0);
+	expect(&f, P4W_TXN_MALFORMED, "the sum is there after all ordinary arrays only");
+	request(&f, 0);
+	instr(&f, 0, late, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 1, 0, P4W_OP_READ, 13, 0);
+	expect(&f, P4W_TXN_OK, "a source in the dependent stage that nobody uses");
+	if (model.dependent < 2)
+		return;
+	request(&f, 0);
+	instr(&f, 0, late, P4W_OP_READ | SOURCE, 13, 0);
+	instr(&f, 1, late + 1, P4W_OP_ADD | DEPEND, 13, 0);
+	expect(&f, P4W_TXN_MALFORMED, "it is used in its own stage");
+}
+
 static void stale(const char *what, int place, unsigned int op, unsigned int cell)
 {
 	struct frame f;
@@ -186,9 +275,12 @@ static void test_stale(void)
 static void test_refusals(void)
 {
 	static const struct { uint8_t reg, op; int want; } t[] = {
-		{ 0, 5, P4W_TXN_MALFORMED }, { 0, 0x7f, P4W_TXN_MALFORMED },
+		{ 0, 7, P4W_TXN_MALFORMED }, { 0, 0x1f, P4W_TXN_MALFORMED },
+		{ 0, 0x20, P4W_TXN_MALFORMED }, { 0, 0x40, P4W_TXN_MALFORMED },
+		{ 0, 0x47, P4W_TXN_MALFORMED }, { 0, 0x7f, P4W_TXN_MALFORMED },
 		{ 0, 0x80, P4W_TXN_MALFORMED }, { 0, 0x84, P4W_TXN_MALFORMED },
-		{ 0, 0x85, P4W_TXN_MALFORMED }, { 0, 0xff, P4W_TXN_MALFORMED },
+		{ 0, 0x87, P4W_TXN_MALFORMED }, { 0, 0xa4, P4W_TXN_MALFORMED },
+		{ 0, 0xc1, P4W_TXN_MALFORMED }, { 0, 0xff, P4W_TXN_MALFORMED },
 		{ 255, P4W_OP_READ, P4W_TXN_MALFORMED }, { 32, P4W_OP_READ, P4W_TXN_MALFORMED },
 		{ 255, P4W_OP_NONE, P4W_TXN_OK },
 	};
@@ -285,12 +377,16 @@ static void test_replay(void)
 
 static void random_instr(struct frame *f, int place, unsigned int reg, bool two_passes)
 {
-	unsigned int op = 1 + rand() % 4;
+	unsigned int op = 1 + rand() % (P4W_OPS_END - 1);
 	unsigned int cell = rand() % (rand() % 50 ? 128 : model.blocks * 64 + 9);
 	uint32_t operand = rand() % 2000 - 1000;
 
 	if (two_passes && op != P4W_OP_CADD && rand() % 2)
 		op |= SECOND;
+	else if (rand() % 4 == 0)
+		op |= SOURCE;
+	if ((op & SECOND || reg % model.registers >= model.registers - model.dependent) && rand() % 2)
+		op |= DEPEND;
 	if (rand() % 3 == 0)
 		operand = (uint32_t)rand() << 1;
 	if (rand() % 200 == 0)
@@ -342,8 +438,11 @@ void test_transactions(void)
 {
 	give();
 	test_operations();
+	test_refill();
 	test_two_passes();
 	test_access();
+	test_dependent();
+	test_stages();
 	test_stale();
 	test_refusals();
 	test_conflict();

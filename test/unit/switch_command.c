@@ -95,7 +95,7 @@ static const struct {
 	  "{\"ok\":true}" },
 	{ "{\"cmd\":\"drain\"}", "{\"ok\":true}" },
 	{ "{\"cmd\":\"info\"}",
-	  "{\"version\":1,\"program\":\"p.spec\",\"registers\":2,\"blocks\":4,"
+	  "{\"version\":1,\"program\":\"p.spec\",\"registers\":2,\"dependent\":0,\"blocks\":4,"
 	  "\"block_slots\":64,\"flows\":8,\"boot\":12345,\"ports\":[{\"port\":0,\"name\":\"sw0\"}],"
 	  "\"ok\":true}" },
 	{ "{\"cmd\":\"counters\"}",

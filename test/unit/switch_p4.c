@@ -68,7 +68,7 @@ static const struct layout common[] = {
 static const struct layout txn[] = {
 	F(p4w_txn, version), F(p4w_txn, status), F(p4w_txn, pass), F(p4w_txn, retries),
 	F(p4w_txn, owner), F(p4w_txn, flow), F(p4w_txn, seq), F(p4w_txn, lock_check),
-	F(p4w_txn, lock_acquire), F(p4w_txn, home), F(p4w_txn, port), F(p4w_txn, reserved),
+	F(p4w_txn, lock_acquire), F(p4w_txn, home), F(p4w_txn, port), F(p4w_txn, sum),
 	F(p4w_txn, serial), { NULL, offsetof(struct p4w_txn, instr) }
 };
 static const struct layout instr[] = {
@@ -172,7 +172,11 @@ static void p4__constants(void **state)
 		{ "TYPE_TXN_REPLY", P4W_TXN_REPLY }, { "WIRE_VERSION", P4W_VERSION },
 		{ "OP_NONE", P4W_OP_NONE },	{ "OP_READ", P4W_OP_READ },
 		{ "OP_WRITE", P4W_OP_WRITE },	{ "OP_ADD", P4W_OP_ADD },
-		{ "OP_CADD", P4W_OP_CADD },	{ "OP_SECOND_PASS", P4W_OP_SECOND_PASS },
+		{ "OP_CADD", P4W_OP_CADD },	{ "OP_REFILL", P4W_OP_REFILL },
+		{ "OP_CHARGE", P4W_OP_CHARGE },	{ "OPS_END", P4W_OPS_END },
+		{ "REFILL_BELOW", P4W_REFILL_BELOW }, { "REFILL_BY", P4W_REFILL_BY },
+		{ "OP_SECOND_PASS", P4W_OP_SECOND_PASS }, { "OP_SOURCE", P4W_OP_SOURCE },
+		{ "OP_DEPENDENT", P4W_OP_DEPENDENT }, { "OP_CODE", P4W_OP_CODE },
 		{ "PASS_FIRST", P4W_PASS_FIRST }, { "PASS_RETRY", P4W_PASS_RETRY },
 		{ "PASS_SECOND", P4W_PASS_SECOND }, { "RETRIES_MAX", P4W_RETRIES_MAX },
 		{ "FLOW_BUSY", P4W_FLOW_BUSY },	{ "FLOW_DONE", P4W_FLOW_DONE },

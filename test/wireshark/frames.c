@@ -105,9 +105,10 @@ static void txn_frame(void)
 		.status = P4W_TXN_ABORT, .pass = P4W_PASS_RETRY, .retries = 5,
 		.owner = htobe64(7ull << P4W_EPOCH_BITS | 123456789012ull), .flow = htonl(321),
 		.seq = htonl(654), .lock_check = htonl(0xf0f0), .lock_acquire = htonl(0xf000),
-		.home = htons(17), .port = htons(3), .serial = htobe64(98765432109876ull),
-		.instr = { { 1, P4W_OP_ADD, htons(64), htonl(10), htonl(20) },
-			   { 2, P4W_OP_WRITE | P4W_OP_SECOND_PASS, htons(65), htonl(30), htonl(40) } },
+		.home = htons(17), .port = htons(3), .sum = htonl(20), .serial = htobe64(98765432109876ull),
+		.instr = { { 1, P4W_OP_ADD | P4W_OP_SOURCE, htons(64), htonl(10), htonl(20) },
+			   { 2, P4W_OP_WRITE | P4W_OP_SECOND_PASS | P4W_OP_DEPENDENT, htons(65),
+			     htonl(30), htonl(40) } },
 	};
 
 	frame(&t, sizeof(t));

@@ -241,6 +241,14 @@ static uint32_t array_size(const struct spec *spec, const char *name)
 	return a ? a->size : 0;
 }
 
+/* The last register arrays, if the program says how many come before. */
+static uint32_t count_dependent(const struct spec *spec)
+{
+	uint32_t ordinary = array_size(spec, "ordinary"), all = count_registers(spec);
+
+	return ordinary && ordinary <= all ? all - ordinary : 0;
+}
+
 static struct json_object *list_ports(struct target *t, bool counters)
 {
 	struct json_object *list = json_object_new_array();
@@ -267,6 +275,7 @@ static int run_info(struct target *t, struct command *c, struct json_object *ans
 	const struct spec *s = t->spec;
 	const struct { const char *name; uint64_t value; } numbers[] = {
 		{ "registers", count_registers(s) },
+		{ "dependent", count_dependent(s) },
 		{ "blocks", array_size(s, "owner") },
 		{ "block_slots", P4W_BLOCK_SLOTS },
 		{ "flows", array_size(s, "flow_state") },

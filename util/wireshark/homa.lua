@@ -197,7 +197,7 @@ end
 
 local statuses = { [0] = "OK", "STALE", "CONFLICT", "ABORT", "VERSION", "MALFORMED" }
 local passes = { [0] = "first", "retry", "second" }
-local ops = { [0] = "none", "READ", "WRITE", "ADD", "CADD" }
+local ops = { [0] = "none", "READ", "WRITE", "ADD", "CADD", "REFILL", "CHARGE" }
 
 local x = {
 	version = ProtoField.uint8("p4txn.version", "Version"),
@@ -212,10 +212,13 @@ local x = {
 	lock_acquire = ProtoField.uint32("p4txn.lock_acquire", "Bits held between passes", base.HEX),
 	home = ProtoField.uint16("p4txn.home", "Home block"),
 	port = ProtoField.uint16("p4txn.port", "Port of the switch"),
+	sum = ProtoField.uint32("p4txn.sum", "Sum of the first pass's sources"),
 	serial = ProtoField.uint64("p4txn.serial", "Commit serial"),
 	reg = ProtoField.uint8("p4txn.reg", "Register"),
-	op = ProtoField.uint8("p4txn.op", "Operation", base.DEC, ops, 0x7f),
+	op = ProtoField.uint8("p4txn.op", "Operation", base.DEC, ops, 0x1f),
 	second = ProtoField.bool("p4txn.second_pass", "In the second pass", 8, nil, 0x80),
+	source = ProtoField.bool("p4txn.source", "Its result counts in the sum", 8, nil, 0x40),
+	dependent = ProtoField.bool("p4txn.dependent", "Uses the sum", 8, nil, 0x20),
 	cell = ProtoField.uint16("p4txn.cell", "Cell"),
 	operand = ProtoField.uint32("p4txn.operand", "Operand"),
 	result = ProtoField.uint32("p4txn.result", "Value before"),
@@ -239,16 +242,19 @@ function txn.dissector(tvb, pinfo, tree)
 	top:add(x.lock_acquire, tvb(24, 4))
 	top:add(x.home, tvb(28, 2))
 	top:add(x.port, tvb(30, 2))
+	top:add(x.sum, tvb(32, 4))
 	top:add(x.serial, tvb(36, 8))
 	for i = 0, 7 do
 		local at = tvb(44 + 12 * i, 12)
-		local op = at(1, 1):bitfield(1, 7)
+		local op = at(1, 1):bitfield(3, 5)
 
 		if op ~= 0 then
 			local item = top:add(txn, at, string.format("Instruction %d: %s", i, ops[op] or "?"))
 			item:add(x.reg, at(0, 1))
 			item:add(x.op, at(1, 1))
 			item:add(x.second, at(1, 1))
+			item:add(x.source, at(1, 1))
+			item:add(x.dependent, at(1, 1))
 			item:add(x.cell, at(2, 2))
 			item:add(x.operand, at(4, 4))
 			item:add(x.result, at(8, 4))

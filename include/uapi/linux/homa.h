@@ -112,7 +112,7 @@ struct homa_info {
  * Errors of sendmsg:
  *   EINVAL  wrong length; count, register, op or reserved field out of range; two instructions of
  *           one pass on one register; lock_acquire not in lock_check, or not exactly given with
- *           second-pass instructions; a CADD in the second pass
+ *           second-pass instructions; a CADD or a source in the second pass
  *   ENOTCONN the socket has joined no tenant
  *   EDESTADDRREQ the policy names no allocator address
  *   ESTALE  the tenant has no allocation here, or epoch is neither 0 nor the current one
@@ -127,7 +127,7 @@ struct homa_info {
 
 struct homa_txn_instr {
 	__u8  reg;			/* register array */
-	__u8  op;			/* enum p4w_op of p4wire.h, | 0x80 in the second pass */
+	__u8  op;			/* enum p4w_op of p4wire.h, and its flags */
 	__u16 slot;			/* virtual: 64 * virtual block + slot in block */
 	__u32 operand;
 };
