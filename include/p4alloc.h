@@ -679,7 +679,8 @@ struct p4a_lock {			/* a hold: plain data, to be left alone */
 	uint64_t owner;
 	uint64_t token;			/* for fencing */
 	uint32_t mode;			/* enum p4a_lock_mode */
-	uint32_t lease_us;		/* from the moment of the grant */
+	uint32_t lease_us;		/* left when the answer came, at the least: counted from when
+					 * the request was sent, the wait for the lock not included */
 };
 
 /*
@@ -687,6 +688,8 @@ struct p4a_lock {			/* a hold: plain data, to be left alone */
  * @name, @len: 1 .. 16 bytes, the first not 0; zeros at the end do not count
  * @lease_us:	1 .. lease_max_us of p4a_info()
  * @wait_us:	0 .. 60000000; 0: now or not at all
+ *
+ * The hold is of the mode that was asked for until it is given back: there is no upgrade.
  *
  * Returns 0; -ETIME others had it for all of wait_us (p4a_last_error() names their token), or the
  * allocator has restarted and waits for earlier holders; -ENOSPC too many locks or waiters; -EINVAL an
@@ -708,7 +711,10 @@ int p4a_lock_async(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_l
 int p4a_lock_extend(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us);
 int p4a_lock_extend_async(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us, void *user);
 
-/* p4a_unlock - give a lock back. 0; -ESTALE its lease had ended before; and as above. */
+/*
+ * p4a_unlock - give a lock back. 0; -ESTALE its lease had ended before (or, when the answer was lost and
+ * others have had the lock since, may have); and as above.
+ */
 int p4a_unlock(struct p4a_ctx *ctx, const struct p4a_lock *lock);
 int p4a_unlock_async(struct p4a_ctx *ctx, const struct p4a_lock *lock, void *user);
 

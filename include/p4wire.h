@@ -414,8 +414,8 @@ struct p4w_lock {		/* LOCK and UNLOCK */
 struct p4w_locked {
 	struct p4w_msg	msg;
 	__be64		token;		/* ascends with each hold, over all locks and restarts */
-	__be32		lease_us;	/* from now */
-	__be32		reserved;
+	__be32		lease_us;
+	__be32		waited_us;	/* it runs so long after LOCK has come in; 0: at once */
 } __attribute__((packed));
 
 enum p4w_refusal {

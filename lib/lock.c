@@ -169,6 +169,28 @@ static void send_op(struct p4a_ctx *ctx, uint32_t i)
 
 /* ---- answers ---- */
 
+/*
+ * What is left of the lease, at least. The allocator has counted from when it got this attempt, which
+ * was not before it was sent.
+ */
+static uint32_t lease_left(uint64_t now, uint64_t sent_us, uint32_t waited_us, uint32_t lease_us)
+{
+	uint64_t until = sent_us + waited_us + lease_us;
+
+	return until <= now ? 0 : until - now < lease_us ? until - now : lease_us;
+}
+
+static int read_locked(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *msg)
+{
+	uint32_t waited_us;
+	int rc = p4a_msg_read_locked(msg, &op->hold, &waited_us, &ctx->err);
+
+	if (!rc)
+		op->hold.lease_us = lease_left(now_us(ctx), op->sent_us, waited_us,
+					       op->hold.lease_us);
+	return rc;
+}
+
 static int read_answer(struct p4a_ctx *ctx, struct p4a_lock_op *op, const struct p4a_io_event *ev)
 {
 	int type = p4a_msg_check(ev->data, ev->len, 0, &ctx->err);
@@ -176,7 +198,7 @@ static int read_answer(struct p4a_ctx *ctx, struct p4a_lock_op *op, const struct
 	if (type < 0)
 		return type;
 	if (type == P4W_LOCKED && op->type == P4W_LOCK)
-		return p4a_msg_read_locked(ev->data, &op->hold, &ctx->err);
+		return read_locked(ctx, op, ev->data);
 	if (type != P4W_UNLOCKED || op->type != P4W_UNLOCK)
 		return p4a_fail(&ctx->err, -EBADMSG, "%s: answer of type 0x%02x is not one to this",
 				name_of(op), type);

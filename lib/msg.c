@@ -328,7 +328,8 @@ int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_err
 	return n;
 }
 
-int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, struct p4a_error *err)
+int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, uint32_t *waited_us,
+			struct p4a_error *err)
 {
 	const struct p4w_locked *m = buf;
 
@@ -336,6 +337,7 @@ int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, struct p4a_error
 		return bad_field(err, "token", 0, 1, UINT32_MAX);
 	lock->token = be64toh(m->token);
 	lock->lease_us = ntohl(m->lease_us);
+	*waited_us = ntohl(m->waited_us);
 	return 0;
 }
 

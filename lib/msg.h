@@ -69,8 +69,9 @@ int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geomet
 /* Copies the keys and bits into `bit` (P4W_LOCK_KEYS_MAX entries); returns how many. */
 int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_error *err);
 
-/* Token and lease into *lock. */
-int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, struct p4a_error *err);
+/* Token and lease into *lock; the lease began that long after the request had come in. */
+int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, uint32_t *waited_us,
+			struct p4a_error *err);
 /* Of UNLOCKED: the lease had ended before. */
 bool p4a_msg_is_late(const void *buf);
 

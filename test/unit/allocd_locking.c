@@ -55,7 +55,51 @@ static void lock__waiter_is_answered_by_the_unlock(void **state)
 			 P4W_REFUSED_BUSY);
 	assert_unlocked(w, send_lock(w, 1, P4W_UNLOCK, "x", 1, token, 0), 0);
 	assert_true(locked(w, b) > token);
-	assert_unlocked(w, send_lock(w, 1, P4W_UNLOCK, "x", 1, token, 0), 1);
+	/* The answer may have been lost. */
+	assert_unlocked(w, send_lock(w, 1, P4W_UNLOCK, "x", 1, token, 0), 0);
+	assert_unlocked(w, send_lock(w, 1, P4W_UNLOCK, "x", 1, token + 100, 0), 1);
+	world_destroy(w);
+}
+
+static void lock__says_when_the_lease_began(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	uint64_t a = send_lock(w, 1, P4W_LOCK, "x", 1, 0, 0), b, token = locked(w, a);
+
+	assert_int_equal(((const struct p4w_locked *)world_answer(w, a))->waited_us, 0);
+	b = send_lock(w, 1, P4W_LOCK, "x", 2, 0, 5 * MS);
+	world_sleep(w, 3 * MS);
+	send_lock(w, 1, P4W_UNLOCK, "x", 1, token, 0);
+	locked(w, b);
+	assert_int_equal(ntohl(((const struct p4w_locked *)world_answer(w, b))->waited_us), 3 * MS);
+	world_destroy(w);
+}
+
+static void lock__has_one_mode(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	struct p4w_lock m = {
+		.msg = { P4W_VERSION, P4W_LOCK, htons(sizeof(m)), htons(0), htons(1), 0,
+			 htonl(P4W_LOCK_SHARED) },
+		.owner = htobe64(1), .lease_us = htonl(10 * MS), .name = "x",
+	};
+	uint64_t token = locked(w, send_lock(w, 1, P4W_LOCK, "x", 1, 0, 0));
+	const struct p4w_refused *no = world_answer(w, world_send_bytes(w, 1, &m, sizeof(m)));
+
+	assert_int_equal(no->msg.type, P4W_REFUSED);
+	assert_int_equal(ntohl(no->msg.code), P4W_REFUSED_RANGE);
+	assert_string_equal(no->field, "code");
+	assert_int_equal(ntohl(no->min), P4W_LOCK_EXCLUSIVE);
+	m.token = htobe64(token);
+	assert_int_equal(world_refusal(w, world_send_bytes(w, 1, &m, sizeof(m))), P4W_REFUSED_RANGE);
+	m.token = 0;
+	memcpy(m.name, "y", 2);
+	token = locked(w, world_send_bytes(w, 1, &m, sizeof(m)));	/* shared */
+	assert_int_equal(world_refusal(w, send_lock(w, 1, P4W_LOCK, "y", 1, token, 0)),
+			 P4W_REFUSED_RANGE);
+	send_lock(w, 1, P4W_LOCK, "y", 2, 0, 5 * MS);
+	m.owner = htobe64(2);
+	assert_int_equal(world_refusal(w, world_send_bytes(w, 1, &m, sizeof(m))), P4W_REFUSED_RANGE);
 	world_destroy(w);
 }
 
@@ -160,6 +204,9 @@ static void kill__holders_come_back_before_others(void **state)
 	world_replace_engine(w, e);
 	world_know_tenants(w, 1);
 	b = send_lock(w, 1, P4W_LOCK, "y", 3, 0, 30 * MS);
+	/* A token that was never given. */
+	assert_int_equal(world_refusal(w, send_lock(w, 1, P4W_LOCK, "z", 5, e->token_limit, 0)),
+			 P4W_REFUSED_EXPIRED);
 	assert_int_equal(world_refusal(w, send_lock(w, 1, P4W_LOCK, "x", 4, 0, 0)),
 			 P4W_REFUSED_BUSY);
 	assert_int_equal(locked(w, send_lock(w, 1, P4W_LOCK, "x", 1, x, 0)), x);
@@ -179,6 +226,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lock__waiter_is_answered_by_the_unlock),
+		cmocka_unit_test(lock__says_when_the_lease_began),
+		cmocka_unit_test(lock__has_one_mode),
 		cmocka_unit_test(lock__dead_holders_lease_ends),
 		cmocka_unit_test(lock__wait_ends_with_a_reason),
 		cmocka_unit_test(lock__bad_messages_are_refused),

@@ -105,6 +105,37 @@ static void lock__refused(void **state)
 	fake_close(f);
 }
 
+/* Granted after a wait of 2 ms, and the answer came 1 ms after that. */
+static enum fake_verdict late(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	struct p4w_locked locked = {
+		.msg = fake_head(P4W_LOCKED, sizeof(locked), 0), .token = htobe64(9),
+		.lease_us = htonl(LEASE), .waited_us = htonl(2000),
+	};
+
+	f->now_us += f->hook;
+	fake_answer(f, cookie, &locked, sizeof(locked));
+	return FAKE_DONE;
+}
+
+static void lock__counts_its_lease_from_the_request(void **state)
+{
+	struct fake *f = fake_open();
+	struct p4a_lock l;
+
+	f->on_msg = late;
+	f->hook = 3000;
+	assert_int_equal(take(f, &l, 5000), 0);
+	assert_int_equal(l.lease_us, LEASE - 1000);
+	f->hook = 1000;				/* more than can be: not longer than the lease */
+	assert_int_equal(take(f, &l, 5000), 0);
+	assert_int_equal(l.lease_us, LEASE);
+	f->hook = 20000;
+	assert_int_equal(take(f, &l, 5000), 0);
+	assert_int_equal(l.lease_us, 0);
+	fake_close(f);
+}
+
 static enum fake_verdict away(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
 {
 	if (!f->hook)
@@ -214,6 +245,7 @@ int main(void)
 		cmocka_unit_test(lock__says_all_and_keeps_the_token),
 		cmocka_unit_test(lock__bad_arguments),
 		cmocka_unit_test(lock__refused),
+		cmocka_unit_test(lock__counts_its_lease_from_the_request),
 		cmocka_unit_test(lock__allocator_comes_back),
 		cmocka_unit_test(lock__silence_ends),
 		cmocka_unit_test(async__many_in_any_order),

@@ -236,6 +236,8 @@ static enum p4d_named_result hold_again(struct p4d_crowds *t, struct p4d_crowd *
 
 	if (who->token && who->token != c->token)
 		return P4D_NAMED_LOST;
+	if (who->mode != c->mode)
+		return P4D_NAMED_MODE;
 	c->until = now + who->lease_us;
 	if (l->first)
 		watch(t, i);
@@ -278,7 +280,7 @@ static enum p4d_named_result restore(struct p4d_crowds *t, uint32_t crowd, uint6
 {
 	struct p4d_crowd *l = &t->crowd[crowd];
 
-	if (now >= t->grace)
+	if (now >= t->grace || who->token >= t->first_token)
 		return P4D_NAMED_LOST;
 	if (!can_share(t, l, who->mode))
 		drop_older(t, l, who->token);	/* nobody's is 0 */
@@ -293,6 +295,8 @@ static enum p4d_named_result join_queue(struct p4d_crowds *t, uint32_t crowd, ui
 	struct p4d_crowd *l = &t->crowd[crowd];
 	uint32_t i = find_owner(t, l->first, who->owner);
 
+	if (i && t->claim[i].mode != who->mode)
+		return P4D_NAMED_MODE;
 	if (i) {		/* keeps its place */
 		tell(t, &t->claim[i], 0, true);
 		t->claim[i].ticket = who->ticket;

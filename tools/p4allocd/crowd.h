@@ -33,7 +33,8 @@ struct p4d_claim {
 };
 
 struct p4d_crowds {
-	uint64_t grace;		/* these two: see named.h */
+	uint64_t grace;		/* these three: see named.h */
+	uint64_t first_token;
 	uint64_t *next_token;
 	struct p4d_crowd *crowd;
 	uint32_t crowd_top, crowd_room, free_crowd;	/* top: ever used */

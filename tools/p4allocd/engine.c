@@ -423,7 +423,7 @@ int p4d_engine_restored(struct p4d_engine *e)
 	if (err)
 		return err;
 	e->epoch_next = e->epoch_first = e->epoch_limit;
-	e->token_next = e->token_limit;
+	e->token_next = e->token_first = e->token_limit;
 	e->lock_grace = e->now + e->lock_lease_us;
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		if (t->next) {

@@ -13,6 +13,7 @@
 struct waiter {			/* its address is the ticket */
 	struct p4d_who who;
 	struct p4d_request req;
+	uint64_t from;		/* when it came */
 };
 
 /* Before anything that draws tokens: one of each claim at most. */
@@ -27,18 +28,21 @@ static void reserve_tokens(struct p4d_engine *e)
 static struct p4d_named *table_of(struct p4d_engine *e, struct p4d_tenant *t)
 {
 	if (!t->named)
-		t->named = p4d_named_create(e->lock_seed ^ t->id, e->lock_grace, &e->token_next);
+		t->named = p4d_named_create(e->lock_seed ^ t->id, e->lock_grace,
+					     e->token_first, &e->token_next);
 	return t->named;
 }
 
 /* ------------------------------------------------------------------------------- answers */
 
+/* The lease runs from now on; waited: since the request came. */
 static void granted(struct p4d_engine *e, const struct p4d_who *who, const struct p4d_request *req,
-		    uint64_t token)
+		    uint64_t token, uint64_t waited)
 {
 	uint8_t bytes[sizeof(struct p4w_locked)];
 
-	p4d_out_reply(e, who, bytes, p4d_proto_locked(bytes, req, token, req->lease_us));
+	p4d_out_reply(e, who, bytes, p4d_proto_locked(bytes, req, token, req->lease_us,
+						      waited < UINT32_MAX ? waited : 0));
 }
 
 static void refused(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
@@ -77,7 +81,7 @@ static void answer_waiters(struct p4d_engine *e, struct p4d_tenant *t)
 		struct waiter *w = (struct waiter *)(uintptr_t)ev.ticket;
 
 		if (ev.token)
-			granted(e, &w->who, &w->req, ev.token);
+			granted(e, &w->who, &w->req, ev.token, e->now - w->from);
 		else if (ev.again)
 			refused(e, t, &w->who, &w->req, P4W_REFUSED_ORDER,
 				"a newer request of this owner took its place");
@@ -97,9 +101,11 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 		.owner = req->owner, .token = req->token, .lease_us = req->lease_us,
 		.wait_us = req->wait_us, .mode = req->code, .ticket = (uintptr_t)w,
 	};
+	uint32_t held_as = P4W_LOCK_SHARED + P4W_LOCK_EXCLUSIVE - req->code;
+	struct p4d_refusal why;
 	uint64_t token = 0;
 
-	*w = (struct waiter){ *who, *req };
+	*w = (struct waiter){ *who, *req, e->now };
 	if (req->lease_us > e->lock_lease_us) {
 		e->lock_lease_us = req->lease_us;
 		e->meta_dirty = true;
@@ -109,13 +115,18 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 		w = NULL;
 		break;
 	case P4D_NAMED_HELD:
-		granted(e, who, req, token);
+		granted(e, who, req, token, 0);
 		break;
 	case P4D_NAMED_BUSY:
 		busy(e, t, who, req);
 		break;
 	case P4D_NAMED_LOST:
 		refused(e, t, who, req, P4W_REFUSED_EXPIRED, "the lease of this token has ended");
+		break;
+	case P4D_NAMED_MODE:
+		/* To change it means to give the hold back and to wait for one's turn. */
+		p4d_proto_range(&why, "code", req->code, held_as, held_as);
+		p4d_out_refuse(e, t, who, req, &why);
 		break;
 	case P4D_NAMED_FULL:
 		refused(e, t, who, req, P4W_REFUSED_FULL, "too many locks, or waiters for this one");

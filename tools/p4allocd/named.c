@@ -25,6 +25,7 @@ struct entry {
 	uint64_t owner;
 	uint64_t token;		/* of the hold, if there is no crowd; 0: free */
 	uint64_t until;
+	uint64_t freed;		/* token of the hold that was given back last */
 	uint32_t crowd;
 } __attribute__((aligned(64)));
 
@@ -149,7 +150,8 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t *next_token)
+struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t first,
+				   uint64_t *next_token)
 {
 	struct p4d_named *t = p4d_alloc(sizeof(*t));
 
@@ -158,6 +160,7 @@ struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t *next
 	set_entries(t, ENTRIES_MIN);
 	p4d_crowds_init(&t->crowds);
 	t->crowds.grace = grace;
+	t->crowds.first_token = first;
 	t->crowds.next_token = next_token;
 	return t;
 }
@@ -242,6 +245,8 @@ static enum p4d_named_result hold_again(struct entry *e, uint64_t now,
 {
 	if (who->token && who->token != e->token)
 		return P4D_NAMED_LOST;
+	if (who->mode != P4W_LOCK_EXCLUSIVE)
+		return P4D_NAMED_MODE;
 	e->until = now + who->lease_us;
 	*token = e->token;
 	return P4D_NAMED_HELD;
@@ -314,25 +319,38 @@ enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now, struc
 	return acquire_at(t, now, name, who, token, e);
 }
 
-RARE bool release_in_crowd(struct p4d_named *t, uint64_t now, uint32_t crowd, uint64_t owner,
+/* No hold has this token: it may be the repeat of a release whose answer was lost. */
+RARE bool release_again(const struct entry *e, uint64_t token)
+{
+	return e->freed == token;
+}
+
+RARE bool release_in_crowd(struct p4d_named *t, uint64_t now, struct entry *e, uint64_t owner,
 			   uint64_t token)
 {
+	uint32_t crowd = e->crowd;
 	bool held = p4d_crowd_release(&t->crowds, crowd, now, owner, token);
 
 	drop_crowd_if_empty(t, crowd);
-	return held;
+	if (!held)
+		return release_again(e, token);
+	e->freed = token;
+	return true;
 }
 
 static inline bool release_at(struct p4d_named *t, uint64_t now, struct entry *e, uint64_t owner,
 			      uint64_t token)
 {
 	if (e->crowd)
-		return release_in_crowd(t, now, e->crowd, owner, token);
+		return release_in_crowd(t, now, e, owner, token);
 	if (e->token != token || e->owner != owner)
-		return false;
+		return release_again(e, token);
 	e->token = 0;
 	t->held--;
-	return e->until > now;
+	if (e->until <= now)
+		return false;
+	e->freed = token;
+	return true;
 }
 
 RARE bool release_further(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,

@@ -8,8 +8,8 @@
  * before; so a lock that nobody else wants needs no timer. A lock without claims takes no memory.
  *
  * After a restart nobody knows who held what. Until `grace` a name that is new to the table counts as
- * held, except for an owner that shows the token of its hold. Where two do, the higher one was given
- * later, and counts.
+ * held, except for an owner that shows the token of its hold, one below `first`. Where two do, the
+ * higher one was given later, and counts.
  */
 #ifndef P4D_NAMED_H
 #define P4D_NAMED_H
@@ -40,6 +40,7 @@ enum p4d_named_result {
 	P4D_NAMED_WAITS,	/* will be popped */
 	P4D_NAMED_BUSY,		/* somebody else has it */
 	P4D_NAMED_LOST,		/* the token's hold is over */
+	P4D_NAMED_MODE,		/* the owner has it, or waits for it, in the other mode */
 	P4D_NAMED_FULL,		/* too many claims */
 };
 
@@ -56,7 +57,8 @@ struct p4d_named;
  * seed: random, against names that are chosen to collide. *next_token: the next new one, shared by all
  * tables, increased with each; one call may draw P4D_CLAIMS_MAX of them.
  */
-struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t *next_token);
+struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t first,
+				   uint64_t *next_token);
 void p4d_named_destroy(struct p4d_named *t);
 
 /* Asks for a lock, or extends the lease of one that the owner holds. */
@@ -64,7 +66,10 @@ enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now,
 					struct p4d_name name, const struct p4d_claim_of *who,
 					uint64_t *token);
 
-/* Gives a hold back, whose token is not 0. False: it was over already. */
+/*
+ * Gives a hold back, whose token is not 0. False: it was over already. True also for the last one that
+ * was given back, since its answer may have been lost.
+ */
 bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name,
 		       uint64_t owner, uint64_t token);
 

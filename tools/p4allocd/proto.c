@@ -370,12 +370,13 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 }
 
 size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
-			uint32_t lease_us)
+			uint32_t lease_us, uint32_t waited_us)
 {
 	struct p4w_locked m = {
 		.msg = head_of(req, P4W_LOCKED, sizeof(m), 0),
 		.token = htobe64(token),
 		.lease_us = htonl(lease_us),
+		.waited_us = htonl(waited_us),
 	};
 
 	memcpy(out, &m, sizeof(m));

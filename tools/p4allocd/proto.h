@@ -94,7 +94,7 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 		       uint16_t nr_keys);
 
 size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
-			uint32_t lease_us);
+			uint32_t lease_us, uint32_t waited_us);
 size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late);
 
 #endif /* P4D_PROTO_H */

@@ -211,6 +211,7 @@ struct p4d_engine {
 	uint64_t epoch_limit;		/* epochs below are reserved in the store */
 	uint64_t reservation_next;
 	uint64_t token_next;		/* of the lock service */
+	uint64_t token_first;		/* tokens below are of another life of the allocator */
 	uint64_t token_limit;		/* tokens below are reserved in the store */
 	uint64_t lock_grace;		/* until then locks may be held that it does not know of */
 	uint64_t lock_seed;		/* random */

@@ -44,7 +44,7 @@ static double cycle_ns(struct p4d_named *t, uint64_t *got)
 int main(void)
 {
 	uint64_t next_token = 1, token, got = 0;
-	struct p4d_named *t = p4d_named_create(0x1234567, 0, &next_token);
+	struct p4d_named *t = p4d_named_create(0x1234567, 0, 0, &next_token);
 	struct p4d_claim_of other = owner(8);
 	struct rng r = { 1 };
 
