@@ -2,19 +2,22 @@
 /*
  * p4lock - runs a command while it holds a lock of a tenant, as flock(1) does with a file.
  *
- * The lease is extended while the command runs. If it is lost all the same, the command is told by
- * SIGTERM; its token, P4A_LOCK_TOKEN in the environment, is what others can refuse it by.
+ * The lease is extended while the command runs. If it is lost, or could not be extended before it may
+ * have ended, the command is told by SIGTERM; its token, P4A_LOCK_TOKEN in the environment, is what others can refuse it by.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <p4alloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -93,55 +96,134 @@ static pid_t start(char **command, const struct p4a_lock *lock, const sigset_t *
 	_exit(127);
 }
 
-/* Until the command ends: its exit status. */
-static int hold(struct p4a_ctx *ctx, const struct options *o, struct p4a_lock *lock)
-{
-	const struct timespec pause = {
-		.tv_sec = o->lease_us / 3 / 1000000, .tv_nsec = o->lease_us / 3 % 1000000 * 1000,
-	};
-	bool lost = false;
-	sigset_t signals;
-	int status;
+struct hold {
+	struct p4a_ctx *ctx;
+	const struct options *o;
+	struct p4a_lock lock;
+	uint64_t until_us;		/* the lease lasts so long, at the least */
+	uint64_t extend_us;		/* when to ask for more; 0: it is asked for */
 	pid_t child;
+	bool lost;
+};
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	child = start(o->command, lock, &signals);
-	if (child < 0)
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * UINT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+static void have_lease(struct hold *h)
+{
+	h->until_us = now_us() + h->lock.lease_us;
+	h->extend_us = now_us() + h->lock.lease_us / 3;
+}
+
+static void lose(struct hold *h, const char *why)
+{
+	fail(h->o->name, why);
+	h->lost = true;
+	kill(h->child, SIGTERM);
+}
+
+static void ask_for_more(struct hold *h)
+{
+	h->extend_us = 0;
+	if (p4a_lock_extend_async(h->ctx, &h->lock, h->o->lease_us, NULL))
+		lose(h, p4a_last_error(h->ctx));
+}
+
+static void take_answer(struct hold *h)
+{
+	struct p4a_completion c;
+
+	if (p4a_poll(h->ctx, &c, 1) != 1)
+		return;
+	if (!c.err)
+		have_lease(h);
+	else if (c.err == -ESTALE)
+		lose(h, p4a_last_error(h->ctx));
+	else
+		h->extend_us = now_us() + h->o->lease_us / 10;	/* it may be back in time */
+}
+
+/* Milliseconds, rounded up, until something is to be done. */
+static int pause_ms(const struct hold *h)
+{
+	uint64_t now = now_us(), at = h->until_us;
+	int64_t due = p4a_timeout_us(h->ctx);
+
+	if (h->extend_us && h->extend_us < at)
+		at = h->extend_us;
+	if (due >= 0 && now + due < at)
+		at = now + due;
+	return at > now ? (at - now + 999) / 1000 : 0;
+}
+
+/* Whatever the allocator believes, a lease that may be over is over: no call waits here. */
+static void keep(struct hold *h)
+{
+	if (h->lost)
+		return;
+	take_answer(h);
+	if (!h->lost && now_us() >= h->until_us)
+		lose(h, "the lease could not be extended in time");
+	else if (!h->lost && h->extend_us && now_us() >= h->extend_us)
+		ask_for_more(h);
+}
+
+static int watch_children(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, signals, NULL);
+	return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Until the command ends: its exit status. */
+static int hold(struct hold *h)
+{
+	struct signalfd_siginfo info;
+	sigset_t signals;
+	struct pollfd p[2] = {
+		{ watch_children(&signals), POLLIN, 0 }, { p4a_fd(h->ctx), POLLIN, 0 },
+	};
+	int status;
+
+	h->child = start(h->o->command, &h->lock, &signals);
+	if (h->child < 0)
 		return fail("fork", strerror(errno));
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		if (sigtimedwait(&signals, NULL, &pause) == SIGCHLD || lost)
-			continue;
-		/* Another error: the allocator is away, and may be back in time. */
-		lost = p4a_lock_extend(ctx, lock, o->lease_us) == -ESTALE;
-		if (lost) {
-			fail(o->name, p4a_last_error(ctx));
-			kill(child, SIGTERM);
-		}
+	while (waitpid(h->child, &status, WNOHANG) == 0) {
+		if (poll(p, h->lost ? 1 : 2, h->lost ? -1 : pause_ms(h)) > 0 && p[0].revents &&
+		    read(p[0].fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
+			return fail("signalfd", strerror(errno));
+		keep(h);
 	}
+	close(p[0].fd);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
-	struct p4a_options opts = { .tenant = o.tenant, .nodes = 1, .depth = 1 };
+	struct p4a_options opts = { .tenant = o.tenant, .nodes = 1, .depth = 2 };
+	struct hold h = { .o = &o };
 	struct p4a_error err;
-	struct p4a_lock lock;
-	struct p4a_ctx *ctx;
 	int rc;
 
-	if (p4a_open(&ctx, &opts, &err))
+	if (p4a_open(&h.ctx, &opts, &err))
 		return fail("tenant", err.text);
-	rc = p4a_lock(ctx, o.name, strlen(o.name), o.mode, o.lease_us, o.wait_us, &lock);
+	rc = p4a_lock(h.ctx, o.name, strlen(o.name), o.mode, o.lease_us, o.wait_us, &h.lock);
 	if (rc) {
-		fail(o.name, p4a_last_error(ctx));
-		p4a_close(ctx);
+		fail(o.name, p4a_last_error(h.ctx));
+		p4a_close(h.ctx);
 		return rc == -ETIME ? NOT_FREE : 1;
 	}
-	rc = hold(ctx, &o, &lock);
-	p4a_unlock(ctx, &lock);
-	p4a_close(ctx);
+	have_lease(&h);
+	rc = hold(&h);
+	if (!h.lost)
+		p4a_unlock(h.ctx, &h.lock);
+	p4a_close(h.ctx);
 	return rc;
 }

@@ -70,4 +70,15 @@ wait $holder || true
 wait $waiter
 check 'a holder keeps its lock over a restart, who waited gets it then' \
 	is_ascending 2 $(cat /tmp/first /tmp/second)
+
+start_on h1 holder p4lock -l 1000 1 z sleep 100
+holder=$pid
+await 20 is_held z
+kill -9 $allocator
+wait $allocator || true
+is_over() { ! kill -0 $holder 2> /dev/null; }
+check 'a command ends when the allocator is away for longer than the lease' await 30 is_over
+status=0
+wait $holder || status=$?
+equal 'by SIGTERM' $status 143
 finish
