@@ -250,6 +250,7 @@ int main(int argc, char **argv)
 	test_transactions();
 	test_contention();
 	test_handover();
+	test_order();
 	test_frames();
 	test_control(argv[1]);
 	printf("%u passed, %u failed\n", passed, failed);

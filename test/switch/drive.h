@@ -38,6 +38,7 @@ bool state_agrees(void);		/* all arrays, cell by cell */
 void test_transactions(void);
 void test_contention(void);
 void test_handover(void);
+void test_order(void);
 void test_frames(void);
 void test_control(const char *socket);
 

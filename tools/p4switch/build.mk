@@ -9,7 +9,7 @@ P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API -Wl,--no-as-needed,-lgcc_s
 $(eval $(call program,bin/p4switch,$(P4SWITCH),libdpdk json-c,,$(P4SWITCH_FLAGS)))
 
 # what test/switch/run drives a running p4switch with
-SWITCH_DRIVE := $(addprefix test/switch/,drive.c transactions.c contention.c handover.c frames.c commands.c \
+SWITCH_DRIVE := $(addprefix test/switch/,drive.c transactions.c contention.c handover.c order.c frames.c commands.c \
 	model.c host.c)
 
 $(eval $(call program,test/switch-drive,$(SWITCH_DRIVE),json-c))

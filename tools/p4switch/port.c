@@ -85,7 +85,8 @@ static int host_rx(void *port, struct rte_swx_pkt *pkt)
 	struct host *h = port;
 	struct rte_mbuf *m;
 
-	if (h->dev < 0 || ports.gate != GATE_OPEN)
+	/* Who has lost against a lock bit waits in the ring: nobody comes in before it has had its turn. */
+	if (h->dev < 0 || ports.gate != GATE_OPEN || rte_ring_count(ports.loop))
 		return 0;
 	while ((m = host_next(h))) {
 		const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
