@@ -256,10 +256,14 @@ static void store__round_trip(void **state)
 	*t->next = (struct p4d_batch){ .number = 43, .state = P4D_RESERVED, .reservation = 7,
 				       .duration_us = 9, .min_blocks = 1, .want_blocks = 2,
 				       .flows = 1 };
-	s = p4d_escrow_append(t, 40, 128, 3);
+	t->hot = 77;
+	t->overrun = 1024;
+	t->account = (struct p4d_account){ .credit = -123456789012, .mean = 99, .due = 7, .had = 8 };
+	t->barred_until = e->now + 3000000;
+	s = p4d_escrow_append(t, 40, 6400, 3);	/* in two parts */
 	s->epoch = 5;
 	s->nodes = 64;
-	s->cells[128 * 3 - 1] = 0xdeadbeef;
+	s->cells[6400 * 3 - 1] = 0xdeadbeef;
 	t->dirty = true;
 	save(st, e);
 	s->acked = 3;
@@ -282,7 +286,11 @@ static void store__round_trip(void **state)
 	assert_memory_equal(u->cur->flow, t->cur->flow, sizeof(t->cur->flow));
 	assert_int_equal(u->next->number, 43);
 	assert_int_equal(u->escrow->acked, 3);
-	assert_int_equal(u->escrow->cells[128 * 3 - 1], 0xdeadbeef);
+	assert_int_equal(u->escrow->cells[6400 * 3 - 1], 0xdeadbeef);
+	assert_int_equal(u->hot, 77);
+	assert_int_equal(u->overrun, 1024);
+	assert_true(u->account.credit == -123456789012 && u->account.mean == 99);
+	assert_int_equal(u->barred_until, f->now + 3000000);
 	p4d_escrow_ack(u, 0, 99);	/* 62 nodes to go: stays */
 	for (unsigned int n = 0; n < 64; n++)
 		p4d_escrow_ack(u, n, 99);
@@ -298,6 +306,71 @@ static void store__round_trip(void **state)
 	p4d_engine_destroy(f);
 }
 
+/* What version 1 wrote: a table for each kind. */
+static const char version_1[] =
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+	"CREATE TABLE tenant(id INTEGER PRIMARY KEY, nodes INTEGER, gone INTEGER,"
+	" last INTEGER, last_end INTEGER, last_done INTEGER);"
+	"CREATE TABLE batch(tenant INTEGER, number INTEGER, state INTEGER,"
+	" reservation INTEGER, duration_us INTEGER, min_blocks INTEGER, want_blocks INTEGER,"
+	" flows INTEGER, done INTEGER, epoch INTEGER, blocks BLOB, ranges BLOB, absent INTEGER,"
+	" phase INTEGER, how INTEGER, keep INTEGER, PRIMARY KEY(tenant, number));"
+	"CREATE TABLE escrow(tenant INTEGER, batch INTEGER, epoch INTEGER,"
+	" nodes INTEGER, acked INTEGER, registers INTEGER, slots INTEGER, cells BLOB,"
+	" PRIMARY KEY(tenant, batch));"
+	"CREATE TABLE locks(tenant INTEGER, batch INTEGER, reservation INTEGER,"
+	" bits BLOB, PRIMARY KEY(tenant, batch));"
+	"INSERT INTO meta VALUES('schema',1),('bound',1),('boot',-2),('registers',3),('blocks',200),"
+	"('flows',640),('epoch_limit',1025),('reservation_next',9),('token_limit',5),"
+	"('lock_lease_us',6);"
+	"INSERT INTO tenant VALUES(7,64,-9223372036854775808,41,1,-1),(8,1,0,0,0,0);"
+	"INSERT INTO batch VALUES(7,42,2,8,1000,1,256,5,-1,1000,CAST(zeroblob(24)||x'8000000000000000' AS BLOB),"
+	" CAST(x'0000000100000002'||zeroblob(504) AS BLOB),2,2,0,0),"
+	" (7,43,0,9,1000,1,2,1,0,0,zeroblob(32),zeroblob(512),0,0,0,0);"
+	"INSERT INTO escrow VALUES(7,40,5,64,3,3,6400,CAST(zeroblob(76796)||x'efbeadde' AS BLOB));"
+	"INSERT INTO locks VALUES(7,42,8,x'000000000000000105'),(7,41,7,x'000000000000000209');";
+
+static void store__of_version_1_is_read(void **state)
+{
+	for (int round = 0; round < 2; round++) {	/* made new, and as such */
+		struct p4d_engine *e = p4d_engine_create(1);
+		struct p4d_store *st;
+		struct p4d_tenant *t;
+		sqlite3 *db;
+
+		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+		if (!round)
+			assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_close(db);
+		st = open_into(e);
+		t = p4d_engine_tenant_record(e, 7);
+		assert_true(e->boot == (uint64_t)-2 && e->epoch_next == 1025 && e->bound);
+		assert_true(t->nodes == 64 && t->left == 1ull << 63 && t->last_done == ~0ull);
+		assert_true(t->cur->number == 42 && t->cur->state == P4D_HELD);
+		assert_true(p4d_blocks_has(&t->cur->blocks, 199));
+		assert_true(t->cur->flow[0].first == 1 && t->cur->flow[0].count == 2);
+		assert_true(t->next->number == 43 && t->next->want_blocks == 2);
+		assert_true(t->escrow->acked == 3 && t->escrow->cells[19199] == 0xdeadbeef);
+		assert_true(t->locks[0].n == 1 && t->locks[0].bit[0].bit == 5);
+		assert_int_equal(t->hot, 256);		/* as in a new tenant */
+		assert_int_equal(p4d_engine_tenant_record(e, 8)->nodes, 1);
+		p4d_store_close(st);
+		p4d_engine_destroy(e);
+	}
+}
+
+static void store__of_a_later_version_is_refused(void **state)
+{
+	struct p4d_store *st;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(p4d_store_open(&st, path, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "version 3"));
+}
+
 static void store__one_daemon_a_file(void **state)
 {
 	struct p4d_store *a, *b;
@@ -311,9 +384,20 @@ static void store__one_daemon_a_file(void **state)
 static void store__damaged_file_is_refused(void **state)
 {
 	static const char *const damage[] = {
-		"UPDATE tenant SET nodes=65", "UPDATE batch SET blocks=x'00'",
-		"UPDATE batch SET state=9", "UPDATE meta SET value=2 WHERE name='schema'",
-		"UPDATE batch SET blocks=zeroblob(31)||x'80'",
+#define CHANGE(key, from, to) "UPDATE record SET value=replace(value, '" from "', '" to "')" \
+	" WHERE key LIKE '" key "%'"
+		CHANGE("tenant", "nodes=1", "nodes=65"), CHANGE("tenant", "last=0", "last=9x"),
+		CHANGE("tenant", " state=", " state=9"), CHANGE("tenant", "state=2", "state=0"),
+		CHANGE("tenant", "cur ", "old "), CHANGE("tenant", "hot=", "new=1 hot="),
+		CHANGE("tenant", "blocks=", "blocks=fg"), CHANGE("tenant", "want_blocks=8", ""),
+		CHANGE("meta", "schema=2", "schema=3"), CHANGE("meta", "schema=2 ", ""),
+		CHANGE("tenant", "blocks=ff ", "blocks=00000000000000000000000000000000000000000"
+		       "00000000000000000000080 "),
+		"UPDATE record SET key='tenants/3' WHERE key LIKE 'tenant%'",
+		"INSERT INTO record VALUES('escrow/00000001/0000000007/0000', x'00000000')",
+		"INSERT INTO record VALUES('escrow/00000001/0000000007',"
+		" 'epoch=1 nodes=1 acked=0 registers=1 slots=64')",
+#undef CHANGE
 	};
 
 	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
@@ -329,10 +413,12 @@ static void store__damaged_file_is_refused(void **state)
 		world_destroy(w);
 		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 		assert_int_equal(sqlite3_exec(db, damage[i], NULL, NULL, NULL), SQLITE_OK);
+		assert_int_not_equal(sqlite3_changes(db), 0);
 		sqlite3_close(db);
 		assert_int_equal(p4d_store_open(&st, path, err, sizeof(err)), 0);
-		assert_int_equal(p4d_store_load(st, e, err, sizeof(err)), -EINVAL);
-		assert_non_null(strstr(err, "move the file away"));
+		if (p4d_store_load(st, e, err, sizeof(err)) != -EINVAL)
+			fail_msg("%s", damage[i]);
+		assert_non_null(strstr(err, "move it away"));
 		p4d_store_close(st);
 		p4d_engine_destroy(e);
 	}
@@ -359,6 +445,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(kill__no_grant_is_lost_and_epochs_ascend),
 		STORE_TEST(store__round_trip),
+		STORE_TEST(store__of_version_1_is_read),
+		STORE_TEST(store__of_a_later_version_is_refused),
 		STORE_TEST(store__one_daemon_a_file),
 		STORE_TEST(store__damaged_file_is_refused),
 		STORE_TEST(store__no_database_is_refused),

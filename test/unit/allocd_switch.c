@@ -320,7 +320,8 @@ static uint64_t ask(uint32_t tenant, uint32_t batch)
 
 static void open_service(void)
 {
-	struct p4d_service_conf conf = { store_path, sw_path, &p4d_switch_soft, on_reply, NULL };
+	struct p4d_service_conf conf = { .store = store_path, .switch_path = sw_path,
+					 .switch_ops = &p4d_switch_soft, .reply = on_reply };
 	struct p4d_policy policy = { 1000000, 1000 };
 	char err[256];
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account target plan keys flows history escrow lockinfo named crowd locking out epoch grant reconcile request engine
-P4ALLOCD_IO := log loop jsonline store switch_soft service status
+P4ALLOCD_PURE := proto curve divide account target plan keys flows history escrow fields records lockinfo named crowd locking out epoch grant reconcile request engine
+P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service status
+P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
 
@@ -15,7 +16,7 @@ UNIT += test/allocd_engine
 $(eval $(call program,test/allocd_engine,test/unit/allocd_engine.c $(P4ALLOCD_TEST),cmocka))
 UNIT += test/allocd_random test/allocd_store test/allocd_locks test/allocd_locking
 $(foreach t,random store locks locking,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
-	$(P4ALLOCD_TEST) tools/p4allocd/store.c,sqlite3 cmocka)))
+	$(P4ALLOCD_TEST) $(P4ALLOCD_FILE),sqlite3 cmocka)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))

@@ -412,6 +412,8 @@ static int take_back(struct p4d_engine *e, struct p4d_tenant *t)
 		b->granted_at = e->now;
 		b->lease_until = e->now + b->duration_us + e->policy.grace_us;
 	}
+	p4d_account_want(&e->ledger, &t->account, t->conf.weight);
+	p4d_account_hold(&e->ledger, &t->account, p4d_blocks_count(&b->blocks));
 	p4d_history_record(e->history, 0, t->id, p4d_blocks_count(&b->blocks));
 	return 0;
 }

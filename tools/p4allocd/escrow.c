@@ -104,7 +104,8 @@ static void drop_over(struct p4d_tenant *t)
 			continue;
 		}
 		*at = s->next;
-		free(s);
+		s->next = t->fetched;
+		t->fetched = s;
 	}
 }
 
@@ -130,12 +131,23 @@ void p4d_escrow_ack_shown(struct p4d_tenant *t, unsigned int node)
 	drop_over(t);
 }
 
-void p4d_escrow_free(struct p4d_tenant *t)
+static void free_all(struct p4d_escrow **list)
 {
-	while (t->escrow) {
-		struct p4d_escrow *s = t->escrow;
+	while (*list) {
+		struct p4d_escrow *s = *list;
 
-		t->escrow = s->next;
+		*list = s->next;
 		free(s);
 	}
+}
+
+void p4d_escrow_forget(struct p4d_tenant *t)
+{
+	free_all(&t->fetched);
+}
+
+void p4d_escrow_free(struct p4d_tenant *t)
+{
+	free_all(&t->escrow);
+	free_all(&t->fetched);
 }

@@ -33,6 +33,9 @@ void p4d_escrow_ack(struct p4d_tenant *t, unsigned int node, uint32_t batch);
 /* The node goes on: sets of which it has been sent the last entry are acknowledged. */
 void p4d_escrow_ack_shown(struct p4d_tenant *t, unsigned int node);
 
+/* The store has been told which sets are over. */
+void p4d_escrow_forget(struct p4d_tenant *t);
+
 void p4d_escrow_free(struct p4d_tenant *t);
 
 #endif /* P4D_ESCROW_H */

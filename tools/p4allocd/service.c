@@ -19,6 +19,7 @@ struct p4d_service {
 	struct p4d_store *store;
 	void *sw;
 	bool store_ok;
+	struct p4d_out *held, **held_last;	/* until what was collected for them is stored */
 	struct p4d_timer deadline;	/* the engine's */
 	struct p4d_timer retry;		/* of a save that failed */
 };
@@ -108,21 +109,32 @@ void p4d_service_message(struct p4d_service *s, uint32_t tenant, const struct p4
 
 /* ---------------------------------------------------------------------------------- flush */
 
-static bool save(struct p4d_service *s)
+static void on_failure(struct p4d_service *s, const char *why)
 {
-	char err[256];
+	if (s->store_ok)
+		p4d_log(P4D_WARN, "%s; answers are kept back until it works", why);
+	s->store_ok = false;
+	s->retry.at = p4d_now() + STORE_RETRY_US;
+}
 
-	if (p4d_store_save(s->store, s->engine, err, sizeof(err))) {
-		if (s->store_ok)
-			p4d_log(P4D_WARN, "%s; answers are kept back until it works", err);
-		s->store_ok = false;
-		s->retry.at = p4d_now() + STORE_RETRY_US;
-		return false;
-	}
+static void on_success(struct p4d_service *s)
+{
 	if (!s->store_ok)
 		p4d_log(P4D_WARN, "store: works again");
 	s->store_ok = true;
-	return true;
+}
+
+/* What the engine wants done until now, and the changes that must be stored before it is. */
+static void collect(struct p4d_service *s)
+{
+	struct p4d_out *out;
+
+	p4d_store_collect(s->store, s->engine);
+	while ((out = p4d_engine_pop(s->engine))) {
+		out->link = NULL;
+		*s->held_last = out;
+		s->held_last = &out->link;
+	}
 }
 
 static void carry_out(struct p4d_service *s, const struct p4d_out *out)
@@ -146,17 +158,63 @@ static void carry_out(struct p4d_service *s, const struct p4d_out *out)
 	}
 }
 
-void p4d_service_flush(struct p4d_service *s)
+/* Nobody is told anything by an allocator whose place another one may have taken. */
+static void release(struct p4d_service *s)
 {
 	struct p4d_out *out;
 
-	if (!save(s))
+	if (!p4d_store_holds(s->store))
 		return;
-	while ((out = p4d_engine_pop(s->engine))) {
+	while ((out = s->held)) {
+		s->held = out->link;
 		carry_out(s, out);
 		free(out);
 	}
+	s->held_last = &s->held;
+}
+
+/*
+ * While a commit is under way events go on to change the engine; what they change and want done is
+ * the next commit's, so that one is of all requests that came meanwhile.
+ */
+void p4d_service_flush(struct p4d_service *s)
+{
+	char err[256];
+	bool again;
+	int ret;
+
+	do {
+		again = p4d_store_has_changes(s->store);
+		if (!again)
+			collect(s);
+		ret = p4d_store_commit(s->store, err, sizeof(err));
+		if (!ret) {
+			on_success(s);
+			release(s);
+		}
+	} while (!ret && again);
+	if (ret && ret != -EINPROGRESS)
+		on_failure(s, err);
 	s->deadline.at = p4d_engine_deadline(s->engine);
+}
+
+static void on_stored(void *arg, int err, const char *why)
+{
+	struct p4d_service *s = arg;
+
+	if (err) {
+		on_failure(s, why);
+		return;
+	}
+	on_success(s);
+	release(s);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+	struct p4d_service *s = arg;
+
+	s->conf.lost(s->conf.arg, why);
 }
 
 struct p4d_engine *p4d_service_engine(struct p4d_service *s)
@@ -174,6 +232,7 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
 	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken };
+	struct p4d_store_events stored = { s, on_stored, on_lost };
 	int ret;
 
 	s->engine = p4d_engine_create(p4d_now());
@@ -181,7 +240,10 @@ static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, s
 		return -ENOMEM;
 	if (getrandom(&s->engine->lock_seed, sizeof(s->engine->lock_seed), 0) < 0)
 		return -errno;
-	ret = p4d_store_open(&s->store, s->conf.store, err, size);
+	ret = s->conf.store_ops ?
+		p4d_store_of(&s->store, s->conf.store_ops, s->conf.store_impl, s->conf.store,
+			     &stored) :
+		p4d_store_open(&s->store, s->conf.store, err, size);
 	if (ret)
 		return ret;
 	ret = p4d_store_load(s->store, s->engine, err, size);
@@ -202,6 +264,7 @@ int p4d_service_open(struct p4d_service **out, struct p4d_loop *loop,
 		return -ENOMEM;
 	s->conf = *conf;
 	s->store_ok = true;
+	s->held_last = &s->held;
 	s->deadline = (struct p4d_timer){ .at = UINT64_MAX, .due = on_deadline };
 	s->retry = (struct p4d_timer){ .at = UINT64_MAX, .due = on_retry };
 	ret = open_parts(s, loop, err, size);
@@ -221,6 +284,12 @@ void p4d_service_close(struct p4d_service *s)
 		s->conf.switch_ops->close(s->sw);
 	if (s->store)
 		p4d_store_close(s->store);
+	while (s->held) {
+		struct p4d_out *out = s->held;
+
+		s->held = out->link;
+		free(out);
+	}
 	p4d_engine_destroy(s->engine);
 	free(s);
 }

@@ -3,25 +3,29 @@
  * service.h - engine, store and switch put together; everything but the transport.
  *
  * Events go into the engine; p4d_service_flush(), called after each wake-up of the loop, commits
- * what they changed in one transaction and only then sends the answers and tells the switch. If
- * the store fails, all of that is kept back and tried again, and new messages are refused with
- * STORE.
+ * what they changed in one transaction and only then sends the answers and tells the switch. A
+ * store that takes its time is not waited for: what comes meanwhile is the next commit. If the
+ * store fails, all of that is kept back and tried again, and new messages are refused with STORE.
  */
 #ifndef P4D_SERVICE_H
 #define P4D_SERVICE_H
 
 #include "engine.h"
+#include "store.h"
 #include "switch.h"
 
 struct p4d_loop;
 struct p4d_service;
 
 struct p4d_service_conf {
-	const char *store;
+	const char *store;		/* a file; or what the other kind of store is called */
+	const struct p4d_store_ops *store_ops;	/* of that, NULL: a file */
+	void *store_impl;		/* taken over */
 	const char *switch_path;
 	const struct p4d_switch_ops *switch_ops;
 	void (*reply)(void *arg, const struct p4d_who *who, const void *bytes, size_t len);
-	void *arg;		/* of reply */
+	void (*lost)(void *arg, const char *why);	/* the store's place, see store.h */
+	void *arg;
 };
 
 /* 0, or -errno and err. conf's strings must stay. The switch is not waited for. */

@@ -123,7 +123,9 @@ struct p4d_escrow {		/* the cells of one batch, as they were at the fence */
 	uint64_t acked;		/* nodes that have stored them all */
 	uint32_t registers;
 	uint32_t slots;		/* virtual slots: 64 a block */
-	bool saved;		/* the store has it; but perhaps an older `acked` */
+	bool saved;		/* the store has it, with acked == saved_acked */
+	uint64_t saved_acked;
+	uint32_t missing;	/* cells that the store has not shown yet, at the start */
 	uint32_t cells[];	/* slot by slot, in each the registers */
 };
 
@@ -168,6 +170,7 @@ struct p4d_tenant {
 	enum p4d_end last_end;
 	uint64_t last_done;	/* nodes that were DONE with it, or took no part */
 	struct p4d_escrow *escrow;	/* ascending batches */
+	struct p4d_escrow *fetched;	/* over, but the store has not been told */
 	struct p4d_locks locks[2];	/* of the current and the next batch */
 	struct p4d_named *named;	/* locking.c; NULL: it has never asked for one */
 	struct p4d_node node[P4W_NODES_MAX];
