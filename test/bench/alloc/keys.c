@@ -159,7 +159,7 @@ static void against_annealed(const char *name, const struct p4d_key *key, size_t
 }
 
 /* Bits that a key has, by rank; -1: none. */
-static void bits_of_layout(const struct p4a_layout *l, int8_t *of)
+static void bits_of_layout(const struct p4a_layout *l, int16_t *of)
 {
 	struct p4a_cell cell;
 
@@ -168,36 +168,76 @@ static void bits_of_layout(const struct p4a_layout *l, int8_t *of)
 			   cell.lock : -1;
 }
 
-/* Share of pairs in which one looks at a bit that the other holds, and they have no key in common. */
-static double false_conflicts(const struct txn *t, size_t n, const int8_t *of, struct rng *r)
+/* A lock word of up to 256 bits. */
+struct word {
+	uint64_t part[4];
+};
+
+static void set_bit(struct word *w, int bit)
 {
-	uint64_t met = 0;
+	if (bit >= 0)
+		w->part[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static bool meet(const struct word *a, const struct word *b)
+{
+	return (a->part[0] & b->part[0]) | (a->part[1] & b->part[1]) |
+	       (a->part[2] & b->part[2]) | (a->part[3] & b->part[3]);
+}
+
+/*
+ * Share of pairs in which one looks at a bit that the other holds, and they have no key in common;
+ * *true_ones: that have.
+ */
+static double false_conflicts(const struct txn *t, size_t n, const int16_t *of, struct rng *r,
+			      double *true_ones)
+{
+	uint64_t met = 0, same = 0;
 
 	for (unsigned int pair = 0; pair < PAIRS; pair++) {
 		const struct txn *a = &t[rng_below(r, n)], *b = &t[rng_below(r, n)];
-		uint32_t held = 0, seen = 0;
+		struct word held = { 0 }, seen = { 0 };
 		bool common = false;
 
 		for (unsigned int i = 0; i < OPS; i++) {
-			held |= a->second[i] ? UINT32_C(1) << of[a->rank[i]] : 0;
-			seen |= of[b->rank[i]] >= 0 ? UINT32_C(1) << of[b->rank[i]] : 0;
+			set_bit(&held, a->second[i] ? of[a->rank[i]] : -1);
+			set_bit(&seen, of[b->rank[i]]);
 			for (unsigned int j = 0; j < OPS; j++)
 				common |= a->second[i] && a->rank[i] == b->rank[j];
 		}
-		met += held & seen && !common;
+		met += meet(&held, &seen) && !common;
+		same += common;
 	}
+	*true_ones = (double)same / PAIRS;
 	return (double)met / PAIRS;
+}
+
+/* The same pairs, with a word of so many bits dealt to the keys. */
+static double with_bits(const struct txn *t, const struct p4d_keys *keys, unsigned int bits,
+			double *true_ones)
+{
+	int16_t *of = bench_alloc(RANKS + 1, sizeof(*of));
+	uint8_t bit[P4D_KEYS_MERGED];
+	struct rng r = { 3 };
+	double met;
+
+	memset(of, -1, (RANKS + 1) * sizeof(*of));
+	p4d_keys_deal(keys->key, keys->n, bits, bit);
+	for (size_t i = 0; i < keys->n; i++)
+		of[keys->key[i].key] = bit[i];
+	met = false_conflicts(t, NODES * FEW, of, &r, true_ones);
+	free(of);
+	return met;
 }
 
 /* What a short batch gains by the bits of its own keys over those that the layout gives to all. */
 static void short_batch(const struct p4a_layout *l, const struct txn *txns)
 {
 	struct txn *t = bench_alloc(NODES * FEW, sizeof(*t));
-	int8_t *of = bench_alloc(RANKS + 1, 1);
-	uint8_t bit[P4D_KEYS_MERGED];
+	int16_t *of = bench_alloc(RANKS + 1, sizeof(*of));
+	double before, after, true_ones;
 	struct p4d_keys keys = { 0 };
 	struct rng r = { 3 };
-	double before, after;
 	struct list list;
 
 	for (unsigned int i = 0; i < NODES; i++)
@@ -206,16 +246,14 @@ static void short_batch(const struct p4a_layout *l, const struct txn *txns)
 	p4d_keys_add(&keys, list.entry, list.n);
 	bench_row("keys-of-5000-transactions", keys.n, "keys");
 	bits_of_layout(l, of);
-	before = false_conflicts(t, NODES * FEW, of, &r);
-	memset(of, -1, RANKS + 1);
+	before = false_conflicts(t, NODES * FEW, of, &r, &true_ones);
 	p4d_keys_heaviest(&keys, P4W_LOCK_KEYS_MAX);
-	p4d_keys_deal(keys.key, keys.n, BITS, bit);
-	for (size_t i = 0; i < keys.n; i++)
-		of[keys.key[i].key] = bit[i];
-	r.state = 3;
-	after = false_conflicts(t, NODES * FEW, of, &r);
+	after = with_bits(t, &keys, BITS, &true_ones);
+	bench_row("keys-true-conflicts", true_ones, "of-pairs");
 	bench_row("keys-false-conflicts-layout", before, "of-pairs");
 	bench_row("keys-false-conflicts-lock-info", after, "of-pairs");
+	bench_row("keys-false-conflicts-64-bits", with_bits(t, &keys, 64, &true_ones), "of-pairs");
+	bench_row("keys-false-conflicts-256-bits", with_bits(t, &keys, 256, &true_ones), "of-pairs");
 	bench_most("keys-false-conflicts-lock-info/layout", after / before, "ratio", 1);
 	free(list.entry);
 	p4d_keys_free(&keys);
