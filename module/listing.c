@@ -49,12 +49,12 @@ static bool may_see(const struct homa_viewer *viewer, const struct homa_rpc *rpc
 }
 
 bool homa_listing_next(struct homa_net *hn, const struct homa_viewer *viewer,
-		       struct homa_listing *at, struct homa_rpc_view *view)
+		       struct homa_rpc_cursor *at, struct homa_rpc_view *view)
 {
 	struct homa_rpc *rpc;
 	bool found = false;
 
-	while (!found && (rpc = homa_rpc_next(hn, &at->chain, &at->nth))) {
+	while (!found && (rpc = homa_rpc_next(hn, at))) {
 		spin_lock_bh(&rpc->lock);
 		found = rpc->state != HOMA_DEAD && may_see(viewer, rpc);
 		if (found)

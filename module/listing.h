@@ -9,6 +9,7 @@
 #include <linux/uidgid.h>
 
 struct homa_net;
+struct homa_rpc_cursor;
 struct homa_rpc_view;
 struct user_namespace;
 
@@ -18,13 +19,8 @@ struct homa_viewer {
 	struct user_namespace *ns;	/* uids are told as they are there */
 };
 
-/* Where a listing goes on; all zero at first. */
-struct homa_listing {
-	u32 chain, nth;
-};
-
-/* False: there are no more. Process context. */
+/* Where a listing goes on, *at says, see rpc.h. False: there are no more. Process context. */
 bool homa_listing_next(struct homa_net *hn, const struct homa_viewer *viewer,
-		       struct homa_listing *at, struct homa_rpc_view *view);
+		       struct homa_rpc_cursor *at, struct homa_rpc_view *view);
 
 #endif /* P4HOMA_LISTING_H */

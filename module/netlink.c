@@ -14,6 +14,7 @@
 #include "netlink.h"
 #include "nlattr.h"
 #include "p4wire.h"
+#include "rpc.h"
 #include "tenant.h"
 #include "txn.h"
 
@@ -477,14 +478,13 @@ static int rpc_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		.uid = READ_ONCE(NETLINK_CB(cb->skb).sk->sk_uid),
 		.ns = sk_user_ns(NETLINK_CB(cb->skb).sk),
 	};
-	struct homa_listing at = { cb->args[0], cb->args[1] }, next = at;
+	struct homa_rpc_cursor *at = (struct homa_rpc_cursor *)cb->ctx, next = *at;
 	struct homa_rpc_view view;
 
+	BUILD_BUG_ON(sizeof(*at) > sizeof(cb->ctx));
 	while (homa_listing_next(homa_net(sock_net(skb->sk)), &viewer, &next, &view) &&
 	       !dump_one(skb, cb, P4A_CMD_RPC_GET, homa_nl_put_rpc, &view))
-		at = next;
-	cb->args[0] = at.chain;
-	cb->args[1] = at.nth;
+		*at = next;
 	return skb->len;
 }
 

@@ -226,36 +226,44 @@ struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_a
 	return rpc;
 }
 
-/* With the lock of the chain, so that none changes its place. */
-static struct homa_rpc *nth_of(struct homa_rpcs *rpcs, u32 chain, u32 *nth)
+static bool is_after(const struct homa_rpc *rpc, u64 id, const struct homa_rpc *other)
 {
-	struct hlist_nulls_node *node;
-	struct homa_rpc *rpc;
-	u32 n = 0;
-
-	hlist_nulls_for_each_entry(rpc, node, &rpcs->chain[chain], by_id) {
-		if (n++ < *nth)
-			continue;
-		*nth = n;
-		if (refcount_inc_not_zero(&rpc->refs))
-			return rpc;
-	}
-	return NULL;
+	return rpc->id != id ? rpc->id > id : rpc > other;
 }
 
-struct homa_rpc *homa_rpc_next(struct homa_net *hn, u32 *chain, u32 *nth)
+/* The first of the chain after the one at which the cursor stands, with a reference. With the lock of the
+ * chain, in which all have one.
+ */
+static struct homa_rpc *next_of(struct homa_rpcs *rpcs, const struct homa_rpc_cursor *at)
 {
-	struct homa_rpc *rpc = NULL;
+	struct homa_rpc *rpc, *next = NULL;
+	struct hlist_nulls_node *node;
 
-	for (; *chain < 1 << RPC_BITS; ++*chain, *nth = 0) {
-		spin_lock_bh(chain_lock(hn, *chain));
-		rpc = nth_of(hn->rpcs, *chain, nth);
-		spin_unlock_bh(chain_lock(hn, *chain));
-		if (rpc)
-			break;
+	hlist_nulls_for_each_entry(rpc, node, &rpcs->chain[at->chain], by_id)
+		if (is_after(rpc, at->id, at->rpc) && (!next || is_after(next, rpc->id, rpc)))
+			next = rpc;
+	if (next)
+		homa_rpc_get(next);
+	return next;
+}
+
+struct homa_rpc *homa_rpc_next(struct homa_net *hn, struct homa_rpc_cursor *at)
+{
+	struct homa_rpc *rpc;
+
+	while (at->chain < 1 << RPC_BITS) {
+		spin_lock_bh(chain_lock(hn, at->chain));
+		rpc = next_of(hn->rpcs, at);
+		spin_unlock_bh(chain_lock(hn, at->chain));
+		if (rpc) {
+			at->id = rpc->id;
+			at->rpc = rpc;
+			return rpc;
+		}
+		*at = (struct homa_rpc_cursor){ .chain = at->chain + 1 };
 		cond_resched();
 	}
-	return rpc;
+	return NULL;
 }
 
 static int add_to_sock(struct homa_rpc *rpc)

@@ -120,10 +120,19 @@ struct homa_rpc *homa_rpc_find(struct homa_sock *hsk, u64 id, const struct in6_a
 /* The same for a caller in an RCU read-side section. */
 struct homa_rpc *homa_rpc_find_rcu(struct homa_sock *hsk, u64 id, const struct in6_addr *peer);
 
-/* Goes through all RPCs of a namespace, from *chain = *nth = 0 on; the next with a reference, or
- * NULL. What comes or goes meanwhile may be missed or come twice. Process context.
+/* A place in the order of all RPCs of a namespace: by chain, id, and address, since clients may have the
+ * same ids. All zero: before the first.
  */
-struct homa_rpc *homa_rpc_next(struct homa_net *hn, u32 *chain, u32 *nth);
+struct homa_rpc_cursor {
+	u32 chain;
+	u64 id;
+	const struct homa_rpc *rpc;	/* only compared: it may be gone */
+};
+
+/* The one after *at, which moves on, with a reference; NULL: there is none. Who is there all the time
+ * comes once. Process context.
+ */
+struct homa_rpc *homa_rpc_next(struct homa_net *hn, struct homa_rpc_cursor *at);
 
 /* What is needed to begin one. The RPC takes over the references of peer and tenant if and only if
  * it is made.
