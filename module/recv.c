@@ -181,7 +181,7 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 	__skb_queue_tail(&rpc->in.packets, rx->skb);
 	rx->skb = NULL;
 	rpc->in.received += new;
-	homa_rmem_keep_promise(rpc, new);
+	rx->stalled |= homa_rmem_keep_promise(rpc, new);
 	if (pkt->data.again) {
 		homa_count(rx->hn, resent_packets_used);
 		rpc->in.repeated = true;

@@ -5,7 +5,7 @@
  * A packet counts with all memory that it holds (truesize), from being queued at its RPC until
  * recvmsg has copied the message or the RPC is freed: sk_rmem_alloc is the sum. Pages for it are
  * drawn from the kernel's account of socket memory, and so from the control group's, in quanta ahead
- * (sk_forward_alloc is all that was drawn), so that a short message touches the sum and nothing else.
+ * (hsk->drawn is their sum), so that a short message touches the sum and nothing else.
  *
  * What is held ends at SO_RCVBUF (rmem_max to begin with), at the limit of all sockets together
  * (as UDP's, by the size of memory), and at what the control group has. A packet beyond is dropped,
@@ -18,7 +18,12 @@
  * packets take more. Where the group or the system says no first, that much counts as the limit for
  * a while.
  *
- * Lock: hsk->lock, for what it guards in struct homa_sock; what charges looks without.
+ * The account goes by sk_forward_alloc. Programs change that too, with lock_sock() (SO_RESERVE_MEM), and
+ * have all of it taken back that is not in use as the kernel's protocols mark it. So nothing of ours stays
+ * there, and it is touched only when nobody has that lock: with a spinlock held we can't wait for it.
+ *
+ * Lock: hsk->lock, for what it guards in struct homa_sock; what charges looks without. In it, the
+ * spinlock of lock_sock().
  */
 #include <linux/memcontrol.h>
 #include <linux/minmax.h>
@@ -77,17 +82,58 @@ static bool is_group_full(const struct sock *sk)
 
 #endif
 
+static void change_forward_alloc(struct sock *sk, int bytes)
+{
+	WRITE_ONCE(sk->sk_forward_alloc, sk->sk_forward_alloc + bytes);
+}
+
+static bool draw_pages(struct homa_sock *hsk, int bytes)
+{
+	struct sock *sk = homa_to_sk(hsk);
+	bool ok;
+
+	lockdep_assert_held(&hsk->lock);
+	bh_lock_sock(sk);
+	ok = !sock_owned_by_user(sk) && __sk_mem_schedule(sk, bytes, SK_MEM_RECV);
+	if (ok) {
+		change_forward_alloc(sk, -bytes);
+		WRITE_ONCE(hsk->drawn, hsk->drawn + bytes);
+	}
+	bh_unlock_sock(sk);
+	return ok;
+}
+
+/* If somebody has the socket's lock, the next to be given back takes these along. */
+static void return_pages(struct homa_sock *hsk, int bytes)
+{
+	struct sock *sk = homa_to_sk(hsk);
+
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user(sk)) {
+		change_forward_alloc(sk, bytes);
+		__sk_mem_reclaim(sk, bytes);
+		WRITE_ONCE(hsk->drawn, hsk->drawn - bytes);
+	}
+	bh_unlock_sock(sk);
+}
+
+void homa_rmem_sock_exit(struct homa_sock *hsk)
+{
+	local_bh_disable();
+	return_pages(hsk, hsk->drawn);
+	local_bh_enable();
+}
+
 static bool draw(struct homa_sock *hsk, int held)
 {
 	struct sock *sk = homa_to_sk(hsk);
-	int more = held - sk->sk_forward_alloc;
+	int more = held - hsk->drawn;
 
 	if (more <= 0)			/* another CPU was faster */
 		return true;
 	if (held > homa_rmem_max(sk))
 		return false;
-	if (!is_group_full(sk) &&
-	    __sk_mem_schedule(sk, round_up(more, HOMA_RMEM_QUANTUM), SK_MEM_RECV))
+	if (!is_group_full(sk) && draw_pages(hsk, round_up(more, HOMA_RMEM_QUANTUM)))
 		return true;
 	hsk->ceiling = max(held, HOMA_MAX_MESSAGE_LENGTH);
 	return false;
@@ -118,7 +164,7 @@ bool homa_rmem_promise_long(struct homa_rpc *rpc)
 	return ok;
 }
 
-void homa_rmem_kept(struct homa_rpc *rpc, u32 bytes)
+bool homa_rmem_kept(struct homa_rpc *rpc, u32 bytes)
 {
 	struct homa_sock *hsk = rpc->hsk;
 	int less = min(bytes_promised(bytes), rpc->in.promised);
@@ -127,6 +173,7 @@ void homa_rmem_kept(struct homa_rpc *rpc, u32 bytes)
 	hsk->promised -= less;
 	spin_unlock_bh(&hsk->lock);
 	rpc->in.promised -= less;
+	return !rpc->in.promised;
 }
 
 /* Whose packets are freed comes here while there is one. */
@@ -154,13 +201,12 @@ bool homa_rmem_draw(struct homa_rpc *rpc, int held)
 void homa_rmem_give_back(struct homa_rpc *rpc)
 {
 	struct homa_sock *hsk = rpc->hsk;
-	struct sock *sk = homa_to_sk(hsk);
 	int spare;
 
 	spin_lock_bh(&hsk->lock);
-	spare = sk->sk_forward_alloc - atomic_read(&sk->sk_rmem_alloc);
+	spare = hsk->drawn - atomic_read(&homa_to_sk(hsk)->sk_rmem_alloc);
 	if (spare > HOMA_RMEM_SPARE)
-		__sk_mem_reclaim(sk, round_down(spare - HOMA_RMEM_QUANTUM, PAGE_SIZE));
+		return_pages(hsk, round_down(spare - HOMA_RMEM_QUANTUM, PAGE_SIZE));
 	if (hsk->beyond == rpc)
 		set_beyond(hsk, NULL);
 	/* Long messages come here, so some of them later it is as if nobody had said no. */

@@ -33,6 +33,8 @@ extern int homa_rmem_least[1];
 
 void homa_rmem_init(void);
 void homa_rmem_sock_init(struct homa_sock *hsk);
+/* Nobody holds the socket any more, nor any of its memory. */
+void homa_rmem_sock_exit(struct homa_sock *hsk);
 
 /* Bytes; what SO_RCVBUF asks for, but a message at least. */
 static inline int homa_rmem_max(const struct sock *sk)
@@ -41,7 +43,7 @@ static inline int homa_rmem_max(const struct sock *sk)
 }
 
 bool homa_rmem_promise_long(struct homa_rpc *rpc);
-void homa_rmem_kept(struct homa_rpc *rpc, u32 bytes);
+bool homa_rmem_kept(struct homa_rpc *rpc, u32 bytes);
 
 /* May the message begin? Not while one needs memory that there is not; nor if there would not be enough
  * for all that have begun. rpc->lock is held in these two.
@@ -53,11 +55,10 @@ static inline bool homa_rmem_promise(struct homa_rpc *rpc)
 	return rpc->in.length <= HOMA_RMEM_SPARE || homa_rmem_promise_long(rpc);
 }
 
-/* So many bytes of it are here, or never come. */
-static inline void homa_rmem_keep_promise(struct homa_rpc *rpc, u32 bytes)
+/* So many bytes of it are here, or never come. True: all; messages may have waited for that. */
+static inline bool homa_rmem_keep_promise(struct homa_rpc *rpc, u32 bytes)
 {
-	if (rpc->in.promised)
-		homa_rmem_kept(rpc, bytes);
+	return rpc->in.promised && homa_rmem_kept(rpc, bytes);
 }
 
 bool homa_rmem_draw(struct homa_rpc *rpc, int held);
@@ -69,7 +70,7 @@ static inline bool homa_rmem_charge(struct homa_rpc *rpc, u32 bytes)
 	struct sock *sk = homa_to_sk(rpc->hsk);
 	int held = atomic_add_return(bytes, &sk->sk_rmem_alloc);
 
-	if (unlikely(held > READ_ONCE(sk->sk_forward_alloc)) && !homa_rmem_draw(rpc, held)) {
+	if (unlikely(held > READ_ONCE(rpc->hsk->drawn)) && !homa_rmem_draw(rpc, held)) {
 		atomic_sub(bytes, &sk->sk_rmem_alloc);
 		return false;
 	}
@@ -94,7 +95,7 @@ static inline void homa_rmem_uncharge(struct homa_rpc *rpc)
 	int held = atomic_sub_return(rpc->in.kept, &sk->sk_rmem_alloc);
 
 	rpc->in.kept = 0;
-	if (unlikely(READ_ONCE(sk->sk_forward_alloc) - held > READ_ONCE(rpc->hsk->spare_max)))
+	if (unlikely(READ_ONCE(rpc->hsk->drawn) - held > READ_ONCE(rpc->hsk->spare_max)))
 		homa_rmem_give_back(rpc);
 }
 

@@ -24,7 +24,7 @@ struct homa_rx {
 	struct homa_pkt pkt;
 	struct sk_buff_head queue;	/* packets to be sent at the end */
 	struct homa_grant_plan plan;
-	bool stalled;			/* an RPC has begun to wait for pool space */
+	bool stalled;			/* an RPC has begun to wait for room, or one need not any more */
 };
 
 static inline void homa_rx_drop(const struct homa_rx *rx, enum homa_counter why)

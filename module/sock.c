@@ -107,6 +107,7 @@ void homa_sock_drop_port(struct sock *sk)
 void homa_sock_destruct(struct sock *sk)
 {
 	homa_pool_destroy(homa_sk(sk)->pool);
+	homa_rmem_sock_exit(homa_sk(sk));
 	inet_sock_destruct(sk);
 }
 

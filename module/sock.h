@@ -54,15 +54,14 @@ struct homa_sock {
 
 	const char *error;		/* why a call failed last, a constant, or NULL; racy */
 	atomic64_t wmem;		/* bytes of messages held for sending */
-	spinlock_t lock;		/* BH; guards what follows up to ceiling, and
-					 * sk_forward_alloc
-					 */
+	spinlock_t lock;		/* BH; guards what follows up to ceiling */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct homa_ready ready;	/* shared messages, and who waits for them */
 	struct list_head stalled;	/* RPCs that wait for room, shortest first */
 	u32 nr_stalled;
 	struct homa_rpc *beyond;	/* rmem.c: may take memory beyond the limit; no reference */
+	int drawn;			/* rmem.c: bytes, all; racy readers */
 	int spare_max;			/* rmem.c: drawn and not needed; below 0 if `beyond` is set */
 	int promised;			/* rmem.c: for what is to come of long messages */
 	int ceiling;			/* rmem.c: as a limit for these */
