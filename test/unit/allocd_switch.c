@@ -39,7 +39,7 @@ static struct {
 	pthread_mutex_t lock;	/* guards all below */
 	int listen, fd;
 	uint64_t boot;
-	uint64_t owner[BLOCKS], serial[BLOCKS];
+	uint64_t owner[BLOCKS], serial[BLOCKS], access[BLOCKS];
 	uint32_t cells[REGISTERS][BLOCKS * 64];
 	char *line[LINES];	/* what it was told, info and first readings left out */
 	unsigned int nr_lines;
@@ -78,6 +78,7 @@ static struct json_object *do_read(struct json_object *o)
 			i = json_object_get_uint64(json_object_array_get_idx(indexes, n));
 		json_object_array_add(values, json_object_new_uint64(
 			!strcmp(array, "owner") ? sw.owner[i] :
+			!strcmp(array, "access") ? sw.access[i] :
 			!strcmp(array, "serial") ? sw.serial[i] : sw.cells[array[1] - '0'][i]));
 	}
 	json_object_object_add(answer, "values", values);
@@ -92,14 +93,14 @@ static struct json_object *do_write(struct json_object *o)
 	    !json_object_object_get_ex(o, "values", &values))
 		return json_object_new_object();
 	for (size_t i = 0; i < json_object_array_length(indexes); i++)
-		sw.owner[json_object_get_int(json_object_array_get_idx(indexes, i))] =
+		(!strcmp(text_of(o, "array"), "access") ? sw.access : sw.owner)[json_object_get_int(json_object_array_get_idx(indexes, i))] =
 			json_object_get_uint64(json_object_array_get_idx(values, i));
 	return json_object_new_object();
 }
 
 static struct json_object *do_command(struct json_object *o)
 {
-	struct json_object *answer = NULL, *cmds;
+	struct json_object *answer = NULL, *cmds, *results;
 	const char *cmd = text_of(o, "cmd");
 
 	if (!strcmp(cmd, "info")) {
@@ -114,9 +115,12 @@ static struct json_object *do_command(struct json_object *o)
 		answer = do_write(o);
 	} else if (!strcmp(cmd, "batch")) {
 		answer = json_object_new_object();
+		results = json_object_new_array();
+		json_object_object_add(answer, "results", results);
 		json_object_object_get_ex(o, "cmds", &cmds);
 		for (size_t i = 0; i < json_object_array_length(cmds); i++)
-			json_object_put(do_command(json_object_array_get_idx(cmds, i)));
+			json_object_array_add(results,
+					      do_command(json_object_array_get_idx(cmds, i)));
 	} else {
 		answer = json_object_new_object();
 	}
@@ -463,6 +467,61 @@ static void take__fence_then_drain_then_read(void **state)
 	}
 }
 
+static void set_access(uint64_t first, uint64_t second)
+{
+	pthread_mutex_lock(&sw.lock);
+	sw.access[0] = first;
+	sw.access[1] = second;
+	pthread_mutex_unlock(&sw.lock);
+}
+
+static void wait_for_count(void)
+{
+	for (int i = 0; i < 300; i++) {
+		uint64_t left;
+
+		pthread_mutex_lock(&sw.lock);
+		left = sw.access[0];
+		pthread_mutex_unlock(&sw.lock);
+		run_for(10000);
+		if (!left)
+			return;
+	}
+	fail_msg("the switch was not asked");
+}
+
+static void count__reads_and_clears_between_the_barriers(void **state)
+{
+	static const char *const parts[] = {
+		"\"batch\"", "\"reg_read\",\"array\":\"access\",\"indexes\":[0,1]",
+		"\"reg_write\",\"array\":\"access\",\"indexes\":[0,1],\"values\":[0,0]", NULL
+	};
+	struct {
+		struct p4w_request r;
+		__be16 hist[2];
+	} m = {
+		.r = { .msg = { P4W_VERSION, P4W_REQUEST, htons(sizeof(m)), 0, htons(1), htonl(1), 0 },
+		       .duration_us = htonl(1000000), .min_blocks = htons(2),
+		       .want_blocks = htons(2), .flows = htonl(4), .nr_hist = htons(2) },
+		.hist = { htons(1000), htons(500) },
+	};
+	const struct p4d_check *c = &p4d_engine_tenant_record(p4d_service_engine(service), 1)->check;
+
+	assert_int_equal(wait_for(send_bytes(1, &m, sizeof(m)))->type, P4W_GRANTED);
+	set_access(1280, 1280);			/* filled */
+	assert_int_equal(wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_FILLED))->type, P4W_SYNCED);
+	wait_for_count();
+	assert_int_equal(c->batches, 0);
+	forget_lines();
+	set_access(8000, 4000);
+	assert_int_equal(wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_RAN))->type, P4W_SYNCED);
+	wait_for_count();
+	assert_in_order(sw.line[0], parts);
+	assert_int_equal(c->batches, 1);
+	assert_int_equal(c->seen[0], 8000);
+	assert_int_equal(c->seen[1], 4000);
+}
+
 static void give__clears_what_another_tenant_left(void **state)
 {
 	static const char *const parts[] = {
@@ -627,6 +686,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SWITCH_TEST(give__one_batch_in_order_and_only_then_the_answer),
 		SWITCH_TEST(take__fence_then_drain_then_read),
+		SWITCH_TEST(count__reads_and_clears_between_the_barriers),
 		SWITCH_TEST(give__clears_what_another_tenant_left),
 		SWITCH_TEST(refusal__is_not_a_grant),
 		SWITCH_TEST(connection__lost_and_found),

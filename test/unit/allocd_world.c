@@ -63,6 +63,7 @@ static void do_give(struct world *w, const struct p4d_give *give)
 			assert_true(v == 0 || v >> 24 == give->tenant);	/* nobody else's value */
 		}
 		w->owner[b] = word;
+		w->access[b] = 0;
 	}
 	if (!again)
 		w->serial[home] = give->epoch << P4W_SERIAL_SHIFT;
@@ -101,6 +102,20 @@ static void do_take(struct world *w, const struct p4d_take *take)
 	free(cells);
 }
 
+static void do_count(struct world *w, const struct p4d_count *count)
+{
+	uint64_t seen[P4W_MAX_BLOCKS];
+	size_t n = 0;
+
+	p4d_blocks_each(&count->blocks, b) {
+		assert_true(w->owner[b] == p4d_owner_word(count->tenant, count->epoch));
+		seen[n++] = w->access[b];
+		w->access[b] = 0;
+	}
+	w->counts++;
+	p4d_engine_counted(w->e, w->now, count, seen);
+}
+
 bool world_switch_step(struct world *w)
 {
 	struct p4d_out *o = w->orders;
@@ -112,8 +127,10 @@ bool world_switch_step(struct world *w)
 		w->orders_last = &w->orders;
 	if (o->kind == P4D_OUT_GIVE)
 		do_give(w, &o->give);
-	else
+	else if (o->kind == P4D_OUT_TAKE)
 		do_take(w, &o->take);
+	else
+		do_count(w, &o->count);
 	free(o);
 	world_collect(w);
 	return true;

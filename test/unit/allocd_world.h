@@ -39,14 +39,14 @@ struct world {
 	struct p4d_geometry geo;
 	uint64_t boot;
 	bool connected;
-	uint64_t owner[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS];
+	uint64_t owner[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS], access[P4W_MAX_BLOCKS];
 	uint32_t *cells;		/* [64 * block + slot][register] */
 	uint64_t flow_state[WORLD_FLOWS];
 	struct world_grant grant[P4W_MAX_BLOCKS];	/* by home block */
 	uint64_t epoch_max[WORLD_TENANTS];	/* of the grants it was told of, by tenant */
 	uint8_t epoch_used[WORLD_EPOCHS];	/* by how many grants */
 	struct p4d_out *orders, **orders_last;
-	unsigned int gives, takes, reads;
+	unsigned int gives, takes, reads, counts;
 	struct { uint64_t rpc; size_t len; uint8_t bytes[P4D_REPLY_MAX]; } answer[WORLD_ANSWERS];
 	uint64_t answers;		/* ever */
 	void (*on_answer)(struct world *w, uint64_t rpc, const void *bytes, size_t len);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account target plan keys flows history escrow fields records lockinfo named crowd locking out epoch grant reconcile request engine
+P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking out epoch grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_REST := options netlink server main
@@ -23,6 +23,9 @@ $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$
 UNIT += test/allocd_divide
 $(eval $(call program,test/allocd_divide,test/unit/allocd_divide.c test/unit/allocd_exact.c \
 	tools/p4allocd/curve.c tools/p4allocd/divide.c,cmocka,,-lm))
+UNIT += test/allocd_check
+$(eval $(call program,test/allocd_check,test/unit/allocd_check.c test/unit/allocd_exact.c \
+	$(P4ALLOCD_TEST),cmocka,,-lm))
 UNIT += test/allocd_switch
 $(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\

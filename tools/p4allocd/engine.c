@@ -9,6 +9,7 @@
 #include "grant.h"
 #include "locking.h"
 #include "lockinfo.h"
+#include "measure.h"
 #include "out.h"
 #include "reconcile.h"
 #include "request.h"
@@ -197,8 +198,10 @@ void p4d_engine_tick(struct p4d_engine *e, uint64_t now)
 		for (struct p4d_tenant *t = e->tenants; t; t = t->link)
 			p4d_request_wake(e, t, P4D_HOLD_GRANT);
 	}
-	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		locks_only |= p4d_locking_tick(e, t);
+		p4d_measure_tick(e, t);
+	}
 	e->must_schedule |= !locks_only;
 	finish(e, NULL);
 }
@@ -220,8 +223,10 @@ static uint64_t batches_due(const struct p4d_engine *e)
 			sooner(e, &at, t->next->ready_at);
 			sooner(e, &at, t->barred_until);
 		}
-		if (t->cur && t->cur->state == P4D_HELD)
+		if (t->cur && t->cur->state == P4D_HELD) {
 			sooner(e, &at, t->cur->lease_until);
+			sooner(e, &at, t->cur->count_at);
+		}
 	}
 	return at;
 }
@@ -309,6 +314,17 @@ void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const
 		e->must_schedule = true;
 	}
 	finish(e, t);
+}
+
+void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_count *count,
+			const uint64_t *seen)
+{
+	struct p4d_tenant *t = find(e, count->tenant);
+
+	begin(e, now);
+	if (t && t->cur && t->cur->epoch == count->epoch)
+		p4d_measure_counted(t, seen);
+	finish(e, NULL);
 }
 
 /* -------------------------------------------------------------------------- configuration */

@@ -16,6 +16,7 @@ enum p4d_out_kind {
 	P4D_OUT_REPLY,		/* send bytes to who */
 	P4D_OUT_GIVE,		/* tell the switch; then p4d_engine_given() */
 	P4D_OUT_TAKE,		/* fence and drain; then p4d_engine_taken() */
+	P4D_OUT_COUNT,		/* read and clear; then p4d_engine_counted(), or not at all */
 };
 
 struct p4d_give {		/* all or nothing, may be repeated */
@@ -34,12 +35,19 @@ struct p4d_take {		/* may be repeated */
 	bool read;		/* all cells are wanted */
 };
 
+struct p4d_count {		/* counters of accesses to a grant's blocks */
+	uint32_t tenant;
+	uint64_t epoch;
+	struct p4d_blocks blocks;
+};
+
 struct p4d_out {
 	struct p4d_out *link;
 	enum p4d_out_kind kind;
 	union {
 		struct p4d_give give;
 		struct p4d_take take;
+		struct p4d_count count;
 		struct p4d_who who;
 	};
 	size_t len;		/* REPLY */
@@ -73,6 +81,10 @@ void p4d_engine_serial(struct p4d_engine *e, uint64_t next);
 void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action);
 /* cells: if they were wanted; block by block in order of p4d_take.blocks, slots, registers. */
 void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const uint32_t *cells);
+
+/* seen: accesses to each of count.blocks, in order, since the last time or the give. */
+void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_count *count,
+			const uint64_t *seen);
 
 /* Configuration. A full reading stands between begin and end: tenants not named in it are gone. */
 void p4d_engine_policy(struct p4d_engine *e, uint64_t now, const struct p4d_policy *policy);

@@ -6,6 +6,7 @@
 #include "epoch.h"
 #include "escrow.h"
 #include "grant.h"
+#include "measure.h"
 #include "out.h"
 #include "plan.h"
 #include "request.h"
@@ -303,6 +304,7 @@ static void take(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_end how, b
 	b->end = how;
 	b->keep = keep;
 	t->dirty = true;
+	p4d_measure_end(e, t);
 	if (p4d_grant_usable(e))
 		issue_take(e, b);
 	p4d_request_wake(e, t, P4D_HOLD_SYNC);
@@ -379,6 +381,7 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t)
 	if (phase > b->phase) {
 		b->phase = phase;
 		t->dirty = true;
+		p4d_measure_phase(e, t);
 		p4d_request_wake(e, t, P4D_HOLD_SYNC);
 	}
 }

@@ -11,6 +11,7 @@ void *p4d_alloc(size_t size);
 void p4d_out_reply(struct p4d_engine *e, const struct p4d_who *who, const void *bytes, size_t len);
 void p4d_out_give(struct p4d_engine *e, const struct p4d_give *give);
 void p4d_out_take(struct p4d_engine *e, const struct p4d_take *take);
+void p4d_out_count(struct p4d_engine *e, const struct p4d_count *count);
 
 /* t: whose fault it is, or NULL. */
 void p4d_out_refuse(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,

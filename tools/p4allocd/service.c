@@ -72,6 +72,13 @@ static void on_taken(void *arg, uint64_t action, const uint32_t *cells)
 	p4d_engine_taken(s->engine, p4d_now(), action, cells);
 }
 
+static void on_counted(void *arg, const struct p4d_count *count, const uint64_t *seen)
+{
+	struct p4d_service *s = arg;
+
+	p4d_engine_counted(s->engine, p4d_now(), count, seen);
+}
+
 static void on_deadline(struct p4d_timer *t)
 {
 	struct p4d_service *s = (struct p4d_service *)
@@ -155,6 +162,9 @@ static void carry_out(struct p4d_service *s, const struct p4d_out *out)
 			out->take.read ? " into escrow" : "");
 		s->conf.switch_ops->take(s->sw, &out->take);
 		break;
+	case P4D_OUT_COUNT:
+		s->conf.switch_ops->count(s->sw, &out->count);
+		break;
 	}
 }
 
@@ -231,7 +241,8 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
-	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken };
+	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken,
+					    on_counted };
 	struct p4d_store_events stored = { s, on_stored, on_lost };
 	int ret;
 

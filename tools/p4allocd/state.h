@@ -14,6 +14,7 @@
 
 #include "account.h"
 #include "blocks.h"
+#include "check.h"
 #include "divide.h"
 #include "flows.h"
 #include "history.h"
@@ -95,6 +96,9 @@ struct p4d_batch {
 	uint32_t flows;		/* for each node */
 	uint64_t ready_at;	/* when the blocks are needed, as was declared */
 	struct p4d_curve curve;	/* what its blocks are worth; not in the store */
+	uint16_t hist[P4W_MAX_BLOCKS];	/* as it was declared; not in the store */
+	uint16_t nr_hist;
+	uint16_t together;
 	uint64_t waiting_from;	/* when a node began to wait, 0: none has */
 	uint32_t bypassed;
 	uint64_t asked;		/* nodes that sent its REQUEST, by bit */
@@ -109,6 +113,8 @@ struct p4d_batch {
 	uint64_t absent;	/* nodes that had left before, by bit: no part in this batch */
 	uint64_t answered;	/* nodes that were told of the grant */
 	uint8_t phase;		/* barrier that all have passed */
+	uint64_t count_at;	/* when its accesses are to be counted again, 0: not now */
+	bool counting;		/* what was counted up to now is known, see measure.h */
 	/* TAKING */
 	enum p4d_end end;
 	bool keep;		/* cells go to escrow */
@@ -178,6 +184,7 @@ struct p4d_tenant {
 	uint64_t counter[P4D_NR_COUNTERS];
 	uint64_t refused[P4D_REFUSALS];
 	struct p4d_account account;
+	struct p4d_check check;	/* of what it declares */
 	uint32_t target;	/* blocks that it should have, see target.h */
 	uint32_t hot;		/* part of the time that it holds blocks if nobody waits, in 1/256 */
 	uint64_t cold_us;	/* before the current batch */

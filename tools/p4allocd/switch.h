@@ -2,9 +2,9 @@
 /*
  * switch.h - a back end: how a kind of switch is told who owns which block.
  *
- * Both verbs are done in order of calls, completely or not at all, and may be repeated. While the
- * switch is away they are dropped: the engine issues them again after up(). Events come from the
- * loop, never from inside a call.
+ * Verbs are done in order of calls, completely or not at all, and may be repeated. While the switch
+ * is away they are dropped: the engine issues them again after up(), but for counts. Events come from
+ * the loop, never from inside a call.
  */
 #ifndef P4D_SWITCH_H
 #define P4D_SWITCH_H
@@ -20,6 +20,7 @@ struct p4d_switch_events {
 	void (*given)(void *arg, uint64_t action);
 	void (*serial)(void *arg, uint64_t next);	/* of fenced blocks, before taken() */
 	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
+	void (*counted)(void *arg, const struct p4d_count *count, const uint64_t *seen);
 };
 
 struct p4d_switch_ops {
@@ -28,6 +29,7 @@ struct p4d_switch_ops {
 		      const struct p4d_switch_events *events);
 	void (*give)(void *sw, const struct p4d_give *give);
 	void (*take)(void *sw, const struct p4d_take *take);
+	void (*count)(void *sw, const struct p4d_count *count);
 	void (*close)(void *sw);
 };
 

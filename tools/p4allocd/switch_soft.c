@@ -6,7 +6,7 @@
  * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
  * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
  * and serial words and, last, the owner words. Take: owner words to 0, drain, how far the serials
- * went, and only after that answer the cells are read.
+ * went, and only after that answer the cells are read. Count: one batch that reads and clears.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@
 
 enum step_kind {
 	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
-	STEP_PLAIN, STEP_GIVEN, STEP_FENCED, STEP_READ
+	STEP_PLAIN, STEP_GIVEN, STEP_FENCED, STEP_READ, STEP_COUNTED
 };
 
 struct take {			/* one that is under way */
@@ -41,6 +41,7 @@ struct step {
 	uint64_t action;	/* GIVEN */
 	struct take *take;	/* FENCED, READ */
 	unsigned int reg, first, count;	/* READ: cells of a register; first: in order of the take */
+	struct p4d_count of;	/* COUNTED */
 };
 
 struct soft {
@@ -107,17 +108,19 @@ static struct json_object *indexes_of(const struct p4d_blocks *blocks)
 	return indexes;
 }
 
-static struct json_object *read_serials(const struct p4d_blocks *blocks)
+static struct json_object *read_blocks(const char *array, const struct p4d_blocks *blocks)
 {
-	struct json_object *o = on_array("reg_read", "serial");
+	struct json_object *o = on_array("reg_read", array);
 
 	json_object_object_add(o, "indexes", indexes_of(blocks));
 	return o;
 }
 
-static struct json_object *write_owner(const struct p4d_blocks *blocks, uint64_t word)
+/* The same word for each of these blocks. */
+static struct json_object *write_blocks(const char *array, const struct p4d_blocks *blocks,
+					uint64_t word)
 {
-	struct json_object *o = on_array("reg_write", "owner");
+	struct json_object *o = on_array("reg_write", array);
 	struct json_object *values = json_object_new_array();
 
 	for (unsigned int n = p4d_blocks_count(blocks); n; n--)
@@ -341,6 +344,19 @@ static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 	return true;
 }
 
+static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
+{
+	struct json_object *results;
+	uint64_t seen[P4W_MAX_BLOCKS];
+
+	if (!json_object_object_get_ex(o, "results", &results) ||
+	    !get_values(json_object_array_get_idx(results, 0), seen,
+			p4d_blocks_count(&s->of.blocks)))
+		return false;
+	sw->events.counted(sw->events.arg, &s->of, seen);
+	return true;
+}
+
 /* False: the answer lacks what it should have. */
 static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 {
@@ -362,6 +378,8 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 		return take_serials(sw, s->take, o);
 	case STEP_READ:
 		return take_cells(sw, s, o);
+	case STEP_COUNTED:
+		return take_counts(sw, s, o);
 	case STEP_PLAIN:
 		return true;
 	}
@@ -503,8 +521,9 @@ static void soft_give(void *arg, const struct p4d_give *give)
 				      (uint64_t)give->tenant << P4W_FLOW_TENANT_SHIFT));
 	json_object_array_add(cmds, fill("lock", home, 1, 0));
 	json_object_array_add(cmds, fill("serial", home, 1, give->epoch << P4W_SERIAL_SHIFT));
-	json_object_array_add(cmds, write_owner(&give->blocks,
-						p4d_owner_word(give->tenant, give->epoch)));
+	json_object_array_add(cmds, write_blocks("access", &give->blocks, 0));
+	json_object_array_add(cmds, write_blocks("owner", &give->blocks,
+						 p4d_owner_word(give->tenant, give->epoch)));
 	send_step(sw, STEP_GIVEN, batch(cmds))->action = give->action;
 }
 
@@ -520,9 +539,22 @@ static void soft_take(void *arg, const struct p4d_take *take)
 		abort();
 	t->what = *take;
 	t->blocks = p4d_blocks_count(&take->blocks);
-	send_step(sw, STEP_PLAIN, write_owner(&take->blocks, 0));
+	send_step(sw, STEP_PLAIN, write_blocks("owner", &take->blocks, 0));
 	send_step(sw, STEP_PLAIN, command("drain"));
-	send_step(sw, STEP_FENCED, read_serials(&take->blocks))->take = t;
+	send_step(sw, STEP_FENCED, read_blocks("serial", &take->blocks))->take = t;
+}
+
+static void soft_count(void *arg, const struct p4d_count *count)
+{
+	struct json_object *cmds;
+	struct soft *sw = arg;
+
+	if (!sw->up)
+		return;
+	cmds = json_object_new_array();
+	json_object_array_add(cmds, read_blocks("access", &count->blocks));
+	json_object_array_add(cmds, write_blocks("access", &count->blocks, 0));
+	send_step(sw, STEP_COUNTED, batch(cmds))->of = *count;
 }
 
 const struct p4d_switch_ops p4d_switch_soft = {
@@ -530,5 +562,6 @@ const struct p4d_switch_ops p4d_switch_soft = {
 	.open = soft_open,
 	.give = soft_give,
 	.take = soft_take,
+	.count = soft_count,
 	.close = soft_close,
 };

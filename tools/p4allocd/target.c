@@ -24,16 +24,20 @@ static void limit(const struct p4d_engine *e, const struct p4d_tenant *t, struct
 void p4d_target_declare(const struct p4d_engine *e, const struct p4d_tenant *t,
 			struct p4d_batch *b, const struct p4d_request *req)
 {
-	uint16_t hist[P4W_MAX_BLOCKS];
-	unsigned int n = 0;
+	uint16_t believed[P4W_MAX_BLOCKS];
+	uint32_t whole;
 
+	b->nr_hist = 0;
+	b->together = 1;
 	if (req && req->hist) {
-		n = min32(req->nr_hist, b->want_blocks);
-		memcpy(hist, req->hist, n * sizeof(*hist));
-		for (unsigned int i = 0; i < n; i++)
-			hist[i] = ntohs(hist[i]);
+		b->nr_hist = min32(req->nr_hist, b->want_blocks);
+		b->together = req->together;
+		memcpy(b->hist, req->hist, b->nr_hist * sizeof(*b->hist));
+		for (unsigned int i = 0; i < b->nr_hist; i++)
+			b->hist[i] = ntohs(b->hist[i]);
 	}
-	p4d_curve_make(&b->curve, hist, n, P4D_CURVE_OWN, n ? req->together : 1);
+	whole = p4d_check_apply(&t->check, b->hist, b->nr_hist, believed);
+	p4d_curve_make(&b->curve, believed, b->nr_hist, whole, b->together);
 	limit(e, t, b);
 }
 

@@ -85,15 +85,22 @@ static void collect(struct play *p)
 	}
 }
 
+/* The counts that an honest tenant has. */
 static void obey(struct play *p)
 {
+	uint64_t seen[P4W_MAX_BLOCKS];
+
+	for (int i = 0; i < P4W_MAX_BLOCKS; i++)
+		seen[i] = 200000 / (i + 1);
 	for (size_t i = 0; i < p->orders; i++) {	/* grows meanwhile */
 		struct p4d_out *o = p->order[i];
 
 		if (o->kind == P4D_OUT_GIVE)
 			p4d_engine_given(p->e, p->now, o->give.action);
-		else
+		else if (o->kind == P4D_OUT_TAKE)
 			p4d_engine_taken(p->e, p->now, o->take.action, NULL);
+		else
+			p4d_engine_counted(p->e, p->now, &o->count, seen);
 		free(o);
 		collect(p);
 	}

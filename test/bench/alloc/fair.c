@@ -4,8 +4,9 @@
  *
  * 16 tenants on 64 blocks, all wanting 32, cold and hot in turn for a phase each (+-50 %); Zipf
  * exponents from 0.7 to 1.2; every other one gains only if all of 8 accesses are there. The
- * allocator itself, in virtual time, with a switch that obeys at once. What a batch is worth is
- * reckoned from the true histogram, whatever was declared.
+ * allocator itself, in virtual time, with a switch that obeys at once and counts what the true
+ * histogram and chance make of 20,000 accesses a millisecond. What a batch is worth is reckoned from
+ * the true histogram, whatever was declared.
  */
 #include <arpa/inet.h>
 #include <math.h>
@@ -21,22 +22,32 @@
 #define BLOCKS 64
 #define WANT 32
 #define PHASE_US 20000
+#define PER_US 20		/* accesses, wherever they go */
 #define END_US 60000000
+#define SHORT_US 1000000
+#define SEEDS 16
 
 struct tenant {
 	uint16_t hist[P4W_MAX_BLOCKS];		/* true */
 	uint16_t declared[P4W_MAX_BLOCKS];
 	struct p4d_curve curve;			/* true */
 	uint16_t together;
+	uint16_t claimed_together;
+	uint64_t chance;			/* of its counts */
 	uint64_t seed, at;			/* of what comes next */
 	uint32_t batch;
 	bool hot, waits;
+	uint64_t counted_at;
 	double worth;
 };
+
+/* What the first tenant says of its blocks. */
+enum lie { HONEST, INFLATED, FLAT, INFLATED_FLAT, FLATTER, TOGETHER, LIES };
 
 struct play {
 	struct p4d_engine *e;
 	uint64_t now;
+	bool checks;		/* the switch counts */
 	struct tenant t[TENANTS + 1];
 };
 
@@ -45,7 +56,33 @@ static uint64_t phase(struct tenant *t)
 	return PHASE_US * (0.5 + exact_uniform(&t->seed));
 }
 
-static void transmit(struct play *p, uint32_t id, uint8_t type)
+static double normal(uint64_t *seed)
+{
+	return sqrt(-2 * log(1 - exact_uniform(seed))) * cos(2 * M_PI * exact_uniform(seed));
+}
+
+/* Of transactions that need several accesses only those that have them all are in the switch. */
+static void count(struct play *p, const struct p4d_count *c)
+{
+	uint32_t held = p4d_blocks_count(&c->blocks);
+	struct tenant *t = &p->t[c->tenant];
+	double all = (double)(p->now - t->counted_at) * PER_US, sum = 0;
+	uint64_t seen[P4W_MAX_BLOCKS];
+
+	t->counted_at = p->now;
+	for (uint32_t b = 0; b < held; b++)
+		sum += t->hist[b];
+	all *= (double)t->curve.value[held] / P4D_CURVE_ONE;
+	for (uint32_t b = 0; b < held; b++) {
+		double mean = all * t->hist[b] / sum;
+
+		seen[b] = fmax(0, round(mean + sqrt(mean) * normal(&t->chance)));
+	}
+	if (p->checks)
+		p4d_engine_counted(p->e, p->now, c, seen);
+}
+
+static void transmit(struct play *p, uint32_t id, uint8_t type, uint32_t code)
 {
 	uint8_t bytes[sizeof(struct p4w_request) + 2 * WANT];
 	struct p4d_who who = { .rpc = id };
@@ -53,10 +90,10 @@ static void transmit(struct play *p, uint32_t id, uint8_t type)
 	size_t len = type == P4W_REQUEST ? sizeof(bytes) : sizeof(struct p4w_msg);
 	struct p4w_request r = {
 		.msg = { P4W_VERSION, type, htons(len), 0, htons(1), htonl(t->batch),
-			 htonl(type == P4W_REQUEST && t->batch > 1 ? P4W_REQ_DONE : 0) },
+			 htonl(code) },
 		.start_us = htonl(PHASE_US), .duration_us = htonl(PHASE_US), .min_blocks = htons(1),
 		.want_blocks = htons(WANT), .flows = htonl(1), .nr_hist = htons(WANT),
-		.together = htons(t->together),
+		.together = htons(t->claimed_together),
 	};
 
 	memcpy(bytes, &r, sizeof(r));
@@ -76,6 +113,7 @@ static void granted(struct play *p, uint32_t id, const struct p4w_granted *g)
 	t->waits = false;
 	t->hot = true;
 	t->at = p->now + hot;
+	transmit(p, id, P4W_SYNC, P4W_PHASE_FILLED);
 	t->worth += (double)t->curve.value[ntohs(g->nr_blocks)] / P4D_CURVE_ONE * hot;
 }
 
@@ -90,6 +128,8 @@ static void collect(struct play *p)
 			p4d_engine_given(p->e, p->now, o->give.action);
 		else if (o->kind == P4D_OUT_TAKE)
 			p4d_engine_taken(p->e, p->now, o->take.action, NULL);
+		else if (o->kind == P4D_OUT_COUNT)
+			count(p, &o->count);
 		else if (m->type == P4W_GRANTED)
 			granted(p, o->who.rpc, (const void *)m);
 		free(o);
@@ -112,24 +152,50 @@ static void step(struct play *p, uint32_t id)
 
 	if (t->hot) {
 		t->hot = false;
+		if (t->batch)
+			transmit(p, id, P4W_SYNC, P4W_PHASE_RAN);
+		collect(p);
 		t->batch++;
 		t->at = p->now + phase(t);
-		transmit(p, id, P4W_REQUEST);
+		transmit(p, id, P4W_REQUEST, t->batch > 1 ? P4W_REQ_DONE : 0);
 	} else {
 		t->waits = true;
-		transmit(p, id, P4W_WAIT);
+		transmit(p, id, P4W_WAIT, 0);
 	}
 	collect(p);
 }
 
-/* inflated: the first tenant says that it has so many times the accesses, in each block. */
-static struct play *run(uint32_t inflated, bool tail)
+static uint16_t claim(const struct tenant *t, int b, enum lie lie)
+{
+	double truth = t->hist[b], top = t->hist[0], said = truth;
+
+	switch (lie) {
+	case INFLATED:
+		said = 10 * truth;
+		break;
+	case FLAT:
+		said = top;
+		break;
+	case INFLATED_FLAT:
+		said = 10 * top;
+		break;
+	case FLATTER:
+		said = sqrt(truth * top);
+		break;
+	default:
+		break;
+	}
+	return fmin(round(said), UINT16_MAX);
+}
+
+static struct play *run(enum lie lie, bool checks, uint64_t seed, uint64_t end)
 {
 	static const uint64_t none[P4W_MAX_BLOCKS];
 	const struct p4d_switch_info info = { { 20, BLOCKS, 4096 }, 1, none, none };
 	struct play *p = bench_alloc(1, sizeof(*p));
 
 	p->now = 1;
+	p->checks = checks;
 	p->e = p4d_engine_create(p->now);
 	p4d_engine_switch_up(p->e, p->now, &info);
 	for (uint32_t i = 1; i <= TENANTS; i++) {
@@ -137,20 +203,18 @@ static struct play *run(uint32_t inflated, bool tail)
 		struct tenant *t = &p->t[i];
 
 		p4d_engine_tenant(p->e, p->now, &conf);
-		t->seed = i;
+		t->seed = seed * TENANTS + i;
+		t->chance = 1000 + i;
 		t->together = i % 2 ? 1 : 8;
+		t->claimed_together = i == 1 && lie == TOGETHER ? 8 : t->together;
 		exact_zipf(t->hist, 0.7 + 0.5 * i / TENANTS, 1e6, 1280);
 		p4d_curve_make(&t->curve, t->hist, P4W_MAX_BLOCKS, P4D_CURVE_ALL, t->together);
-		memcpy(t->declared, t->hist, sizeof(t->hist));
-		for (int b = 0; b < WANT && i == 1; b++) {
-			uint32_t share = inflated * t->hist[tail ? 0 : b];
-
-			t->declared[b] = share < UINT16_MAX ? share : UINT16_MAX;
-		}
+		for (int b = 0; b < WANT; b++)
+			t->declared[b] = claim(t, b, i == 1 ? lie : HONEST);
 		t->hot = true;
 		t->at = p->now + i * PHASE_US / TENANTS;
 	}
-	for (uint32_t id = next_one(p); p->t[id].at < END_US; id = next_one(p)) {
+	for (uint32_t id = next_one(p); p->t[id].at < end; id = next_one(p)) {
 		p->now = p->t[id].at;
 		step(p, id);
 	}
@@ -178,20 +242,60 @@ static double jain(struct play *p)
 	return sum * sum / TENANTS / squares;
 }
 
+/* What a tenant has that stays for a second, over some plays: credits don't tell by then. */
+static double short_worth(enum lie lie, bool checks)
+{
+	double worth = 0;
+
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct play *p = run(lie, checks, seed, SHORT_US);
+
+		worth += p->t[1].worth;
+		stop(p);
+	}
+	return worth;
+}
+
+static void short_rows(void)
+{
+	double honest = short_worth(HONEST, true);
+
+	bench_most("fair-short-inflated-gain", short_worth(INFLATED, true) / honest - 1, "of_worth",
+		   0.01);
+	bench_most("fair-short-flat-gain", short_worth(FLAT, true) / honest - 1, "of_worth", 0.01);
+	bench_most("fair-short-flatter-gain", short_worth(FLATTER, true) / honest - 1, "of_worth",
+		   0.01);
+	bench_row("fair-short-flatter-unchecked",
+		  short_worth(FLATTER, false) / short_worth(HONEST, false) - 1, "of_worth");
+}
+
 int main(void)
 {
-	struct play *honest = run(1, false), *more = run(10, false), *flat = run(1, true);
-	struct play *both = run(10, true);
-	double worth = honest->t[1].worth;
+	static const char *const name[LIES] = {
+		[INFLATED] = "inflated", [FLAT] = "flat-tail",
+		[INFLATED_FLAT] = "inflated-tail", [FLATTER] = "flatter",
+		[TOGETHER] = "together",
+	};
+	struct play *honest = run(HONEST, true, 0, END_US);
+	struct play *unchecked = run(HONEST, false, 0, END_US);
+	double worth = honest->t[1].worth, least = 1;
 
+	for (uint32_t i = 1; i <= TENANTS; i++)
+		least = fmin(least, honest->t[i].worth / unchecked->t[i].worth);
 	bench_least("fair-jain", jain(honest), "index", 0.99);
-	bench_most("fair-inflated-gain", more->t[1].worth / worth - 1, "of_worth", 0.01);
-	bench_most("fair-flat-tail-gain", flat->t[1].worth / worth - 1, "of_worth", 0.01);
-	bench_most("fair-inflated-tail-gain", both->t[1].worth / worth - 1, "of_worth", 0.01);
-	bench_least("fair-jain-beside-inflated", jain(more), "index", 0.99);
+	bench_least("fair-honest-checked", least, "of_unchecked", 0.999);
 	stop(honest);
-	stop(more);
-	stop(flat);
-	stop(both);
+	stop(unchecked);
+	for (enum lie lie = INFLATED; lie < LIES; lie++) {
+		struct play *p = run(lie, true, 0, END_US);
+		char text[64];
+
+		snprintf(text, sizeof(text), "fair-%s-gain", name[lie]);
+		bench_most(text, p->t[1].worth / worth - 1, "of_worth", 0.01);
+		if (lie == INFLATED)
+			bench_least("fair-jain-beside-inflated", jain(p), "index", 0.99);
+		stop(p);
+	}
+	short_rows();
 	return 0;
 }

@@ -26,6 +26,7 @@
 #define MESSAGE_US 14		/* one way: half of `rpc100` */
 #define TAKE_US 100		/* owner words to 0, and a drain: two commands of the control socket */
 #define GIVE_US 100
+#define COUNT_US 20		/* one command, that waits for no packet */
 #define FILL_US 150		/* 1,280 cells, 8 in a packet */
 #define READ_US 150
 #define WAITS_MAX (1 << 18)
@@ -131,7 +132,8 @@ static void collect(struct play *p)
 		}
 		if (p->switch_free < p->now)
 			p->switch_free = p->now;
-		p->switch_free += o->kind == P4D_OUT_GIVE ? GIVE_US : TAKE_US;
+		p->switch_free += o->kind == P4D_OUT_GIVE ? GIVE_US :
+				  o->kind == P4D_OUT_TAKE ? TAKE_US : COUNT_US;
 		push(p, (struct event){ .at = p->switch_free, .kind = SWITCH_DONE, .out = o });
 	}
 }
@@ -244,6 +246,7 @@ static void answered(struct play *p, const struct event *e)
 
 static void happen(struct play *p, const struct event *e)
 {
+	static const uint64_t seen[P4W_MAX_BLOCKS];
 	struct tenant *t = &p->t[e->tenant];
 
 	switch (e->kind) {
@@ -268,6 +271,10 @@ static void happen(struct play *p, const struct event *e)
 	case SWITCH_DONE:
 		if (e->out->kind == P4D_OUT_GIVE) {
 			p4d_engine_given(p->e, p->now, e->out->give.action);
+			break;
+		}
+		if (e->out->kind == P4D_OUT_COUNT) {
+			p4d_engine_counted(p->e, p->now, &e->out->count, seen);
 			break;
 		}
 		for (uint32_t i = 1; i <= TENANTS; i++) {
