@@ -357,7 +357,7 @@ int64_t p4a_timeout_us(const struct p4a_ctx *ctx);
  *
  * Nothing is sent before p4a_poll(), p4a_wait() or a blocking call, which send all at once.
  * Returns 0; -EAGAIN as many are outstanding (completions not taken count) as flows were granted, or
- * depth: take completions first; -EPROTO wrong state, or p4a_sync_async(P4A_RAN) or
+ * depth: take completions first; -EPROTO wrong state, or P4A_RAN has been said, or
  * p4a_leave_async() is under way; -EINVAL an empty plan, or one for more blocks than held; -EIO
  * socket or ring failed.
  */
@@ -461,7 +461,11 @@ enum p4a_phase {
 	P4A_RAN = 2,			/* state RUNNING -> DRAINING; nothing may be outstanding: -EBUSY */
 };
 
-/* p4a_sync - wait until all nodes of the tenant have come to this phase of the batch. 0. */
+/*
+ * p4a_sync - wait until all nodes of the tenant have come to this phase of the batch. 0. Once P4A_RAN
+ * has been said, whatever came of it (but -EBUSY), there are no more transactions in this batch, since
+ * the others may have heard of it. It may be repeated.
+ */
 int p4a_sync(struct p4a_ctx *ctx, enum p4a_phase phase);
 int p4a_sync_async(struct p4a_ctx *ctx, enum p4a_phase phase, void *user);
 
@@ -476,6 +480,15 @@ int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user
 /* p4a_done - give the blocks back. State: DRAINING -> IDLE. 0. */
 int p4a_done(struct p4a_ctx *ctx);
 int p4a_done_async(struct p4a_ctx *ctx, void *user);
+
+/*
+ * p4a_cancel - give the batch up before it runs. States: RESERVED, GRANTED -> IDLE.
+ * 0; -ESTALE as above. The other nodes go on without this one if they have not been granted yet; if
+ * they have, the batch ends for all (-ESTALE), with nothing run. Until they have given it up too, or
+ * ended it, p4a_request() is refused with -EPROTO.
+ */
+int p4a_cancel(struct p4a_ctx *ctx);
+int p4a_cancel_async(struct p4a_ctx *ctx, void *user);
 
 /*
  * p4a_leave - this node counts for no later batch or barrier. All states but NEW -> LEFT, whatever

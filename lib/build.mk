@@ -12,6 +12,7 @@ LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
 lib_srcs := error layout layout_file plan state msg netlink uring ctx open call lock pump txn cells batch \
+	lock_bits escrow \
 	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 

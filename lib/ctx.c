@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctx.h"
-#include "log.h"
+#include "logged.h"
 
 #define DEPTH_DEFAULT		256
 #define DEPTH_MAX		4096
@@ -72,6 +72,7 @@ void p4a_close(struct p4a_ctx *ctx)
 	if (!ctx)
 		return;
 	p4a_hold(ctx, NULL);
+	p4a_logged_close(ctx);
 	p4a_cells_end(&ctx->call.cells);
 	free(ctx->call.long_msg);
 	free(ctx->locks.op);

@@ -81,6 +81,7 @@ struct p4a_ctx {
 	struct p4a_geometry geo;	/* 0, 0: not known */
 	const struct p4a_layout *layout;
 	unsigned int state;		/* enum p4a_state */
+	bool said_ran;			/* P4A_RAN has been sent: no transaction may follow */
 	uint32_t batch, next_batch;
 	struct p4a_grant grant;		/* blocks 0: nothing held */
 	struct p4a_welcome welcome;

@@ -29,6 +29,7 @@ struct p4a_log {
 	uint32_t oldest;		/* segment that may still exist; batches begin in the last */
 
 	uint32_t wait_first, wait_last;	/* slots whose record is not on the disk yet, by seq */
+	uint32_t ending;		/* batch whose END waits for results; 0: none */
 	int err;			/* why nothing is written any more, or 0 */
 	struct p4a_log_info info;
 };

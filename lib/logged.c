@@ -118,12 +118,39 @@ void p4a_logged_grant(struct p4a_ctx *ctx)
 	p4a_log_append(ctx->log, rec, P4A_LOG_GRANT, 0, ctx->batch);
 }
 
+/* A transaction whose result may still be written. */
+static bool has_open_ends(const struct p4a_ctx *ctx)
+{
+	uint32_t i;
+
+	for (i = 0; ctx->outstanding && i < ctx->opts.depth; i++)
+		if (ctx->slots[i].use != P4A_SLOT_FREE && ctx->slots[i].use != P4A_SLOT_READY)
+			return true;
+	return false;
+}
+
+static void write_end(struct p4a_ctx *ctx)
+{
+	p4a_log_append(ctx->log, p4a_log_room(ctx->log), P4A_LOG_END, 0, ctx->log->ending);
+	p4a_log_flush(ctx->log);
+	ctx->log->ending = 0;
+}
+
 void p4a_logged_end(struct p4a_ctx *ctx)
 {
-	if (!ctx->log || ctx->outstanding || !ctx->batch)
+	if (!ctx->log || !ctx->batch)
 		return;
-	p4a_log_append(ctx->log, p4a_log_room(ctx->log), P4A_LOG_END, 0, ctx->batch);
-	p4a_log_flush(ctx->log);
+	ctx->log->ending = ctx->batch;
+	if (!has_open_ends(ctx))
+		write_end(ctx);
+}
+
+void p4a_logged_close(struct p4a_ctx *ctx)
+{
+	if (!ctx->log || !ctx->batch)
+		return;
+	ctx->log->ending = ctx->batch;
+	write_end(ctx);
 }
 
 void p4a_logged_all_begun(struct p4a_ctx *ctx)
@@ -207,6 +234,8 @@ void p4a_logged_run(struct p4a_ctx *ctx)
 	release(ctx, 0);
 	if (log->to_disk)
 		start_sync(ctx);
+	if (log->ending && !has_open_ends(ctx))
+		write_end(ctx);
 }
 
 void p4a_logged_synced(struct p4a_ctx *ctx, int err)

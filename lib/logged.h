@@ -10,8 +10,10 @@
 
 /* Those of batches do nothing in a context without log. */
 void p4a_logged_grant(struct p4a_ctx *ctx);
-/* This node will write no more of the current batch, unless transactions are outstanding. */
+/* This node sends no more of the current batch: END, when all that is outstanding has its result. */
 void p4a_logged_end(struct p4a_ctx *ctx);
+/* The context goes: nobody will hear of what is outstanding. */
+void p4a_logged_close(struct p4a_ctx *ctx);
 /* All nodes have filled: what is older than this batch is not needed any more. */
 void p4a_logged_all_begun(struct p4a_ctx *ctx);
 

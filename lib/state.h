@@ -16,6 +16,7 @@ enum p4a_event {
 	P4A_EV_RAN,			/* all nodes have run */
 	P4A_EV_DRAIN,
 	P4A_EV_DONE,
+	P4A_EV_CANCEL,			/* gave the batch up before it ran */
 	P4A_EV_LEAVE,
 	P4A_EV_EXPIRE,			/* the allocator took the blocks back */
 	P4A_EV_ESCROW,

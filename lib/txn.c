@@ -181,8 +181,8 @@ static bool is_ending(const struct p4a_ctx *ctx)
 {
 	const struct p4a_call *call = &ctx->call;
 
-	return call->kind && !call->finished &&
-	       (call->kind->event == P4A_EV_RAN || call->kind->event == P4A_EV_LEAVE);
+	return ctx->said_ran || (call->kind && !call->finished &&
+				 call->kind->event == P4A_EV_LEAVE);
 }
 
 int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user)
@@ -194,8 +194,7 @@ int p4a_txn_submit(struct p4a_ctx *ctx, const struct p4a_plan *plan, void *user)
 		return p4a_fail(&ctx->err, -EPROTO, "transaction: not in state %s",
 				p4a_state_name(ctx->state));
 	if (is_ending(ctx))
-		return p4a_fail(&ctx->err, -EPROTO, "transaction: not during %s",
-				ctx->call.kind->name);
+		return p4a_fail(&ctx->err, -EPROTO, "transaction: not after sync (ran) or leave");
 	if (ctx->broken)
 		return p4a_fail(&ctx->err, -EIO, "transaction: socket or ring failed: %s",
 				strerror(-ctx->broken));

@@ -252,7 +252,7 @@ static void lock__one_at_a_time(void **state)
 	finish(node[1]->ctx, 0);
 	assert_int_equal(take(0, P4A_LOCK_SHARED, 0, &c), 0);
 	assert_true(a.token < b.token && b.token < c.token);
-	assert_int_equal(p4a_unlock(node[0]->ctx, &a), -ESTALE);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);	/* a repeat */
 	assert_int_equal(p4a_unlock(node[0]->ctx, &c), 0);
 	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
 }

@@ -222,11 +222,11 @@ static void batch__wrong_order(void **state)
 	unsigned int s, call;
 
 	for (s = 0; s < P4A_NR_STATES; s++)
-		for (call = 0; call < 11; call++) {
+		for (call = 0; call < 12; call++) {
 			static const enum p4a_event event[] = {
 				P4A_EV_HELLO, P4A_EV_REQUEST, P4A_EV_GRANT, P4A_EV_FILL, P4A_EV_FILLED,
 				P4A_EV_TXN, P4A_EV_RAN, P4A_EV_DRAIN, P4A_EV_DONE, P4A_EV_LEAVE,
-				P4A_EV_ESCROW,
+				P4A_EV_ESCROW, P4A_EV_CANCEL,
 			};
 			struct fake *f = open_in(s);
 			uint32_t pos = 0;
@@ -248,6 +248,7 @@ static void batch__wrong_order(void **state)
 			case 8: rc = p4a_done(f->ctx); break;
 			case 9: rc = p4a_leave(f->ctx); break;
 			case 10: rc = p4a_escrow_next(f->ctx, &pos, &e); break;
+			case 11: rc = p4a_cancel(f->ctx); break;
 			}
 			if (rc != -EPROTO || f->log[0] || state_of(f->ctx) != s)
 				fail_msg("call %u in state %s: %d, sent %s", call, p4a_state_name(s),
@@ -789,6 +790,12 @@ static void txn__limits(void **state)
 	fake_close(f);
 }
 
+static enum fake_verdict away_for_good(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	fake_error(f, cookie, -ETIMEDOUT, false);
+	return FAKE_DONE;
+}
+
 /* The others drain as soon as all have said that they ran. */
 static void txn__not_after_the_last_word(void **state)
 {
@@ -800,9 +807,17 @@ static void txn__not_after_the_last_word(void **state)
 	assert_int_equal(p4a_plan(layout, p4a_blocks(f->ctx), &op, 1, &plan), 1);
 	assert_int_equal(p4a_sync_async(f->ctx, P4A_RAN, NULL), 0);
 	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), -EPROTO);
-	assert_non_null(strstr(p4a_last_error(f->ctx), "not during"));
+	assert_non_null(strstr(p4a_last_error(f->ctx), "not after"));
 	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
 	assert_int_equal(c.err, 0);
+	fake_close(f);
+	f = open_in(P4A_RUNNING);		/* whatever comes of it: the state is as before */
+	f->on_msg = away_for_good;
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -ETIMEDOUT);
+	assert_int_equal(state_of(f->ctx), P4A_RUNNING);
+	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), -EPROTO);
+	f->on_msg = NULL;
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
 	fake_close(f);
 	f = open_in(P4A_RUNNING);
 	assert_int_equal(p4a_escrow_next(f->ctx, &(uint32_t){ 0 }, &(struct p4a_escrow){ 0 }), 0);

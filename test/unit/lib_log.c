@@ -520,17 +520,18 @@ static void end__is_the_last_word(void **state)
 	struct p4a_completion c;
 
 	start_batch(f);
+	assert_int_equal(submit(f, 1, 2, 1), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
 	f->on_msg = no_switch;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -EHOSTDOWN);
 	p4a_replay_free(replay_all(0, &info));
-	assert_int_equal(info.unended, 2);
-	assert_int_equal(submit(f, 1, 2, 1), 0);
-	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(info.unended, 0);	/* the others may have heard of it */
+	assert_int_equal(info.committed, 1);
+	assert_int_equal(submit(f, 1, 2, 1), -EPROTO);
 	f->on_msg = expired;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -ESTALE);
-	p4a_replay_free(replay_all(0, &info));
-	assert_int_equal(info.unended, 0);
-	assert_int_equal(info.committed, 1);
 	f->on_msg = NULL;
 	start_batch(f);
 	p4a_replay_free(replay_all(0, &info));
@@ -539,6 +540,46 @@ static void end__is_the_last_word(void **state)
 	p4a_replay_free(replay_all(0, &info));
 	assert_int_equal(info.unended, 0);
 	fake_close(f);
+}
+
+static uint64_t kept;
+
+static enum fake_verdict keep_one(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	kept = cookie;
+	return FAKE_SILENT;
+}
+
+/* Who leaves, or is closed, in the middle: others must not wait for its log, nor believe it too early. */
+static void end__waits_for_what_is_outstanding(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 0);
+	struct p4a_replay_info info;
+	struct p4a_completion c;
+
+	start_batch(f);
+	f->on_txn = keep_one;
+	assert_int_equal(submit(f, 1, 2, 1), 0);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	assert_int_equal(p4a_leave(f->ctx), 0);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	fake_error(f, kept, -ETIMEDOUT, false);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
+	assert_int_equal(info.unknown, 1);
+	assert_int_equal(p4a_hello(f->ctx), 0);
+	f->on_txn = NULL;
+	start_batch(f);
+	f->on_txn = keep_one;
+	assert_int_equal(submit(f, 1, 2, 1), 0);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	fake_close(f);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
+	assert_int_equal(info.unknown, 2);
 }
 
 /* ---------------------------------------------------------------- segments */
@@ -910,6 +951,7 @@ int main(void)
 		LOG_TEST(broken__what_waits_ends),
 		LOG_TEST(open__refuses),
 		LOG_TEST(end__is_the_last_word),
+		LOG_TEST(end__waits_for_what_is_outstanding),
 		LOG_TEST(segments__old_ones_go_when_all_have_begun),
 		LOG_TEST(names__parse),
 		LOG_TEST(cut__at_every_byte),

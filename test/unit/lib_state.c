@@ -17,17 +17,17 @@ static void state__every_move(void **state)
 {
 	static const struct {
 		unsigned int stays;		/* events that leave the state as it is */
-		struct { int event; unsigned int to; } moves[5];
+		struct { int event; unsigned int to; } moves[6];
 	} t[P4A_NR_STATES] = {
 		[P4A_NEW] = { E(LAYOUT), { { P4A_EV_HELLO, P4A_IDLE } } },
 		[P4A_IDLE] = { E(LAYOUT) | E(HELLO) | E(ESCROW),
 			{ { P4A_EV_REQUEST, P4A_RESERVED }, { P4A_EV_LEAVE, P4A_LEFT } } },
 		[P4A_RESERVED] = { E(ESCROW) | E(LOCKS),
 			{ { P4A_EV_GRANT, P4A_GRANTED }, { P4A_EV_LEAVE, P4A_LEFT },
-			  { P4A_EV_EXPIRE, P4A_EXPIRED } } },
+			  { P4A_EV_CANCEL, P4A_IDLE }, { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_GRANTED] = { E(GRANT) | E(FILL) | E(ESCROW) | E(LOCKS),
 			{ { P4A_EV_FILLED, P4A_RUNNING }, { P4A_EV_LEAVE, P4A_LEFT },
-			  { P4A_EV_EXPIRE, P4A_EXPIRED } } },
+			  { P4A_EV_CANCEL, P4A_IDLE }, { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_RUNNING] = { E(TXN) | E(ESCROW),
 			{ { P4A_EV_RAN, P4A_DRAINING }, { P4A_EV_LEAVE, P4A_LEFT },
 			  { P4A_EV_EXPIRE, P4A_EXPIRED } } },
@@ -45,7 +45,7 @@ static void state__every_move(void **state)
 		for (e = 0; e < P4A_NR_EVENTS; e++) {
 			int want = t[s].stays >> e & 1 ? (int)s : -EPROTO;
 
-			for (i = 0; i < 5 && t[s].moves[i].to; i++)
+			for (i = 0; i < 6 && t[s].moves[i].to; i++)
 				if (t[s].moves[i].event == (int)e)
 					want = t[s].moves[i].to;
 			if (p4a_state_after(s, e) != want)
