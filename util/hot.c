@@ -111,6 +111,21 @@ static void put_back(struct node *n, bool from_switch)
 	n->filled = false;
 }
 
+/*
+ * The switch did not take the fill for ours. Until the allocator has said so too, or has taken our word,
+ * it takes no request for the next batch. -ESTALE, or another error.
+ */
+static int give_up_batch(struct node *n)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_cancel(n->ctx);
+	while (node_again(rc, &tries));
+	return rc && rc != -ESTALE ? rc : -ESTALE;
+}
+
 static int fill(struct node *n)
 {
 	uint32_t *values = malloc(n->nr_hot * sizeof(*values) + 1);
@@ -124,7 +139,7 @@ static int fill(struct node *n)
 	rc = fill_cells(n);
 	if (rc < 0)
 		put_back(n, false);	/* nobody runs before all have filled */
-	return rc;
+	return rc == -ESTALE ? give_up_batch(n) : rc;
 }
 
 /* What all nodes have logged of this epoch, once none of them will add to it. */

@@ -182,6 +182,11 @@ int p4a_fill(struct p4a_ctx *c, struct p4a_kv *kv, size_t n)
 {
 	assert(c->state == P4A_GRANTED);
 	pthread_mutex_lock(&lock);
+	if (what.spoil_epoch == epoch) {
+		what.spoil_epoch = 0;
+		pthread_mutex_unlock(&lock);
+		return -ESTALE;
+	}
 	for (size_t i = 0; i < n; i++) {
 		assert(cell_of(c, kv[i].key));
 		*cell_of(c, kv[i].key) = kv[i].value;
@@ -189,6 +194,17 @@ int p4a_fill(struct p4a_ctx *c, struct p4a_kv *kv, size_t n)
 	}
 	pthread_mutex_unlock(&lock);
 	return n;
+}
+
+int p4a_cancel(struct p4a_ctx *c)
+{
+	assert(c->state == P4A_RESERVED || c->state == P4A_GRANTED);
+	pthread_mutex_lock(&lock);
+	expired = true;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+	c->state = P4A_IDLE;
+	return 0;
 }
 
 int p4a_sync(struct p4a_ctx *c, enum p4a_phase phase)
