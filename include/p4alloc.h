@@ -273,6 +273,18 @@ enum p4a_state {
 	P4A_LEFT = 7,			/* p4a_hello() comes back */
 };
 
+enum p4a_why {				/* a reservation is not granted yet */
+	P4A_WHY_NONE = 0,		/* there is none, or it is being granted */
+	P4A_WHY_SWITCH = 1,		/* the switch cannot be reached */
+	P4A_WHY_OVERRAN = 2,		/* we held much longer than we declare: out for a while */
+	P4A_WHY_OWN = 3,		/* our batch before it is not over */
+	P4A_WHY_START = 4,		/* it is not needed yet, as we said */
+	P4A_WHY_TURN = 5,		/* others' reservations come first */
+	P4A_WHY_BLOCKS = 6,		/* too few blocks are free */
+	P4A_WHY_FLOWS = 7,		/* too few flows are free */
+	P4A_WHY_WAIT = 8,		/* p4a_wait_grant() has not been called */
+};
+
 struct p4a_info {
 	uint32_t state;			/* enum p4a_state */
 	uint32_t batch;			/* current or last one; 0: none yet */
@@ -288,6 +300,10 @@ struct p4a_info {
 	uint32_t grace_us;
 	uint32_t escrow;		/* entries that p4a_escrow_next() would find at p4a_hello() */
 	uint8_t bitmap[P4A_MAX_BLOCKS / 8];	/* physical block b held: bit b % 8 of byte b / 8 */
+	uint32_t why;			/* last RESERVED: enum p4a_why */
+	uint32_t target;		/* last RESERVED: blocks that the allocator has in mind */
+	uint32_t believed;		/* last RESERVED: worth of the declared histogram that the switch's
+					 * counters bear out, percent */
 };
 
 void p4a_info(const struct p4a_ctx *ctx, struct p4a_info *info);

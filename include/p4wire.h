@@ -334,11 +334,26 @@ struct p4w_request {
 	__be16		hist[];		/* share of all accesses by virtual block, in 1/65536 */
 } __attribute__((packed));
 
+enum p4w_why {			/* a reservation is not granted yet */
+	P4W_WHY_NONE	= 0,
+	P4W_WHY_SWITCH	= 1,	/* the switch cannot be reached */
+	P4W_WHY_OVERRAN	= 2,	/* the tenant held much longer than it declares: out for a while */
+	P4W_WHY_OWN	= 3,	/* its batch before this one is not over */
+	P4W_WHY_START	= 4,	/* it is not needed yet, as was declared */
+	P4W_WHY_TURN	= 5,	/* others' reservations come first */
+	P4W_WHY_BLOCKS	= 6,	/* too few blocks are free */
+	P4W_WHY_FLOWS	= 7,	/* too few flows are free */
+	P4W_WHY_WAIT	= 8,	/* none of its nodes has sent WAIT */
+};
+
 struct p4w_reserved {
 	struct p4w_msg	msg;
 	__be64		reservation;
 	__be32		wait_us;	/* estimate from now until the grant */
 	__be32		ahead;		/* reservations before this one */
+	__be16		target;		/* blocks that it should get, as things are */
+	__u8		why;		/* enum p4w_why */
+	__u8		believed;	/* worth of its histogram that the counters bear out, percent */
 } __attribute__((packed));
 
 struct p4w_granted {
@@ -445,7 +460,7 @@ struct p4w_refused {
 _Static_assert(sizeof(struct p4w_msg) == 16, "wire layout");
 _Static_assert(sizeof(struct p4w_welcome) == 40, "wire layout");
 _Static_assert(sizeof(struct p4w_request) == 36, "wire layout");
-_Static_assert(sizeof(struct p4w_reserved) == 32, "wire layout");
+_Static_assert(sizeof(struct p4w_reserved) == 36, "wire layout");
 _Static_assert(sizeof(struct p4w_granted) == 72, "wire layout");
 _Static_assert(sizeof(struct p4w_escrow_entry) == 12, "wire layout");
 _Static_assert(sizeof(struct p4w_escrow) == 28, "wire layout");

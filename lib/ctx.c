@@ -159,7 +159,8 @@ void p4a_info(const struct p4a_ctx *ctx, struct p4a_info *info)
 		.state = ctx->state, .batch = ctx->batch, .epoch = ctx->grant.epoch,
 		.blocks = ctx->grant.blocks, .flows = flows < ctx->opts.depth ? flows : ctx->opts.depth,
 		.outstanding = ctx->outstanding, .wait_us = ctx->reserved.wait_us,
-		.ahead = ctx->reserved.ahead, .lease_us = ctx->grant.lease_us,
+		.ahead = ctx->reserved.ahead, .why = ctx->reserved.why,
+		.target = ctx->reserved.target, .believed = ctx->reserved.believed, .lease_us = ctx->grant.lease_us,
 		.lease_max_us = ctx->welcome.lease_max_us, .flows_max = ctx->welcome.flows,
 		.grace_us = ctx->welcome.grace_us, .escrow = ctx->welcome.escrow,
 	};

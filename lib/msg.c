@@ -242,7 +242,10 @@ void p4a_msg_read_reserved(const void *buf, struct p4a_reserved *r)
 {
 	const struct p4w_reserved *m = buf;
 
-	*r = (struct p4a_reserved) { .wait_us = ntohl(m->wait_us), .ahead = ntohl(m->ahead) };
+	*r = (struct p4a_reserved) {
+		.wait_us = ntohl(m->wait_us), .ahead = ntohl(m->ahead),
+		.target = ntohs(m->target), .why = m->why, .believed = m->believed,
+	};
 }
 
 /* Bits set, or -1 if one is at or above limit. */

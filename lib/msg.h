@@ -24,7 +24,7 @@ struct p4a_welcome {
 };
 
 struct p4a_reserved {
-	uint32_t wait_us, ahead;
+	uint32_t wait_us, ahead, target, why, believed;
 };
 
 struct p4a_grant {

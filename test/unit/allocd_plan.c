@@ -271,10 +271,10 @@ static void flows__freed_ones_are_taken_last(void **state)
 struct seen {
 	uint64_t us[10];
 	uint32_t blocks[10][2];
-	size_t n, columns;
+	size_t n, columns, stop;
 };
 
-static void see(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
+static bool see(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
 {
 	struct seen *s = arg;
 
@@ -284,13 +284,13 @@ static void see(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
 		s->blocks[s->n][1] = n > 1 ? blocks[1] : 0;
 	}
 	s->columns = n;
-	s->n++;
+	return ++s->n < s->stop;
 }
 
 static void history__rows(void **state)
 {
 	struct p4d_history *h = p4d_history_create();
-	struct seen all = { 0 }, late = { 0 };
+	struct seen all = { .stop = 99 }, late = { .stop = 99 }, two = { .stop = 2 };
 
 	p4d_history_record(h, 10, 7, 4);
 	p4d_history_record(h, 20, 3, 2);
@@ -303,6 +303,8 @@ static void history__rows(void **state)
 	assert_int_equal(all.blocks[1][1], 4);	/* column 1 is tenant 7 */
 	assert_int_equal(all.blocks[2][0], 2);
 	assert_int_equal(all.blocks[3][1], 0);
+	p4d_history_walk(h, 0, see, &two);
+	assert_int_equal(two.n, 2);
 	p4d_history_walk(h, 25, see, &late);
 	assert_int_equal(late.n, 2);
 	assert_int_equal(late.us[0], 25);
@@ -313,7 +315,7 @@ static void history__rows(void **state)
 static void history__forgets_into_its_base(void **state)
 {
 	struct p4d_history *h = p4d_history_create();
-	struct seen s = { 0 };
+	struct seen s = { .stop = SIZE_MAX };
 
 	p4d_history_record(h, 1, 1, 5);
 	for (uint32_t i = 0; i < P4D_HISTORY; i++)

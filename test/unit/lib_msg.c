@@ -102,7 +102,7 @@ static struct p4w_granted good_granted(void)
 static void check__types(void **state)
 {
 	static const struct { enum p4w_msg_type type; size_t len; } t[] = {
-		{ P4W_WELCOME, 40 }, { P4W_RESERVED, 32 }, { P4W_GRANTED, 72 }, { P4W_SYNCED, 16 },
+		{ P4W_WELCOME, 40 }, { P4W_RESERVED, 36 }, { P4W_GRANTED, 72 }, { P4W_SYNCED, 16 },
 		{ P4W_FREED, 16 }, { P4W_LEFT, 16 }, { P4W_ESCROW, 28 }, { P4W_LOCKS, 20 },
 		{ P4W_LOCKED, 32 }, { P4W_UNLOCKED, 16 },
 	};
@@ -230,12 +230,16 @@ static void read__welcome(void **state)
 
 static void read__reserved(void **state)
 {
-	struct p4w_reserved m = { .wait_us = htonl(70000), .ahead = htonl(3) };
+	struct p4w_reserved m = { .wait_us = htonl(70000), .ahead = htonl(3),
+				  .target = htons(17), .why = P4W_WHY_TURN, .believed = 93 };
 	struct p4a_reserved r;
 
 	p4a_msg_read_reserved(&m, &r);
 	assert_int_equal(r.wait_us, 70000);
 	assert_int_equal(r.ahead, 3);
+	assert_int_equal(r.target, 17);
+	assert_int_equal(r.why, P4A_WHY_TURN);
+	assert_int_equal(r.believed, 93);
 }
 
 static void read__granted(void **state)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking out epoch grant reconcile request engine
-P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service status
+P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking out epoch waits why grant reconcile request engine
+P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service explain metrics http status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
@@ -28,6 +28,10 @@ $(eval $(call program,test/allocd_check,test/unit/allocd_check.c test/unit/alloc
 	$(P4ALLOCD_TEST),cmocka,,-lm))
 UNIT += test/allocd_switch
 $(eval $(call program,test/allocd_switch,test/unit/allocd_switch.c \
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\
+	$(P4ALLOCD_PKGS) cmocka,,-pthread))
+UNIT += test/allocd_watch
+$(eval $(call program,test/allocd_watch,test/unit/allocd_watch.c test/unit/allocd_world.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),\
 	$(P4ALLOCD_PKGS) cmocka,,-pthread))
 UNIT += test/allocd_named

@@ -14,6 +14,7 @@
 #include "reconcile.h"
 #include "request.h"
 #include "target.h"
+#include "waits.h"
 
 #define SWITCH_PATIENCE_US 1000000	/* a switch may be away so long before nodes are told */
 
@@ -24,9 +25,10 @@ struct p4d_engine *p4d_engine_create(uint64_t now)
 	if (!e)
 		return NULL;
 	e->history = p4d_history_create();
+	e->waiting = p4d_history_create();
 	e->divider = p4d_divider_create();
 	e->ledger.now = now;
-	if (!e->history || !e->divider || p4d_flows_init(&e->flows, 0)) {
+	if (!e->history || !e->waiting || !e->divider || p4d_flows_init(&e->flows, 0)) {
 		p4d_engine_destroy(e);
 		return NULL;
 	}
@@ -66,6 +68,7 @@ void p4d_engine_destroy(struct p4d_engine *e)
 	free(e->place);
 	p4d_flows_uninit(&e->flows);
 	p4d_history_destroy(e->history);
+	p4d_history_destroy(e->waiting);
 	p4d_divider_destroy(e->divider);
 	free(e);
 }
@@ -144,13 +147,26 @@ static void begin(struct p4d_engine *e, uint64_t now)
 	p4d_ledger_advance(&e->ledger, e->now);
 }
 
+static void record_waiting(struct p4d_engine *e)
+{
+	uint32_t n = 0;
+
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
+		n += p4d_waits(t);
+	p4d_history_record(e->waiting, e->now - e->start, 0, n);
+}
+
 /* t: the tenant whose message it was, or NULL. */
 static void finish(struct p4d_engine *e, struct p4d_tenant *t)
 {
+	bool scheduled = e->must_schedule;
+
 	while (e->must_schedule) {
 		e->must_schedule = false;
 		p4d_grant_schedule(e);
 	}
+	if (scheduled)
+		record_waiting(e);
 	if (t)
 		p4d_request_settle(e, t);
 }

@@ -104,7 +104,7 @@ static uint64_t rank(const struct p4d_batch *b)
 	return b->waiting_from > b->ready_at ? b->waiting_from : b->ready_at;
 }
 
-static bool comes_before(const struct p4d_batch *a, const struct p4d_batch *b)
+bool p4d_grant_comes_before(const struct p4d_batch *a, const struct p4d_batch *b)
 {
 	if (rank(a) != rank(b))
 		return rank(a) < rank(b);
@@ -130,7 +130,7 @@ void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, u
 		if (o->cur && o->cur->state == P4D_HELD &&
 		    o->cur->granted_at + expected_us(o, o->cur) > busy_until)
 			busy_until = o->cur->granted_at + expected_us(o, o->cur);
-		if (o != t && o->next && comes_before(o->next, t->next)) {
+		if (o != t && o->next && p4d_grant_comes_before(o->next, t->next)) {
 			queue += expected_us(o, o->next) * o->next->min_blocks / e->geo.blocks;
 			(*ahead)++;
 		}
@@ -183,6 +183,13 @@ static struct p4d_blocks free_blocks(const struct p4d_engine *e)
 	return set;
 }
 
+uint32_t p4d_grant_free(const struct p4d_engine *e)
+{
+	struct p4d_blocks set = free_blocks(e);
+
+	return p4d_blocks_count(&set);
+}
+
 static void own(struct p4d_engine *e, const struct p4d_blocks *blocks, uint32_t tenant)
 {
 	p4d_blocks_each(blocks, b)
@@ -231,6 +238,7 @@ static void count_grant(struct p4d_engine *e, struct p4d_tenant *t)
 	}
 	t->counter[P4D_C_grants]++;
 	t->counter[P4D_C_handovers] += moved;
+	t->waited_us += waited;
 	t->wait_us[t->nr_waits++ % P4D_WAITS] = waited > UINT32_MAX ? UINT32_MAX : waited;
 }
 
@@ -433,7 +441,7 @@ static void enqueue(struct queue *q, struct p4d_tenant *t)
 		if (!q->tenant)
 			abort();
 	}
-	while (at > 0 && comes_before(t->next, q->tenant[at - 1]->next)) {
+	while (at > 0 && p4d_grant_comes_before(t->next, q->tenant[at - 1]->next)) {
 		q->tenant[at] = q->tenant[at - 1];
 		at--;
 	}

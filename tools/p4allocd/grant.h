@@ -42,6 +42,12 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t);
 /* Takes the blocks of a held batch away from the tenant. */
 void p4d_grant_break(struct p4d_engine *e, struct p4d_tenant *t);
 
+/* Which of two reservations has its turn first. */
+bool p4d_grant_comes_before(const struct p4d_batch *a, const struct p4d_batch *b);
+
+/* Blocks that nobody holds. */
+uint32_t p4d_grant_free(const struct p4d_engine *e);
+
 /* The switch has answered. */
 void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t);
 void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells);

@@ -103,11 +103,12 @@ size_t p4d_history_tenants(const struct p4d_history *h, uint32_t *out, size_t ma
 }
 
 void p4d_history_walk(const struct p4d_history *h, uint64_t since_us,
-		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
+		      bool (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
 		      void *arg)
 {
 	uint32_t *blocks = calloc(h->nr_columns + 1, sizeof(*blocks));
 	uint64_t i = oldest(h);
+	bool on;
 
 	if (!blocks)
 		return;
@@ -116,12 +117,12 @@ void p4d_history_walk(const struct p4d_history *h, uint64_t since_us,
 	for (; i < h->total && h->ring[i % P4D_HISTORY].us <= since_us; i++)
 		blocks[column_place(h, h->ring[i % P4D_HISTORY].tenant)] =
 			h->ring[i % P4D_HISTORY].blocks;
-	row(arg, since_us > h->base_us ? since_us : h->base_us, blocks, h->nr_columns);
-	for (; i < h->total; i++) {
+	on = row(arg, since_us > h->base_us ? since_us : h->base_us, blocks, h->nr_columns);
+	for (; on && i < h->total; i++) {
 		const struct change *c = &h->ring[i % P4D_HISTORY];
 
 		blocks[column_place(h, c->tenant)] = c->blocks;
-		row(arg, c->us, blocks, h->nr_columns);
+		on = row(arg, c->us, blocks, h->nr_columns);
 	}
 	free(blocks);
 }

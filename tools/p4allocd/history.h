@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * history.h - how many blocks each tenant held, over time.
+ * history.h - how many blocks each tenant held, over time; or any other number for each.
  *
  * A ring of the last P4D_HISTORY changes; what falls out of it is folded into a base, so that the
  * state at any remembered moment can be told exactly. Pure memory, no clock.
@@ -8,6 +8,7 @@
 #ifndef P4D_HISTORY_H
 #define P4D_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,10 +32,10 @@ size_t p4d_history_tenants(const struct p4d_history *h, uint32_t *out, size_t ma
 
 /*
  * Calls row() with the blocks of each tenant, in the order of p4d_history_tenants(), for the moment
- * since_us (if anything is known of it) and then for each later change.
+ * since_us (if anything is known of it) and then for each later change, until it returns false.
  */
 void p4d_history_walk(const struct p4d_history *h, uint64_t since_us,
-		      void (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
+		      bool (*row)(void *arg, uint64_t us, const uint32_t *blocks, size_t n),
 		      void *arg);
 
 #endif /* P4D_HISTORY_H */

@@ -8,8 +8,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "http.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "netlink.h"
 #include "options.h"
 #include "server.h"
@@ -24,6 +26,7 @@ static struct {
 	struct p4d_netlink *netlink;
 	struct p4d_server *server;
 	struct p4d_status *status;
+	struct p4d_http *http;
 	uint16_t port;
 } daemon_;
 
@@ -155,6 +158,19 @@ static int open_status(char *err, size_t size)
 	return p4d_status_open(&daemon_.status, daemon_.loop, &conf, err, size);
 }
 
+static void metrics_page(void *arg, FILE *f)
+{
+	p4d_metrics_print(engine(), p4d_service_store_ok(daemon_.service), p4d_now(), f);
+}
+
+static int open_metrics(char *err, size_t size)
+{
+	if (!daemon_.options.metrics)
+		return 0;
+	return p4d_http_open(&daemon_.http, daemon_.loop, daemon_.options.metrics, metrics_page,
+			     NULL, err, size);
+}
+
 static int run(char *err, size_t size)
 {
 	int ret;
@@ -172,10 +188,15 @@ static int run(char *err, size_t size)
 	ret = open_status(err, size);
 	if (ret)
 		goto close_server;
+	ret = open_metrics(err, size);
+	if (ret)
+		goto close_status;
 	p4d_log(P4D_NOTE, "Homa port %u, store %s, status %s", daemon_.port, daemon_.options.store,
 		daemon_.options.socket);
 	ret = p4d_loop_run(daemon_.loop, after, NULL);
 	snprintf(err, size, "epoll_wait: %s", strerror(-ret));
+	p4d_http_close(daemon_.http);
+close_status:
 	p4d_status_close(daemon_.status);
 close_server:
 	p4d_server_close(daemon_.server);

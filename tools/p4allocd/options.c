@@ -7,12 +7,13 @@
 
 #include "options.h"
 
-enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_PORT, OPT_FOREGROUND, OPT_HELP };
+enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_METRICS, OPT_PORT, OPT_FOREGROUND, OPT_HELP };
 
 static const struct option table[] = {
 	{ "switch", required_argument, NULL, OPT_SWITCH },
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -26,6 +27,8 @@ void p4d_options_help(FILE *f)
 	      "  --switch PATH   control socket of the switch     /run/p4switch.sock\n"
 	      "  --store FILE    what must survive a restart      /var/lib/p4allocd.db\n"
 	      "  --socket PATH   where p4ctl asks for the state   /run/p4allocd.sock\n"
+	      "  --metrics WHERE /metrics for Prometheus over HTTP: PORT (on 127.0.0.1),\n"
+	      "                  ADDRESS:PORT, or the PATH of a Unix socket; default: none\n"
 	      "  --port N        Homa port, 1 .. 32767            that of the policy, 4001\n"
 	      "  -v, -vv         say what happens, say each message\n"
 	      "  --foreground    the default and the only way\n"
@@ -59,6 +62,9 @@ static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
 		return 0;
 	case OPT_SOCKET:
 		o->socket = optarg;
+		return 0;
+	case OPT_METRICS:
+		o->metrics = optarg;
 		return 0;
 	case OPT_PORT:
 		if (!parse_port(optarg, &o->port))

@@ -11,6 +11,7 @@ struct p4d_options {
 	const char *switch_path;
 	const char *store;
 	const char *socket;
+	const char *metrics;	/* NULL: nowhere */
 	uint16_t port;		/* 0: that of the policy */
 	unsigned int verbose;
 	bool help;

@@ -295,14 +295,16 @@ size_t p4d_proto_welcome(void *out, const struct p4d_request *req, const struct 
 	return sizeof(m);
 }
 
-size_t p4d_proto_reserved(void *out, const struct p4d_request *req, uint64_t reservation,
-			  uint32_t wait_us, uint32_t ahead)
+size_t p4d_proto_reserved(void *out, const struct p4d_request *req, const struct p4d_reserved *r)
 {
 	struct p4w_reserved m = {
 		.msg = head_of(req, P4W_RESERVED, sizeof(m), 0),
-		.reservation = htobe64(reservation),
-		.wait_us = htonl(wait_us),
-		.ahead = htonl(ahead),
+		.reservation = htobe64(r->reservation),
+		.wait_us = htonl(r->wait_us),
+		.ahead = htonl(r->ahead),
+		.target = htons(r->target),
+		.why = r->why,
+		.believed = r->believed,
 	};
 
 	memcpy(out, &m, sizeof(m));

@@ -74,8 +74,16 @@ struct p4d_welcome {
 };
 size_t p4d_proto_welcome(void *out, const struct p4d_request *req, const struct p4d_welcome *w);
 
-size_t p4d_proto_reserved(void *out, const struct p4d_request *req, uint64_t reservation,
-			  uint32_t wait_us, uint32_t ahead);
+struct p4d_reserved {
+	uint64_t reservation;
+	uint32_t wait_us;
+	uint32_t ahead;
+	uint16_t target;
+	uint8_t why;
+	uint8_t believed;
+};
+
+size_t p4d_proto_reserved(void *out, const struct p4d_request *req, const struct p4d_reserved *r);
 
 struct p4d_granted {
 	uint64_t epoch;

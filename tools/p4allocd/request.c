@@ -7,6 +7,7 @@
 #include "lockinfo.h"
 #include "out.h"
 #include "request.h"
+#include "why.h"
 
 struct call {			/* one request on its way through its handler */
 	struct p4d_engine *e;
@@ -259,12 +260,10 @@ static void granted(const struct call *c)
 static void reserved(const struct call *c, const struct p4d_batch *b)
 {
 	uint8_t bytes[sizeof(struct p4w_reserved)];
-	uint32_t wait_us = 0, ahead = 0;
+	struct p4d_reserved r;
 
-	if (b == c->t->next)
-		p4d_grant_outlook(c->e, c->t, &wait_us, &ahead);
-	p4d_out_reply(c->e, c->who, bytes,
-		      p4d_proto_reserved(bytes, c->req, b->reservation, wait_us, ahead));
+	p4d_why_reserved(c->e, c->t, b, &r);
+	p4d_out_reply(c->e, c->who, bytes, p4d_proto_reserved(bytes, c->req, &r));
 }
 
 /* A REQUEST that comes late must not take the place of the WAIT that followed it. */

@@ -192,6 +192,7 @@ struct p4d_tenant {
 	uint32_t overrun;	/* held against declared times of its batches, mean, in 1/256 */
 	uint64_t barred_until;	/* a habitual overrunner was fenced: twice as long as it held */
 	uint64_t nr_waits;
+	uint64_t waited_us;	/* in all of them */
 	uint32_t wait_us[P4D_WAITS];
 };
 
@@ -241,6 +242,7 @@ struct p4d_engine {
 	struct p4d_divider *divider;
 	struct p4d_worth worth;		/* of the targets */
 	struct p4d_history *history;
+	struct p4d_history *waiting;	/* of tenants that wait for blocks: one column, 0 */
 	uint64_t refused[P4D_REFUSALS];	/* of senders that are no tenant */
 	struct p4d_out *out_first;
 	struct p4d_out **out_last;

@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "escrow.h"
+#include "explain.h"
 #include "jsonline.h"
 #include "named.h"
 #include "service.h"
 #include "status.h"
+#include "waits.h"
+#include "why.h"
 
 #define CLIENTS		16
 #define LINE_BYTES	65536		/* of a request */
@@ -112,30 +115,6 @@ static void answer_info(const struct p4d_engine *e, const struct p4d_status_conf
 
 /* ------------------------------------------------------------------------------------ show */
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static size_t remembered(const struct p4d_tenant *t)
-{
-	return t->nr_waits < P4D_WAITS ? t->nr_waits : P4D_WAITS;
-}
-
-static uint32_t quantile(const struct p4d_tenant *t, unsigned int percent)
-{
-	uint32_t sorted[P4D_WAITS];
-	size_t n = remembered(t);
-
-	if (!n)
-		return 0;
-	memcpy(sorted, t->wait_us, n * sizeof(sorted[0]));
-	qsort(sorted, n, sizeof(sorted[0]), compare);
-	return sorted[(n - 1) * percent / 100];
-}
-
 static const char *state_of(const struct p4d_tenant *t)
 {
 	if (!t->cur)
@@ -199,9 +178,9 @@ static void put_waits(const struct p4d_tenant *t, struct json_object *o)
 	struct json_object *sub = put_object(o, "waits");
 
 	put(sub, "count", t->nr_waits);
-	put(sub, "p50_us", quantile(t, 50));
-	put(sub, "p99_us", quantile(t, 99));
-	put(sub, "max_us", quantile(t, 100));
+	put(sub, "p50_us", p4d_waits_quantile(t, 50));
+	put(sub, "p99_us", p4d_waits_quantile(t, 99));
+	put(sub, "max_us", p4d_waits_quantile(t, 100));
 }
 
 static void put_counters(const struct p4d_tenant *t, struct json_object *o)
@@ -215,8 +194,10 @@ static void put_counters(const struct p4d_tenant *t, struct json_object *o)
 		put(sub, names[i], t->counter[i]);
 }
 
-static struct json_object *tenant_object(const struct p4d_tenant *t, uint64_t now)
+static struct json_object *tenant_object(const struct p4d_engine *e, const struct p4d_tenant *t,
+					 uint64_t now)
 {
+	const struct p4d_batch *b = t->next ? t->next : t->cur;
 	struct json_object *o = json_object_new_object();
 	uint64_t entries;
 
@@ -241,6 +222,11 @@ static struct json_object *tenant_object(const struct p4d_tenant *t, uint64_t no
 	put_waits(t, o);
 	put_counters(t, o);
 	put_refused(o, t->refused);
+	put(o, "wanted", b ? b->want_blocks : 0);
+	put(o, "believed", b ? p4d_believed(b) : 100);
+	put(o, "waiting_us", t->next && t->next->waiting_from ? now - t->next->waiting_from : 0);
+	put_text(o, "why", p4d_why_name(p4d_why(e, t)));
+	put(o, "block_us", p4d_waits_block_us(t, now));
 	return o;
 }
 
@@ -259,7 +245,7 @@ static void answer_show(const struct p4d_engine *e, uint64_t now, struct json_ob
 		append(list, e->owner[b]);
 	list = put_list(o, "tenants");
 	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
-		json_object_array_add(list, tenant_object(t, now));
+		json_object_array_add(list, tenant_object(e, t, now));
 	put_refused(o, e->refused);
 }
 
@@ -267,15 +253,20 @@ static void answer_show(const struct p4d_engine *e, uint64_t now, struct json_ob
 
 struct rows {
 	struct json_object *list;
-	uint32_t total;
+	uint64_t total, left;
+	bool more;
 };
 
-static void add_row(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
+static bool add_row(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
 {
-	struct json_object *row = json_object_new_array();
+	struct json_object *row;
 	struct rows *rows = arg;
 	uint64_t used = 0;
 
+	rows->more = !rows->left;
+	if (!rows->left--)
+		return false;
+	row = json_object_new_array();
 	for (size_t i = 0; i < n; i++)
 		used += blocks[i];
 	append(row, us);
@@ -284,14 +275,32 @@ static void add_row(void *arg, uint64_t us, const uint32_t *blocks, size_t n)
 	for (size_t i = 0; i < n; i++)
 		append(row, blocks[i]);
 	json_object_array_add(rows->list, row);
+	return true;
 }
 
-static void answer_history(const struct p4d_engine *e, uint64_t since, struct json_object *o)
+static bool add_waiting(void *arg, uint64_t us, const uint32_t *tenants, size_t n)
+{
+	struct json_object *row;
+	struct rows *rows = arg;
+
+	rows->more = !rows->left;
+	if (!rows->left--)
+		return false;
+	row = json_object_new_array();
+	append(row, us);
+	append(row, n ? tenants[0] : 0);
+	json_object_array_add(rows->list, row);
+	return true;
+}
+
+/* limit: rows of each list; what is left out comes with since_us of the last one of that list. */
+static void answer_history(const struct p4d_engine *e, uint64_t since, uint64_t limit,
+			   struct json_object *o)
 {
 	size_t n = p4d_history_tenants(e->history, NULL, 0);
 	uint32_t *ids = calloc(n + 1, sizeof(*ids));
 	struct json_object *list;
-	struct rows rows;
+	struct rows rows, waits;
 
 	put(o, "total", e->geo.blocks);
 	list = put_list(o, "tenants");
@@ -301,8 +310,12 @@ static void answer_history(const struct p4d_engine *e, uint64_t since, struct js
 		append(list, ids[i]);
 	free(ids);
 	put(o, "dropped", p4d_history_dropped(e->history));
-	rows = (struct rows){ put_list(o, "history"), e->geo.blocks };
+	rows = (struct rows){ put_list(o, "history"), e->geo.blocks, limit, false };
 	p4d_history_walk(e->history, since, add_row, &rows);
+	waits = (struct rows){ put_list(o, "waiting"), 0, limit, false };
+	p4d_history_walk(e->waiting, since, add_waiting, &waits);
+	json_object_object_add(o, "more", json_object_new_boolean(rows.more));
+	json_object_object_add(o, "more_waiting", json_object_new_boolean(waits.more));
 }
 
 /* --------------------------------------------------------------------------------- answers */
@@ -317,24 +330,51 @@ static struct json_object *error(const char *field, const char *text)
 	return o;
 }
 
+/* A number of the request; absent: *out stays. The error to answer with, or NULL. */
+static struct json_object *get_number(struct json_object *request, const char *name, int64_t min,
+				      uint64_t *out)
+{
+	struct json_object *v;
+	char text[80];
+
+	if (!json_object_object_get_ex(request, name, &v))
+		return NULL;
+	if (json_object_is_type(v, json_type_int) && json_object_get_int64(v) >= min) {
+		*out = json_object_get_int64(v);
+		return NULL;
+	}
+	snprintf(text, sizeof(text), "%s: a number, %lld .. 2^63-1", name, (long long)min);
+	return error(name, text);
+}
+
+static const struct p4d_tenant *tenant_of(const struct p4d_engine *e, uint64_t id)
+{
+	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->id == id)
+			return t;
+	return NULL;
+}
+
 static struct json_object *answer_object(const struct p4d_engine *e,
 					 const struct p4d_status_conf *conf, bool store_ok,
 					 uint64_t now, struct json_object *request)
 {
-	struct json_object *o, *cmd, *since;
+	uint64_t since = 0, limit = UINT64_MAX, tenant = 0;
+	struct json_object *o, *cmd;
 	const char *name = "";
-	uint64_t from = 0;
 
 	if (json_object_object_get_ex(request, "cmd", &cmd) &&
 	    json_object_is_type(cmd, json_type_string))
 		name = json_object_get_string(cmd);
-	if (strcmp(name, "info") && strcmp(name, "show") && strcmp(name, "history"))
-		return error("cmd", "cmd: \"info\", \"show\" or \"history\"");
-	if (json_object_object_get_ex(request, "since_us", &since)) {
-		if (!json_object_is_type(since, json_type_int) || json_object_get_int64(since) < 0)
-			return error("since_us", "since_us: microseconds, 0 .. 2^63-1");
-		from = json_object_get_uint64(since);
-	}
+	if (strcmp(name, "info") && strcmp(name, "show") && strcmp(name, "history") &&
+	    strcmp(name, "explain"))
+		return error("cmd", "cmd: \"info\", \"show\", \"explain\" or \"history\"");
+	if ((o = get_number(request, "since_us", 0, &since)) ||
+	    (o = get_number(request, "limit", 2, &limit)) ||
+	    (o = get_number(request, "tenant", 1, &tenant)))
+		return o;
+	if (!strcmp(name, "explain") && !tenant_of(e, tenant))
+		return error("tenant", "tenant: the allocator knows no such tenant");
 	o = json_object_new_object();
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	put(o, "now_us", now - e->start);
@@ -342,8 +382,10 @@ static struct json_object *answer_object(const struct p4d_engine *e,
 		answer_info(e, conf, store_ok, o);
 	else if (!strcmp(name, "show"))
 		answer_show(e, now, o);
+	else if (!strcmp(name, "explain"))
+		p4d_explain(e, tenant_of(e, tenant), now, o);
 	else
-		answer_history(e, from, o);
+		answer_history(e, since, limit, o);
 	return o;
 }
 

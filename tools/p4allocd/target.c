@@ -61,6 +61,11 @@ uint32_t p4d_target_factor(const struct p4d_tenant *t)
 	return p4d_account_factor(&t->account, t->conf.weight);
 }
 
+uint32_t p4d_target_cost(const struct p4d_tenant *t)
+{
+	return 1 + (t->hot * (P4D_COST_MAX - 1) + 128) / 256;
+}
+
 static const struct p4d_batch *at_work(const struct p4d_tenant *t)
 {
 	return t->next ? t->next : t->cur && t->cur->state != P4D_TAKING ? t->cur : NULL;
@@ -71,7 +76,7 @@ static struct p4d_bidder bidder_of(const struct p4d_tenant *t)
 	return (struct p4d_bidder){
 		.curve = &at_work(t)->curve,
 		.factor = p4d_target_factor(t),
-		.cost = 1 + (t->hot * (P4D_COST_MAX - 1) + 128) / 256,
+		.cost = p4d_target_cost(t),
 	};
 }
 

@@ -27,4 +27,7 @@ void p4d_target_all(struct p4d_engine *e);
 
 uint32_t p4d_target_factor(const struct p4d_tenant *t);
 
+/* Of a block, 1 .. P4D_COST_MAX: the part of the time in which it needs blocks. */
+uint32_t p4d_target_cost(const struct p4d_tenant *t);
+
 #endif /* P4D_TARGET_H */

@@ -275,7 +275,7 @@ local messages = {
 	[0x08] = "LOCK_INFO", [0x88] = "LOCKS", [0x09] = "LOCK", [0x89] = "LOCKED",
 	[0x0a] = "UNLOCK", [0x8a] = "UNLOCKED", [0x8f] = "REFUSED",
 }
-local sizes = { [0x02] = 36, [0x81] = 40, [0x82] = 32, [0x83] = 72, [0x87] = 28, [0x8f] = 112,
+local sizes = { [0x02] = 36, [0x81] = 40, [0x82] = 36, [0x83] = 72, [0x87] = 28, [0x8f] = 112,
 	[0x08] = 20, [0x88] = 20, [0x09] = 56, [0x89] = 32, [0x0a] = 56 }
 
 local a = {
@@ -303,6 +303,10 @@ local a = {
 	reservation = ProtoField.uint64("p4alloc.reservation", "Reservation"),
 	wait = ProtoField.uint32("p4alloc.wait_us", "Estimated wait (us)"),
 	ahead = ProtoField.uint32("p4alloc.ahead", "Reservations before"),
+	target = ProtoField.uint16("p4alloc.target", "Blocks that it should get"),
+	why = ProtoField.uint8("p4alloc.why", "Not granted yet", base.DEC, { [0] = "-", "no switch",
+		"overran", "own batch", "start", "others first", "blocks", "flows", "nobody waits" }),
+	believed = ProtoField.uint8("p4alloc.believed", "Histogram believed (%)"),
 	epoch = ProtoField.uint64("p4alloc.epoch", "Epoch"),
 	flow_first = ProtoField.uint32("p4alloc.flow_first", "First flow"),
 	flow_count = ProtoField.uint32("p4alloc.flow_count", "Flows of this node"),
@@ -340,7 +344,8 @@ local layouts = {
 		   { a.together, 34, 2 } },
 	[0x81] = { { a.registers, 16, 2 }, { a.blocks, 18, 2 }, { a.block_slots, 20, 2 },
 		   { a.flows, 24, 4 }, { a.lease_max, 28, 4 }, { a.grace, 32, 4 }, { a.escrow, 36, 4 } },
-	[0x82] = { { a.reservation, 16, 8 }, { a.wait, 24, 4 }, { a.ahead, 28, 4 } },
+	[0x82] = { { a.reservation, 16, 8 }, { a.wait, 24, 4 }, { a.ahead, 28, 4 }, { a.target, 32, 2 },
+		{ a.why, 34, 1 }, { a.believed, 35, 1 } },
 	[0x83] = { { a.epoch, 16, 8 }, { a.flow_first, 24, 4 }, { a.flow_count, 28, 4 },
 		   { a.lease, 32, 4 }, { a.nr_blocks, 36, 2 }, { a.bitmap, 40, 32 } },
 	[0x87] = { { a.total, 16, 4 }, { a.first, 20, 4 }, { a.count, 24, 4 } },
