@@ -2,11 +2,12 @@
 /*
  * uring.c - sends and receives over one Homa socket by io_uring.
  *
- * Owns the socket, its receive region, the ring and the netlink socket. A few recvmsg are always
+ * Owns the socket, its receive region, the ring and the netlink socket. One or more recvmsg are always
  * posted; each takes any message of the socket (none is private: poll, on which io_uring waits,
  * never reports those) and gives its pages back when it is posted again, which is at the beginning
- * of the next reap: until then the caller reads the message in place. Memory that the kernel may
- * still write to is freed only after all requests have ended.
+ * of a later reap: until then the caller reads the message in place. A message wakes all that are posted,
+ * so they are as many as messages came together last, and twice as many if that was all of them. Memory
+ * that the kernel may still write to is freed only after all requests have ended.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -61,6 +62,8 @@ struct uring {
 	uint32_t free_sender;
 	uint64_t sync_cookie;
 	uint32_t in_flight;		/* requests that the kernel may still work on */
+	uint32_t unanswered;		/* sent, and neither answered nor failed */
+	uint32_t posted, wanted;	/* receivers */
 	struct receiver recv[RECEIVERS];
 };
 
@@ -114,6 +117,7 @@ static int send_data(struct uring *u, uint64_t cookie, const void *data, uint32_
 		return -EAGAIN;
 	}
 	u->free_sender = s->next;
+	u->unanswered++;
 	memcpy(copy, data, len);
 	s->cookie = cookie;
 	s->args = (struct homa_sendmsg_args) { .completion_cookie = cookie, .flags = flags };
@@ -155,17 +159,33 @@ static int post(struct uring *u, uint32_t i)
 	io_uring_prep_recvmsg(sqe, u->sock, &r->hdr, 0);
 	io_uring_sqe_set_data64(sqe, (uint64_t)i << 2 | TAG_RECV);
 	r->posted = true;
+	u->posted++;
 	u->in_flight++;
 	return 0;
 }
 
-static void post_all(struct uring *u)
+static void post_wanted(struct uring *u)
 {
 	uint32_t i;
 
-	for (i = 0; i < RECEIVERS; i++)
+	for (i = 0; i < RECEIVERS && u->posted < u->wanted; i++)
 		if (!u->recv[i].posted && post(u, i))
 			return;
+}
+
+/* So many of `posted` receivers have a message. */
+static uint32_t receivers_wanted(uint32_t messages, uint32_t posted, uint32_t unanswered)
+{
+	uint32_t n = messages >= posted ? 2 * messages : messages;
+
+	if (n > unanswered)
+		n = unanswered;
+	return n < 1 ? 1 : n > RECEIVERS ? RECEIVERS : n;
+}
+
+static void answered(struct uring *u)
+{
+	u->unanswered -= u->unanswered > 0;
 }
 
 /* 1 if the request ended with an event, 0 if not. */
@@ -178,6 +198,7 @@ static int sent(struct uring *u, uint32_t i, int res, struct p4a_io_event *ev)
 	u->free_sender = i;
 	if (res >= 0)
 		return 0;
+	answered(u);
 	*ev = (struct p4a_io_event) { .cookie = s->cookie, .err = res, .unsent = true };
 	return 1;
 }
@@ -188,6 +209,9 @@ static int received(struct uring *u, uint32_t i, int res, struct p4a_io_event *e
 	uint32_t offset = r->args.bpage_offsets[0];
 
 	r->posted = false;
+	u->posted--;
+	if (r->args.completion_cookie)
+		answered(u);
 	if (res < 0) {
 		r->args.num_bpages = 0;
 		*ev = (struct p4a_io_event) { .cookie = r->args.completion_cookie, .err = res };
@@ -252,9 +276,11 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 	struct uring *u = of(io);
 	struct io_uring_cqe *cqe;
 	unsigned int n = 0;
+	uint32_t posted;
 	int rc;
 
-	post_all(u);
+	post_wanted(u);
+	posted = u->posted;
 	rc = submit_and_wait(u, timeout_us);
 	if (rc)
 		return rc;
@@ -264,6 +290,8 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 			return rc;
 		n += rc;
 	}
+	if (u->posted < posted)
+		u->wanted = receivers_wanted(posted - u->posted, posted, u->unanswered);
 	return n;
 }
 
@@ -394,7 +422,7 @@ int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
 	}
 	*u = (struct uring) {
 		.io = { .ops = &uring_ops }, .nl = nl, .sock = sock, .allocator = *allocator,
-		.tenant = tenant,
+		.tenant = tenant, .wanted = 1,
 	};
 	rc = make_senders(u, n, err);
 	if (rc)
