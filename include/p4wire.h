@@ -244,6 +244,7 @@ _Static_assert(__builtin_offsetof(struct p4w_txn, instr) == 72, "wire layout");
  *   LOCK_INFO LOCKS                  when all nodes of the batch have sent theirs
  *   LOCK      LOCKED                 when the lock is the sender's, wait_us at most
  *   UNLOCK    UNLOCKED               at once
+ *   BUNDLE    BUNDLED                at once; several LOCK and UNLOCK, one behind the other
  *   any       REFUSED                at once
  *
  * A type that is not known is refused with TYPE, whose `max` is the last one that is. Types are added
@@ -260,6 +261,7 @@ enum p4w_msg_type {
 	P4W_LOCK_INFO	= 0x08,
 	P4W_LOCK	= 0x09,
 	P4W_UNLOCK	= 0x0a,
+	P4W_BUNDLE	= 0x0b,
 	P4W_REQUESTS_END,	/* one above the last request */
 	P4W_WELCOME	= 0x81,
 	P4W_RESERVED	= 0x82,
@@ -271,6 +273,7 @@ enum p4w_msg_type {
 	P4W_LOCKS	= 0x88,
 	P4W_LOCKED	= 0x89,
 	P4W_UNLOCKED	= 0x8a,
+	P4W_BUNDLED	= 0x8b,
 	P4W_REFUSED	= 0x8f,
 };
 
@@ -282,6 +285,7 @@ enum p4w_msg_type {
 #define P4W_LOCK_KEYS_MAX	4096	/* keys in LOCK_INFO and LOCKS */
 #define P4W_LOCK_NAME_BYTES	16	/* name of a lock of the lock service, padded with 0 */
 #define P4W_LOCK_BITS		32	/* of a grant's lock word */
+#define P4W_BUNDLE_MAX		64	/* messages in a BUNDLE, and answers in BUNDLED */
 
 enum p4w_phase {
 	P4W_PHASE_FILLED = 1,	/* this node's cells are filled: hot may start when all are */
@@ -302,7 +306,7 @@ struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, 
 	__be16	length;		/* bytes of the whole message */
 	__be16	node;		/* 0 .. nodes-1 */
 	__be16	nodes;		/* nodes of this tenant, 1 .. P4W_NODES_MAX */
-	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, LOCK, UNLOCK */
+	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, LOCK, UNLOCK, BUNDLE */
 	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted, of this
 				 * and earlier batches, or their total: all are stored, drop them;
 				 * LOCK: enum p4w_lock_mode; UNLOCKED: 1 if the lease had ended
@@ -433,6 +437,11 @@ struct p4w_locked {
 	__be32		waited_us;	/* it runs so long after LOCK has come in; 0: at once */
 } __attribute__((packed));
 
+/*
+ * BUNDLE: a head, and 1 .. P4W_BUNDLE_MAX whole LOCK and UNLOCK messages. BUNDLED: a head, and their
+ * answers in the same order. No LOCK waits in it: what is not free at once is refused with BUSY, and
+ * may be asked for again by a LOCK of its own.
+ */
 enum p4w_refusal {
 	P4W_REFUSED_VERSION	= 1,	/* got: yours, min = max: ours */
 	P4W_REFUSED_LENGTH	= 2,	/* of the message */

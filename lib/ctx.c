@@ -76,6 +76,7 @@ void p4a_close(struct p4a_ctx *ctx)
 	p4a_cells_end(&ctx->call.cells);
 	free(ctx->call.long_msg);
 	free(ctx->locks.op);
+	free(ctx->locks.bundle);
 	close_io(ctx->io);
 	p4a_log_free(ctx->log);
 	free(ctx->slots);

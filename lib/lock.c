@@ -5,6 +5,9 @@
  * Each call is an op; its cookie has the op's generation, so that the answer to an attempt that was
  * given up is dropped. The owner of a hold is unique, and the allocator knows by it whether it has
  * seen a request before, so an attempt that was lost is sent again.
+ *
+ * Ops wait in a queue until the context is pumped. Then a single one goes as it is, several in one
+ * message; one of them that has to wait for its lock is sent again alone.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,15 +38,21 @@ static int make_ops(struct p4a_ctx *ctx)
 	struct p4a_locks *l = &ctx->locks;
 	uint32_t i;
 
-	if (l->op)
+	if (l->op && l->owner)
 		return 0;
+	free(l->op);
 	l->op = calloc(ctx->opts.depth, sizeof(*l->op));
 	if (!l->op)
 		return p4a_fail(&ctx->err, -ENOMEM, "lock: no memory for %u calls", ctx->opts.depth);
 	for (i = 0; i < ctx->opts.depth; i++)
 		l->op[i].next = i + 1 < ctx->opts.depth ? i + 1 : P4A_NO_SLOT;
+	if (ctx->opts.depth > 1) {
+		l->bundle = calloc(P4A_LOCK_BUNDLES, sizeof(*l->bundle));
+		if (!l->bundle)
+			return p4a_fail(&ctx->err, -ENOMEM, "lock: no memory for bundles");
+	}
 	l->free = 0;
-	l->over_first = P4A_NO_SLOT;
+	l->over_first = l->queue_first = P4A_NO_SLOT;
 	while (!l->owner)
 		if (getrandom(&l->owner, sizeof(l->owner), 0) < 0)
 			return p4a_fail(&ctx->err, -errno, "lock: no random number");
@@ -72,7 +81,7 @@ static int take_op(struct p4a_ctx *ctx)
 	l->busy++;
 	generation = l->op[i].generation + 1;
 	l->op[i] = (struct p4a_lock_op) {
-		.use = P4A_LOCK_UNDER_WAY, .generation = generation, .backoff_us = BACKOFF_MIN_US,
+		.use = P4A_LOCK_QUEUED, .generation = generation, .backoff_us = BACKOFF_MIN_US,
 		.began_us = now_us(ctx),
 	};
 	return i;
@@ -156,6 +165,7 @@ static void send_op(struct p4a_ctx *ctx, uint32_t i)
 	uint32_t len;
 	int rc;
 
+	op->use = P4A_LOCK_UNDER_WAY;
 	op->retry_us = 0;
 	op->sent_us = now_us(ctx);
 	waited = op->sent_us - op->began_us;
@@ -165,6 +175,88 @@ static void send_op(struct p4a_ctx *ctx, uint32_t i)
 	rc = ctx->io->ops->send_msg(ctx->io, cookie, msg, len);
 	if (rc)
 		failed_attempt(ctx, i, rc);
+}
+
+static struct p4a_lock_bundle *free_bundle(const struct p4a_locks *l)
+{
+	unsigned int i;
+
+	for (i = 0; l->bundle && !l->no_bundles && i < P4A_LOCK_BUNDLES; i++)
+		if (!l->bundle[i].n)
+			return &l->bundle[i];
+	return NULL;
+}
+
+static uint32_t take_queued(struct p4a_locks *l)
+{
+	uint32_t i = l->queue_first;
+
+	if (i != P4A_NO_SLOT)
+		l->queue_first = l->op[i].next;
+	return i;
+}
+
+static void put_part(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, uint32_t i, uint8_t *msg)
+{
+	struct p4a_lock_op *op = &ctx->locks.op[i];
+
+	op->use = P4A_LOCK_UNDER_WAY;
+	op->sent_us = now_us(ctx);
+	p4a_msg_lock(msg + sizeof(struct p4w_msg) + b->n * sizeof(struct p4w_lock), &ctx->self,
+		     op->type, &op->hold, 0);
+	b->part[b->n].op = i;
+	b->part[b->n++].generation = op->generation;
+	note_due(ctx, op);
+}
+
+/* Each op alone, unless it has ended meanwhile. */
+static void bundle_failed(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, int err)
+{
+	uint32_t k;
+
+	for (k = 0; k < b->n; k++) {
+		uint32_t i = b->part[k].op;
+
+		if (ctx->locks.op[i].generation != b->part[k].generation)
+			continue;
+		if (err == -EOPNOTSUPP)
+			send_op(ctx, i);
+		else
+			failed_attempt(ctx, i, err);
+	}
+	b->n = 0;
+}
+
+static void send_bundle(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, uint32_t i)
+{
+	uint8_t msg[P4A_MSG_BUNDLE_MAX];
+	uint64_t cookie;
+	int rc;
+
+	for (; i != P4A_NO_SLOT && b->n < P4W_BUNDLE_MAX; i = take_queued(&ctx->locks))
+		put_part(ctx, b, i, msg);
+	cookie = P4A_LOCK_COOKIE | P4A_LOCK_BUNDLE | (uint64_t)++b->generation << INDEX_BITS |
+		 (b - ctx->locks.bundle);
+	rc = ctx->io->ops->send_msg(ctx->io, cookie, msg, p4a_msg_bundle(msg, &ctx->self, b->n));
+	if (rc)
+		bundle_failed(ctx, b, rc);
+	if (i != P4A_NO_SLOT)
+		send_op(ctx, i);
+}
+
+void p4a_locks_flush(struct p4a_ctx *ctx)
+{
+	struct p4a_locks *l = &ctx->locks;
+	uint32_t i;
+
+	while (l->op && (i = take_queued(l)) != P4A_NO_SLOT) {
+		struct p4a_lock_bundle *b = l->queue_first == P4A_NO_SLOT ? NULL : free_bundle(l);
+
+		if (b)
+			send_bundle(ctx, b, i);
+		else
+			send_op(ctx, i);
+	}
 }
 
 /* ---- answers ---- */
@@ -191,19 +283,71 @@ static int read_locked(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *
 	return rc;
 }
 
-static int read_answer(struct p4a_ctx *ctx, struct p4a_lock_op *op, const struct p4a_io_event *ev)
+static int read_answer(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *data, uint32_t len)
 {
-	int type = p4a_msg_check(ev->data, ev->len, 0, &ctx->err);
+	int type = p4a_msg_check(data, len, 0, &ctx->err);
 
 	if (type < 0)
 		return type;
 	if (type == P4W_LOCKED && op->type == P4W_LOCK)
-		return read_locked(ctx, op, ev->data);
+		return read_locked(ctx, op, data);
 	if (type != P4W_UNLOCKED || op->type != P4W_UNLOCK)
 		return p4a_fail(&ctx->err, -EBADMSG, "%s: answer of type 0x%02x is not one to this",
 				name_of(op), type);
-	return p4a_msg_is_late(ev->data) ?
+	return p4a_msg_is_late(data) ?
 	       p4a_fail(&ctx->err, -ESTALE, "unlock: the lease had ended before") : 0;
+}
+
+/* In a bundle nobody waits. */
+static bool may_wait(const struct p4a_ctx *ctx, const struct p4a_lock_op *op)
+{
+	return now_us(ctx) - op->began_us < op->wait_us;
+}
+
+static void read_part(struct p4a_ctx *ctx, uint32_t i, const void *data, uint32_t len)
+{
+	int rc = read_answer(ctx, &ctx->locks.op[i], data, len);
+
+	if (rc == -ETIME && may_wait(ctx, &ctx->locks.op[i]))
+		send_op(ctx, i);
+	else
+		finish(ctx, i, rc);
+}
+
+static void read_parts(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, const uint8_t *data,
+		       uint32_t len)
+{
+	uint32_t at = sizeof(struct p4w_msg), k;
+
+	for (k = 0; k < b->n; k++) {
+		uint32_t i = b->part[k].op, part = p4a_msg_part(data + at, len - at);
+
+		if (ctx->locks.op[i].generation == b->part[k].generation)
+			read_part(ctx, i, data + at, part);
+		at += part;
+	}
+	b->n = 0;
+}
+
+static void bundle_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
+{
+	uint32_t i = ev->cookie & ((1u << INDEX_BITS) - 1);
+	struct p4a_lock_bundle *b;
+	int rc = ev->err;
+
+	if (!ctx->locks.bundle || i >= P4A_LOCK_BUNDLES)
+		return;
+	b = &ctx->locks.bundle[i];
+	if (!b->n || (uint32_t)(ev->cookie >> INDEX_BITS) != b->generation)
+		return;
+	if (!rc)
+		rc = p4a_msg_check(ev->data, ev->len, 0, &ctx->err);
+	if (rc == P4W_BUNDLED) {
+		read_parts(ctx, b, ev->data, ev->len);
+		return;
+	}
+	ctx->locks.no_bundles |= rc == -EOPNOTSUPP;
+	bundle_failed(ctx, b, rc < 0 ? rc : -EBADMSG);
 }
 
 void p4a_locks_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
@@ -211,6 +355,10 @@ void p4a_locks_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
 	uint32_t i = ev->cookie & ((1u << INDEX_BITS) - 1);
 	struct p4a_lock_op *op;
 
+	if (ev->cookie & P4A_LOCK_BUNDLE) {
+		bundle_event(ctx, ev);
+		return;
+	}
 	if (!ctx->locks.op || i >= ctx->opts.depth)
 		return;
 	op = &ctx->locks.op[i];
@@ -220,7 +368,7 @@ void p4a_locks_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
 	if (ev->err)
 		failed_attempt(ctx, i, ev->err);
 	else
-		finish(ctx, i, read_answer(ctx, op, ev));
+		finish(ctx, i, read_answer(ctx, op, ev->data, ev->len));
 }
 
 void p4a_locks_tick(struct p4a_ctx *ctx)
@@ -258,8 +406,10 @@ void p4a_locks_break(struct p4a_ctx *ctx)
 	uint32_t i;
 
 	for (i = 0; ctx->locks.busy && i < ctx->opts.depth; i++)
-		if (ctx->locks.op[i].use == P4A_LOCK_UNDER_WAY)
+		if (ctx->locks.op[i].use == P4A_LOCK_UNDER_WAY ||
+		    ctx->locks.op[i].use == P4A_LOCK_QUEUED)
 			finish(ctx, i, -EIO);
+	ctx->locks.queue_first = P4A_NO_SLOT;
 }
 
 unsigned int p4a_locks_take(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
@@ -281,6 +431,16 @@ unsigned int p4a_locks_take(struct p4a_ctx *ctx, struct p4a_completion *out, uns
 
 /* ---- the calls ---- */
 
+static void enqueue(struct p4a_locks *l, uint32_t i)
+{
+	l->op[i].next = P4A_NO_SLOT;
+	if (l->queue_first == P4A_NO_SLOT)
+		l->queue_first = i;
+	else
+		l->op[l->queue_last].next = i;
+	l->queue_last = i;
+}
+
 /* Both forms end here: i is an op, or -errno. */
 static int join(struct p4a_ctx *ctx, int i)
 {
@@ -288,8 +448,8 @@ static int join(struct p4a_ctx *ctx, int i)
 
 	if (i < 0)
 		return i;
-	send_op(ctx, i);
-	while (ctx->locks.op[i].use == P4A_LOCK_UNDER_WAY)
+	enqueue(&ctx->locks, i);
+	while (ctx->locks.op[i].use != P4A_LOCK_OVER)
 		p4a_pump(ctx, -1);
 	rc = ctx->locks.op[i].result;
 	put_op(ctx, i);
@@ -302,7 +462,7 @@ static int detach(struct p4a_ctx *ctx, int i, void *user)
 		return i;
 	ctx->locks.op[i].async = true;
 	ctx->locks.op[i].user = user;
-	send_op(ctx, i);
+	enqueue(&ctx->locks, i);
 	return 0;
 }
 

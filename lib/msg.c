@@ -96,6 +96,21 @@ uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type 
 	return sizeof(*m);
 }
 
+uint32_t p4a_msg_bundle(void *buf, const struct p4a_self *self, unsigned int n)
+{
+	uint32_t length = sizeof(struct p4w_msg) + n * sizeof(struct p4w_lock);
+
+	put_head(buf, self, P4W_BUNDLE, length, 0, 0);
+	return length;
+}
+
+uint32_t p4a_msg_part(const void *buf, uint32_t len)
+{
+	const struct p4w_msg *m = buf;
+
+	return len < sizeof(*m) || ntohs(m->length) > len ? len : ntohs(m->length);
+}
+
 /* Text of a foreign host: ends at a NUL or at room, and has nothing that moves a terminal. */
 static void copy_text(char *to, const char *from, size_t room)
 {
@@ -166,6 +181,8 @@ static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 		return sizeof(struct p4w_msg);
 	case P4W_LOCKED:
 		return sizeof(struct p4w_locked);
+	case P4W_BUNDLED:		/* its parts say for themselves */
+		return len;
 	case P4W_REFUSED:
 		return sizeof(struct p4w_refused);
 	case P4W_ESCROW:

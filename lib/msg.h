@@ -50,6 +50,14 @@ uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batc
 uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
 		      const struct p4a_lock *lock, uint32_t wait_us);
 
+/* The head of a BUNDLE, which n of p4a_msg_lock() follow in buf; returns the length of all. */
+#define P4A_MSG_BUNDLE_MAX \
+	(sizeof(struct p4w_msg) + P4W_BUNDLE_MAX * sizeof(struct p4w_lock))
+uint32_t p4a_msg_bundle(void *buf, const struct p4a_self *self, unsigned int n);
+
+/* Length of the answer that begins here, of BUNDLED: as it says, but within len. */
+uint32_t p4a_msg_part(const void *buf, uint32_t len);
+
 /*
  * Checks what came back: version, type, length, and that it is about `batch` (0: any). Returns the
  * type (enum p4w_msg_type, never P4W_REFUSED), or -errno with *err if it is not well-formed or a

@@ -55,6 +55,7 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 		return ctx->broken;
 	if (ctx->log)
 		p4a_logged_run(ctx);
+	p4a_locks_flush(ctx);
 	n = ctx->io->ops->reap(ctx->io, ev, EVENTS, until_due(ctx, timeout_us));
 	if (n < 0 && n != -EINTR) {
 		break_down(ctx, n);

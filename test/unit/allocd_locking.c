@@ -61,6 +61,68 @@ static void lock__waiter_is_answered_by_the_unlock(void **state)
 	world_destroy(w);
 }
 
+static struct p4w_lock part(uint8_t type, const char *name, uint64_t owner, uint64_t token)
+{
+	bool lock = type == P4W_LOCK;
+	struct p4w_lock m = {
+		.msg = { P4W_VERSION, type, htons(sizeof(m)), htons(0), htons(1), 0,
+			 htonl(lock ? P4W_LOCK_EXCLUSIVE : 0) },
+		.owner = htobe64(owner), .token = htobe64(token),
+		.lease_us = htonl(lock ? 10 * MS : 0), .wait_us = htonl(lock ? 5 * MS : 0),
+	};
+
+	memcpy(m.name, name, strlen(name));
+	return m;
+}
+
+/* Answers in their order, nobody waits, and a bad part spoils no other. */
+static void bundle__is_answered_at_once(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	uint64_t rpc, waiter, token = locked(w, send_lock(w, 1, P4W_LOCK, "x", 1, 0, 0));
+	struct { struct p4w_msg m; struct p4w_lock p[5]; } __attribute__((packed)) b = {
+		{ P4W_VERSION, P4W_BUNDLE, htons(sizeof(b)), htons(0), htons(1), 0, 0 },
+		{ part(P4W_LOCK, "x", 3, 0), part(P4W_UNLOCK, "x", 1, token),
+		  part(P4W_LOCK, "y", 4, 0), part(P4W_LOCK, "", 5, 0),
+		  part(P4W_LOCK, "x", 2, 0) },
+	};
+	const uint8_t *at;
+	const struct p4w_msg *m;
+	static const struct { uint8_t type; uint32_t code; } want[] = {
+		{ P4W_REFUSED, P4W_REFUSED_BUSY }, { P4W_UNLOCKED, 0 }, { P4W_LOCKED, 0 },
+		{ P4W_REFUSED, P4W_REFUSED_RANGE }, { P4W_LOCKED, 0 },
+	};
+
+	waiter = send_lock(w, 1, P4W_LOCK, "x", 2, 0, 50 * MS);
+	rpc = world_send_bytes(w, 1, &b, sizeof(b));
+	assert_int_equal(world_type(w, rpc), P4W_BUNDLED);
+	assert_true(locked(w, waiter) > token);		/* by the UNLOCK in the bundle */
+	at = world_answer(w, rpc);
+	for (unsigned int i = 0, pos = sizeof(*m); i < 5; i++) {
+		m = (const struct p4w_msg *)(at + pos);
+		assert_int_equal(m->type, want[i].type);
+		assert_int_equal(ntohl(m->code), want[i].code);
+		pos += ntohs(m->length);
+	}
+	/* Who waits already keeps its place, and is not answered twice. */
+	waiter = send_lock(w, 1, P4W_LOCK, "y", 6, 0, 3 * MS);
+	b.p[0] = part(P4W_LOCK, "y", 6, 0);
+	rpc = world_send_bytes(w, 1, &b, sizeof(b));
+	assert_int_equal(ntohl(((const struct p4w_msg *)world_answer(w, rpc))[1].code),
+			 P4W_REFUSED_BUSY);
+	assert_int_equal(world_type(w, waiter), 0);
+	world_sleep(w, 3 * MS);
+	assert_int_equal(world_refusal(w, waiter), P4W_REFUSED_BUSY);
+	/* Neither another kind of message in it, nor half a one. */
+	b.p[0].msg.type = P4W_REQUEST;
+	rpc = world_send_bytes(w, 1, &b, sizeof(b));
+	assert_int_equal(((const struct p4w_msg *)world_answer(w, rpc))[1].type, P4W_REFUSED);
+	b.m.length = htons(sizeof(b) - 1);
+	assert_int_equal(world_refusal(w, world_send_bytes(w, 1, &b, sizeof(b) - 1)),
+			 P4W_REFUSED_LENGTH);
+	world_destroy(w);
+}
+
 static void lock__says_when_the_lease_began(void **state)
 {
 	struct world *w = world_create(2, 8, 64, 1);
@@ -226,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lock__waiter_is_answered_by_the_unlock),
+		cmocka_unit_test(bundle__is_answered_at_once),
 		cmocka_unit_test(lock__says_when_the_lease_began),
 		cmocka_unit_test(lock__has_one_mode),
 		cmocka_unit_test(lock__dead_holders_lease_ends),

@@ -158,7 +158,7 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 
 static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
 {
-	static const char letter[] = "?HRWSDLFKXU";
+	static const char letter[] = "?HRWSDLFKXUB";
 	const struct p4w_msg *m = msg;
 	struct fake *f = of(io);
 

@@ -197,9 +197,11 @@ static void async__many_in_any_order(void **state)
 	struct p4a_completion c[20];
 
 	f->on_msg = keep;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		assert_int_equal(p4a_lock_async(f->ctx, "x", 1, P4A_LOCK_SHARED, LEASE, 9, &l[i],
 						&l[i]), 0);
+		assert_int_equal(p4a_poll(f->ctx, c, 20), 0);
+	}
 	assert_int_equal(take(f, &one, 0), -EAGAIN);
 	for (int i = 15; i >= 0; i--) {
 		locked.token = htobe64(100 + i);
@@ -216,11 +218,130 @@ static void async__many_in_any_order(void **state)
 	assert_int_equal(p4a_wait(f->ctx, c, 20, -1), 0);	/* nothing is outstanding */
 	f->on_msg = NULL;
 	assert_int_equal(take(f, &one, 0), 0);
+	assert_string_equal(f->log, "XXXXXXXXXXXXXXXXX");
 	/* beside a call of a batch */
 	assert_int_equal(p4a_hello_async(f->ctx, f), 0);
 	assert_int_equal(p4a_unlock_async(f->ctx, &one, &one), 0);
 	assert_int_equal(p4a_wait(f->ctx, c, 20, -1), 2);
 	assert_int_equal(c[0].kind + c[1].kind, P4A_KIND_CALL + P4A_KIND_LOCK);
+	fake_close(f);
+}
+
+/* Each part of a bundle is answered in its place; "busy" is refused as long as hook is 1. */
+static enum fake_verdict answer_bundle(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	const struct p4w_lock *part = (const struct p4w_lock *)(m + 1);
+	unsigned int n = (ntohs(m->length) - sizeof(*m)) / sizeof(*part);
+	uint8_t bytes[4096];
+	size_t len = sizeof(*m);
+
+	if (m->type != P4W_BUNDLE)
+		return FAKE_GOOD;
+	for (unsigned int i = 0; i < n; i++) {
+		bool busy = !strcmp((const char *)part[i].name, "busy");
+		struct p4w_locked locked = {
+			.msg = fake_head(P4W_LOCKED, sizeof(locked), 0),
+			.token = htobe64(200 + i), .lease_us = htonl(LEASE),
+		};
+		struct p4w_msg un = fake_head(P4W_UNLOCKED, sizeof(un), 0);
+		struct p4w_refused no = {
+			.msg = fake_head(P4W_REFUSED, sizeof(no), 0), .text = "so",
+		};
+		size_t size = busy ? sizeof(no) : part[i].msg.type == P4W_UNLOCK ? sizeof(un) :
+			      sizeof(locked);
+
+		no.msg.code = htonl(P4W_REFUSED_BUSY);
+		assert_int_equal(ntohs(part[i].msg.length), sizeof(*part));
+		assert_int_equal(part[i].wait_us, 0);
+		memcpy(bytes + len, busy ? (void *)&no : part[i].msg.type == P4W_UNLOCK ?
+		       (void *)&un : (void *)&locked, size);
+		len += size;
+	}
+	memcpy(bytes, &(struct p4w_msg[]){ fake_head(P4W_BUNDLED, len, 0) }, sizeof(*m));
+	fake_answer(f, cookie, bytes, len - f->hook);
+	return FAKE_DONE;
+}
+
+static void lock_four(struct fake *f, struct p4a_lock *l)
+{
+	static const char *const names[] = { "a", "busy", "busy", "b" };
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(p4a_lock_async(f->ctx, names[i], strlen(names[i]), P4A_LOCK_SHARED,
+						LEASE, i == 1 ? 500 : 0, &l[i], &l[i]), 0);
+}
+
+static void async__several_in_one_message(void **state)
+{
+	struct fake *f = fake_open();
+	struct p4a_completion c[8];
+	struct p4a_lock l[4];
+
+	f->on_msg = answer_bundle;
+	lock_four(f, l);
+	assert_int_equal(p4a_wait(f->ctx, c, 8, -1), 3);
+	assert_ptr_equal(c[0].user, &l[0]);
+	assert_int_equal(c[0].err, 0);
+	assert_int_equal(l[0].token, 200);
+	assert_int_equal(c[1].err, -ETIME);		/* did not want to wait */
+	assert_int_equal(c[2].err, 0);
+	assert_int_equal(l[3].token, 203);
+	assert_int_equal(p4a_wait(f->ctx, c, 8, -1), 1);	/* waits alone */
+	assert_ptr_equal(c[0].user, &l[1]);
+	assert_int_equal(c[0].err, 0);
+	assert_string_equal(f->log, "BX");
+	assert_int_equal(p4a_unlock_async(f->ctx, &l[0], NULL), 0);
+	assert_int_equal(p4a_unlock_async(f->ctx, &l[3], NULL), 0);
+	assert_int_equal(p4a_wait(f->ctx, c, 8, -1), 2);
+	assert_int_equal(c[0].err + c[1].err, 0);
+	assert_string_equal(f->log, "BXB");
+	f->hook = 100;				/* cut */
+	lock_four(f, l);
+	assert_int_equal(p4a_wait(f->ctx, c, 8, -1), 4);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(c[i].err, -EBADMSG);
+	fake_close(f);
+}
+
+static enum fake_verdict knows_no_bundles(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
+{
+	if (m->type != P4W_BUNDLE)
+		return FAKE_GOOD;
+	fake_refuse(f, cookie, P4W_REFUSED_TYPE, "type");
+	return FAKE_DONE;
+}
+
+static void async__one_by_one_with_an_old_allocator(void **state)
+{
+	struct fake *f = fake_open();
+	struct p4a_completion c[8];
+	struct p4a_lock l[4];
+
+	f->on_msg = knows_no_bundles;
+	lock_four(f, l);
+	for (int n = 0; n < 4;)
+		n += p4a_wait(f->ctx, c, 8, -1);
+	assert_string_equal(f->log, "BXXXX");
+	lock_four(f, l);
+	for (int n = 0; n < 4;)
+		n += p4a_wait(f->ctx, c, 8, -1);
+	assert_string_equal(f->log, "BXXXXXXXX");
+	fake_close(f);
+}
+
+/* The network loses it: each is asked for again, under the same owner. */
+static void async__bundle_is_lost(void **state)
+{
+	struct fake *f = fake_open();
+	struct p4a_completion c[8];
+	struct p4a_lock l[4];
+
+	f->on_msg = away;
+	f->hook = 1;
+	lock_four(f, l);
+	for (int n = 0; n < 4;)
+		n += p4a_wait(f->ctx, c, 8, -1);
+	assert_string_equal(f->log, "BXXXX");
 	fake_close(f);
 }
 
@@ -249,6 +370,9 @@ int main(void)
 		cmocka_unit_test(lock__allocator_comes_back),
 		cmocka_unit_test(lock__silence_ends),
 		cmocka_unit_test(async__many_in_any_order),
+		cmocka_unit_test(async__several_in_one_message),
+		cmocka_unit_test(async__one_by_one_with_an_old_allocator),
+		cmocka_unit_test(async__bundle_is_lost),
 		cmocka_unit_test(async__ends_with_the_socket),
 	};
 

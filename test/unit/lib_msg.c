@@ -136,7 +136,7 @@ static void check__unknown_types(void **state)
 	for (type = 0; type < 256; type++) {
 		struct p4w_msg h = head(type, sizeof(h), 7, 0);
 		int known = type == P4W_SYNCED || type == P4W_FREED || type == P4W_LEFT ||
-			    type == P4W_UNLOCKED;
+			    type == P4W_UNLOCKED || type == P4W_BUNDLED;
 
 		assert_int_equal(p4a_msg_check(at_page_end(&h, sizeof(h)), sizeof(h), 7, &err),
 				 known ? (int)type : -EBADMSG);

@@ -295,6 +295,8 @@ static enum p4d_named_result join_queue(struct p4d_crowds *t, uint32_t crowd, ui
 	struct p4d_crowd *l = &t->crowd[crowd];
 	uint32_t i = find_owner(t, l->first, who->owner);
 
+	if (who->at_once)
+		return P4D_NAMED_BUSY;
 	if (i && t->claim[i].mode != who->mode)
 		return P4D_NAMED_MODE;
 	if (i) {		/* keeps its place */

@@ -195,6 +195,9 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 	} else if (req.type == P4W_LOCK || req.type == P4W_UNLOCK) {
 		p4d_locking_request(e, t, who, &req);
 		finish(e, NULL);
+	} else if (req.type == P4W_BUNDLE) {
+		p4d_locking_bundle(e, t, who, &req);
+		finish(e, NULL);
 	} else {
 		p4d_request_dispatch(e, t, who, &req);
 		finish(e, t);

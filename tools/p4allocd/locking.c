@@ -100,6 +100,7 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 	const struct p4d_claim_of claim = {
 		.owner = req->owner, .token = req->token, .lease_us = req->lease_us,
 		.wait_us = req->wait_us, .mode = req->code, .ticket = (uintptr_t)w,
+		.at_once = e->bundle,
 	};
 	uint32_t held_as = P4W_LOCK_SHARED + P4W_LOCK_EXCLUSIVE - req->code;
 	struct p4d_refusal why;
@@ -155,6 +156,30 @@ void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struc
 		lock(e, t, who, req, name);
 	}
 	answer_waiters(e, t);
+}
+
+void p4d_locking_bundle(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+			const struct p4d_request *req)
+{
+	p4d_out_bundle(e, who);
+	for (uint32_t i = 0; i < req->nr_parts; i++) {
+		const void *bytes = req->part + i * sizeof(struct p4w_lock);
+		struct p4d_refusal why;
+		struct p4d_request part;
+		bool bad = p4d_proto_decode(bytes, sizeof(struct p4w_lock), &part, &why);
+
+		if (!bad && part.type != P4W_LOCK && part.type != P4W_UNLOCK) {
+			why = (struct p4d_refusal){ P4W_REFUSED_TYPE, part.type, P4W_LOCK,
+						    P4W_UNLOCK, "type", "not one for a BUNDLE" };
+			bad = true;
+		}
+		part.wait_us = 0;	/* who waits is answered alone, later */
+		if (bad)
+			p4d_out_refuse(e, t, who, &part, &why);
+		else
+			p4d_locking_request(e, t, who, &part);
+	}
+	p4d_out_bundle_end(e, req);
 }
 
 bool p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t)

@@ -14,6 +14,10 @@
 void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
 			 const struct p4d_request *req);
 
+/* A BUNDLE of them. */
+void p4d_locking_bundle(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+			const struct p4d_request *req);
+
 /* Leases and waits that have ended; false: none had. */
 bool p4d_locking_tick(struct p4d_engine *e, struct p4d_tenant *t);
 uint64_t p4d_locking_deadline(const struct p4d_tenant *t);	/* UINT64_MAX: never */

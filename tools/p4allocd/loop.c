@@ -16,6 +16,7 @@ struct p4d_loop {
 	int timerfd;
 	bool stopped;
 	struct p4d_timer *timers;
+	uint64_t armed;		/* when the timerfd will fire, or has */
 	struct epoll_event events[EVENTS];
 	int nr_events;		/* of the wake-up that is being worked on */
 };
@@ -97,6 +98,10 @@ static void arm(struct p4d_loop *loop)
 	for (struct p4d_timer *t = loop->timers; t; t = t->link)
 		if (t->at < at)
 			at = t->at;
+	/* Firing too early costs a look at the timers; this call costs as much for each message. */
+	if (at >= loop->armed && p4d_now() < loop->armed)
+		return;
+	loop->armed = at;
 	if (at != UINT64_MAX) {
 		at = at ? at : 1;	/* 0 would disarm */
 		when.it_value.tv_sec = at / 1000000;

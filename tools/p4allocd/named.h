@@ -33,6 +33,7 @@ struct p4d_claim_of {		/* who asks */
 	uint32_t wait_us;	/* 0: now or not at all */
 	uint64_t ticket;	/* by which it is popped, if it has to wait */
 	uint8_t mode;		/* enum p4w_lock_mode */
+	bool at_once;		/* never P4D_NAMED_WAITS, not even for who waits already */
 };
 
 enum p4d_named_result {

@@ -6,6 +6,8 @@
 
 #include "out.h"
 
+#define BUNDLE_BYTES (sizeof(struct p4w_msg) + P4W_BUNDLE_MAX * sizeof(struct p4w_refused))
+
 void *p4d_alloc(size_t size)
 {
 	void *p = calloc(1, size);
@@ -28,10 +30,41 @@ static struct p4d_out *append(struct p4d_engine *e, enum p4d_out_kind kind, size
 	return out;
 }
 
+static void collect(struct p4d_out *bundle, const void *bytes, size_t len)
+{
+	if (bundle->len + len > BUNDLE_BYTES)
+		abort();
+	memcpy(bundle->bytes + bundle->len, bytes, len);
+	bundle->len += len;
+}
+
+void p4d_out_bundle(struct p4d_engine *e, const struct p4d_who *who)
+{
+	e->bundle = p4d_alloc(sizeof(*e->bundle) + BUNDLE_BYTES);
+	e->bundle->kind = P4D_OUT_REPLY;
+	e->bundle->who = *who;
+	e->bundle->len = sizeof(struct p4w_msg);
+	e->bundle_who = who;
+}
+
+void p4d_out_bundle_end(struct p4d_engine *e, const struct p4d_request *req)
+{
+	p4d_proto_bundled(e->bundle->bytes, req, e->bundle->len - sizeof(struct p4w_msg));
+	*e->out_last = e->bundle;
+	e->out_last = &e->bundle->link;
+	e->bundle = NULL;
+	e->bundle_who = NULL;
+}
+
 void p4d_out_reply(struct p4d_engine *e, const struct p4d_who *who, const void *bytes, size_t len)
 {
-	struct p4d_out *out = append(e, P4D_OUT_REPLY, len);
+	struct p4d_out *out;
 
+	if (e->bundle_who == who) {
+		collect(e->bundle, bytes, len);
+		return;
+	}
+	out = append(e, P4D_OUT_REPLY, len);
 	out->who = *who;
 	memcpy(out->bytes, bytes, len);
 }

@@ -9,6 +9,12 @@
 void *p4d_alloc(size_t size);
 
 void p4d_out_reply(struct p4d_engine *e, const struct p4d_who *who, const void *bytes, size_t len);
+/*
+ * Replies to this very `who` are collected, P4W_BUNDLE_MAX of them at most, until _end() sends them
+ * behind the head of BUNDLED; all others go their way.
+ */
+void p4d_out_bundle(struct p4d_engine *e, const struct p4d_who *who);
+void p4d_out_bundle_end(struct p4d_engine *e, const struct p4d_request *req);
 void p4d_out_give(struct p4d_engine *e, const struct p4d_give *give);
 void p4d_out_take(struct p4d_engine *e, const struct p4d_take *take);
 void p4d_out_count(struct p4d_engine *e, const struct p4d_count *count);

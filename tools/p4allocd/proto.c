@@ -81,7 +81,8 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 
 static int check_head(const struct p4d_request *req, struct p4d_refusal *why)
 {
-	bool none = req->type == P4W_HELLO || req->type == P4W_LOCK || req->type == P4W_UNLOCK;
+	bool none = req->type == P4W_HELLO || req->type == P4W_LOCK || req->type == P4W_UNLOCK ||
+		    req->type == P4W_BUNDLE;
 
 	if (p4d_proto_range(why, "nodes", req->nodes, 1, P4W_NODES_MAX) ||
 	    p4d_proto_range(why, "node", req->node, 0, req->nodes - 1u) ||
@@ -159,7 +160,7 @@ static int check_lock(const void *bytes, struct p4d_request *req, struct p4d_ref
 
 /*
  * Size of a message of this type: exact, except that REQUEST and LOCK_INFO say themselves how many
- * entries they have: *max of them at most.
+ * entries they have, and BUNDLE has as many as it is long: *max of them at most.
  */
 static uint32_t size_of_type(uint8_t type, const void *bytes, size_t len, uint32_t *max)
 {
@@ -185,6 +186,12 @@ static uint32_t size_of_type(uint8_t type, const void *bytes, size_t len, uint32
 			memcpy(&l, bytes, head);
 			n = ntohs(l.nr_keys);
 		}
+		break;
+	case P4W_BUNDLE:
+		head = sizeof(struct p4w_msg);
+		entry = sizeof(struct p4w_lock);
+		most = P4W_BUNDLE_MAX;
+		n = len < head + entry ? 1 : (len - head) / entry;
 		break;
 	case P4W_LOCK:
 	case P4W_UNLOCK:
@@ -229,6 +236,11 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 	}
 	if (req->type == P4W_LOCK || req->type == P4W_UNLOCK)
 		return check_lock(bytes, req, why);
+	if (req->type == P4W_BUNDLE) {
+		req->part = (const uint8_t *)bytes + sizeof(head);
+		req->nr_parts = (len - sizeof(head)) / sizeof(struct p4w_lock);
+		return 0;
+	}
 	if (req->type != P4W_REQUEST)
 		return 0;
 	memcpy(&m, bytes, sizeof(m));
@@ -391,4 +403,12 @@ size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late)
 
 	memcpy(out, &m, sizeof(m));
 	return sizeof(m);
+}
+
+size_t p4d_proto_bundled(void *out, const struct p4d_request *req, size_t len)
+{
+	struct p4w_msg m = head_of(req, P4W_BUNDLED, sizeof(m) + len, 0);
+
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m) + len;
 }

@@ -32,6 +32,9 @@ struct p4d_request {
 	/* LOCK_INFO only: in the message, ascending; NULL in a request that is held */
 	const struct p4w_lock_key *keys;
 	uint16_t nr_keys;
+	/* BUNDLE only: LOCK and UNLOCK messages in it, not checked yet */
+	const uint8_t *part;
+	uint32_t nr_parts;
 	/* LOCK, UNLOCK only; code: the mode */
 	uint64_t owner, token;
 	uint32_t lease_us, wait_us;
@@ -104,5 +107,7 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
 			uint32_t lease_us, uint32_t waited_us);
 size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late);
+/* The head; `len` bytes of answers follow. Returns the length of all. */
+size_t p4d_proto_bundled(void *out, const struct p4d_request *req, size_t len);
 
 #endif /* P4D_PROTO_H */
