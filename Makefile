@@ -86,7 +86,7 @@ bench: packages
 	$(Q)test/bench/run $(ROWS)
 
 bench-alloc: packages
-	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) $(BENCH_ALLOC:%=$(B)/test/bench-alloc/%)
+	$(Q)$(MAKE) -s --no-print-directory -j$(JOBS) $(BENCH_ALLOC:%=$(B)/test/bench-alloc/%) $(BENCH_NET)
 	$(Q)test/bench/alloc/run $(or $(ROWS),$(BENCH_ALLOC))
 
 bench-rack: packages

@@ -16,3 +16,7 @@ $(eval $(call bench_alloc,log,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 $(eval $(call bench_alloc,control,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
 $(eval $(call bench_alloc,named,util/zipf.c tools/p4allocd/named.c tools/p4allocd/crowd.c tools/p4allocd/out.c tools/p4allocd/proto.c,,,-lm))
 $(eval $(call bench_alloc,fair,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
+
+# Rows over the transport: what test/bench/alloc/net.sh runs, and with what.
+BENCH_NET := $(addprefix $(B)/,bin/p4allocd bin/p4ctl bin/p4switch p4db-20-4-256.spec)
+$(eval $(call bench_alloc,net-locks,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))

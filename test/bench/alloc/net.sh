@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# net.sh ROW... - in the guest of `make bench-alloc`: rows over the real transport
+. /lib/scenario.sh
+
+row() {		# row NAME VALUE UNIT [LEAST|MOST LIMIT]
+	awk -v name="$1" -v v="$2" -v unit="$3" -v how="${4-}" -v limit="${5-}" 'BEGIN {
+		printf "bench: %s %.6g %s", name, v, unit
+		if (how != "")
+			printf " must %s %s %s", how, limit, (how == "<=" ? v <= limit : v >= limit) ? "ok" : "short"
+		print ""
+	}'
+}
+
+over() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
+
+# ---------------------------------------------------------------- locks, beside Redis and etcd
+
+# A client in h1, servers in h2, one after the other; all keep what they know in memory.
+cycle() {	# cycle NAME OUTSTANDING COUNT SERVER...: nanoseconds of a lock and its unlock
+	name=$1 outstanding=$2 count=$3
+	shift 3
+	on h1 bench-net-locks "$@" $outstanding $count > /tmp/cycle 2> /tmp/cycle.log ||
+		{ echo "failed net-locks-$name"; cat /tmp/cycle.log; return 1; }
+	eval "ns_$(echo $name | tr - _)=$(cat /tmp/cycle)"
+	row net-locks-$name $(cat /tmp/cycle) ns
+}
+
+net_locks() {
+	two_hosts
+	for h in h1 h2; do
+		on $h p4ctl geometry set registers 20 blocks 4 flows 256
+		on $h p4ctl policy set allocator 10.0.0.2 lease-max 60s
+		on $h p4ctl tenant add 1 name ada uid 1001
+	done
+	start_on h2 p4allocd p4allocd --store /run/p4allocd.db
+	await 60 on h2 p4ctl -j alloc show
+	cycle p4alloc 1 1000 p4a 1
+	cycle p4alloc-16 16 4000 p4a 1
+	stop $pid
+	start_on h2 redis redis-server --port 6379 --bind 10.0.0.2 --protected-mode no --save '' \
+		--appendonly no --dir /tmp
+	await 60 on h1 bench-net-locks redis 10.0.0.2 6379 1 1
+	cycle redis 1 1000 redis 10.0.0.2 6379
+	cycle redis-16 16 4000 redis 10.0.0.2 6379
+	kill -9 $pid
+	start_on h2 etcd etcd --data-dir /tmp/etcd --listen-client-urls http://10.0.0.2:2379 \
+		--advertise-client-urls http://10.0.0.2:2379 --listen-peer-urls http://127.0.0.1:2380
+	await 120 on h1 bench-net-locks etcd 10.0.0.2 2379 1 1
+	cycle etcd 1 200 etcd 10.0.0.2 2379
+	cycle etcd-16 16 400 etcd 10.0.0.2 2379
+	kill -9 $pid
+	row net-locks-redis/p4alloc $(over $ns_redis $ns_p4alloc) ratio '>=' 2
+	row net-locks-redis/p4alloc-16 $(over $ns_redis $ns_p4alloc_16) ratio '>=' 2
+	row net-locks-redis-16/p4alloc-16 $(over $ns_redis_16 $ns_p4alloc_16) ratio
+	row net-locks-etcd/p4alloc $(over $ns_etcd $ns_p4alloc) ratio
+	row net-locks-etcd-16/p4alloc-16 $(over $ns_etcd_16 $ns_p4alloc_16) ratio
+	ip netns del h1
+	ip netns del h2
+}
+
+for r; do
+	case $r in
+	net-locks) net_locks ;;
+	*) echo "failed $r: no such row" ;;
+	esac
+done
+finish
