@@ -158,8 +158,8 @@ start_switch() {
 	await 120 p4ctl switch show
 }
 
-start_allocator() {
-	start_on alloc p4allocd p4allocd -v --store /run/p4allocd.db
+start_allocator() {	# start_allocator [OPTION...]
+	start_on alloc p4allocd p4allocd -v --store /run/p4allocd.db "$@"
 	allocator=$pid
 	await 120 allocator_says '"switch":"up"'
 }

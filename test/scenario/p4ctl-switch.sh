@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k stock -d -t 300
-# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/p4db-20-4-256.spec:/lib/p4db.spec
+# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4ycsb build/bin/p4trace build/p4db-20-4-256.spec:/lib/p4db.spec
 # p4ctl against the switch and the allocator: what their sockets say, shown and as JSON.
 . /lib/scenario.sh
 
@@ -46,8 +46,51 @@ check 'reg read: the switch explains' refused 1 'p4switch refuses' switch reg re
 check 'reg read: unknown array' refused 1 'p4switch refuses' switch reg read r20 0
 check 'reg write: zeros again' p4ctl switch reg write owner 0 0 0 0 0 --force
 
-start_allocator
+start_allocator --metrics 9146
 check 'alloc show: the rack' shows 'switch up, 0 of 4 blocks in use' on alloc p4ctl alloc show
 check 'alloc show: a tenant' shows '2 bob idle' on alloc p4ctl alloc show 2
 equal 'alloc show: only that one' "$(on alloc p4ctl alloc show 2 | grep -c ada)" 0
+
+# two tenants of which each wants 3 of the 4 blocks, watched
+column() {	# column N: of the history's lines
+	tail -n +2 /tmp/history.csv | cut -d, -f$1
+}
+
+metric() { on alloc wget -q -O - http://127.0.0.1:9146/metrics | sed -n "s/^$1 //p"; }
+
+make_trace 1 600
+make_trace 2 600
+start_node h1 1 3 3 2000000
+first=$pid
+start_node h2 2 3 3 2000000
+second=$pid
+await 120 allocator_says '"used":[1-9]'
+on alloc p4ctl alloc explain 1 > /tmp/explain.log
+on alloc p4ctl alloc top -n 3 -d 200ms > /tmp/top.log
+on alloc p4ctl -j alloc top -n 2 -d 100ms > /tmp/top.json
+status=0
+wait $first || status=$?
+wait $second || status=$?
+verdict $status 'two tenants run' /tmp/node2.log
+check 'top: three views' shows 3 grep -c '^switch up, [0-9] of 4 blocks held' /tmp/top.log
+check 'top: the map' grep -E '^   0 [AB.]{4}$' /tmp/top.log
+check 'top: a tenant' shows ' A 1 ada' sed 's/^/ /' /tmp/top.log
+equal 'top: JSON lines' "$(grep -c '^{"now_us":.*"owners":\[' /tmp/top.json)" 2
+check 'explain: how many' shows '3 asked for; it holds ' cat /tmp/explain.log
+check 'explain: when' shows 'When: ' cat /tmp/explain.log
+check 'explain: an unknown tenant' eval '! on alloc p4ctl alloc explain 9'
+check 'history' on alloc p4ctl alloc history --csv /tmp/history.csv --svg /tmp/history.svg
+equal 'history: a column for each tenant' "$(head -n 1 /tmp/history.csv)" \
+	seconds,used,total,utilisation,waiting,tenant_1,tenant_2
+check 'history: never more than there is' eval \
+	'column 2,6,7 | awk -F, "\$1 > 4 || \$1 != \$2 + \$3 { exit 1 }"'
+equal 'history: all is given back' "$(column 2 | tail -n 1)" 0
+check 'history: the picture' grep -q '</svg>' /tmp/history.svg
+equal 'metrics: what is held' "$(metric p4alloc_blocks_held)" 0
+equal 'metrics: grants' "$(metric 'p4alloc_tenant_grants_total{tenant="1",name="ada"}')" 3
+check 'the switch counted each batch' eval \
+	'on alloc p4ctl -j alloc explain 1 | tr -d " \n" | grep "\"check\":{\"batches\":[1-3],"'
+on alloc wget -q -O /tmp/metrics http://127.0.0.1:9146/metrics
+check 'what an honest tenant declares is believed' shows 2 grep -c 'believed_ratio{.*} 1$' \
+	/tmp/metrics
 finish

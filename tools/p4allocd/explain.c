@@ -63,9 +63,9 @@ static void put_check(const struct p4d_tenant *t, const struct p4d_batch *b, str
 
 	p4d_check_off(&t->check, off);
 	put(check, "batches", t->check.batches);
-	put(check, "believed", p4d_believed(b));
+	put(check, "believed", b ? p4d_believed(b) : 100);
 	list = put_list(check, "off");
-	for (unsigned int i = 0; i < b->nr_hist; i++)
+	for (unsigned int i = 0; b && i < b->nr_hist; i++)
 		json_object_array_add(list, part(off[i] / 65536.0));
 }
 
@@ -183,6 +183,7 @@ void p4d_explain(const struct p4d_engine *e, const struct p4d_tenant *t, uint64_
 	put(o, "tenant", t->id);
 	json_object_object_add(o, "name", json_object_new_string(t->conf.name));
 	put(o, "batch", b ? b->number : t->last);
+	put_check(t, b, o);
 	if (!b) {
 		json_object_object_add(o, "number", NULL);
 		json_object_object_add(o, "when", NULL);
@@ -190,6 +191,5 @@ void p4d_explain(const struct p4d_engine *e, const struct p4d_tenant *t, uint64_
 	}
 	put_number(e, t, b, o);
 	put_curves(b, o);
-	put_check(t, b, o);
 	put_when(e, t, now, o);
 }

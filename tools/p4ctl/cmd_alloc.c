@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 #include "allocd.h"
-#include "cmd.h"
+#include "cmd_watch.h"
 #include "config.h"
-#include "jsock.h"
 #include "netlink.h"
 #include "output.h"
 #include "table.h"
@@ -195,9 +194,7 @@ static int alloc_show_run(struct run *r, const struct arg *args)
 static const struct arg_spec alloc_show_args[] = {
 	[A_ID] = { .value = "ID", .type = ARG_NUMBER, .min = 1, .max = 0xffffff,
 		   .words = WORDS_TENANTS, .help = "only this tenant" },
-	[A_ALLOCD] = { .word = "--allocd", .value = "PATH", .type = ARG_TEXT,
-		       .words = WORDS_FILES,
-		       .help = "status socket of the allocator; default " ALLOCD_SOCKET },
+	[A_ALLOCD] = ALLOCD_ARG,
 	{ 0 },
 };
 
@@ -211,5 +208,36 @@ const struct cmd alloc_cmds[] = {
 		   "Examples:\n"
 		   "  p4ctl alloc show\n"
 		   "  p4ctl -j alloc show 7 --allocd /run/rack/p4allocd.sock\n" },
+	{ "top", "blocks, tenants, waits and hand-overs, live", .run = alloc_top_run,
+	  .args = alloc_top_args,
+	  .about = "On a terminal a full screen until q or Ctrl-C; else plain text, one view after\n"
+		   "the other; with -j a JSON line each. The first view has rates since the\n"
+		   "allocator was started, the others since the view before.\n\n"
+		   "In the map each character is a block, . a free one. USE is the part of all\n"
+		   "blocks of the switch that a tenant had over the time; BELIEVED, how much of its\n"
+		   "histogram's worth the switch's counters bear out; WHY, what it waits for: see\n"
+		   "alloc explain.\n\n"
+		   "Examples:\n"
+		   "  p4ctl alloc top\n"
+		   "  p4ctl alloc top -d 200ms\n"
+		   "  p4ctl alloc top -n 1 | less\n"
+		   "  p4ctl -j alloc top -d 10s | jq .use\n" },
+	{ "explain", "why a tenant has this many blocks, and why now or not yet",
+	  .run = alloc_explain_run, .args = alloc_explain_args,
+	  .about = "What decides: the worth of blocks as declared and as the switch's counters bear\n"
+		   "it out, the price of a block, limits, weight and credit; who waits before it, and\n"
+		   "whose leases end when.\n\n"
+		   "Examples:\n"
+		   "  p4ctl alloc explain 7\n"
+		   "  p4ctl -j alloc explain 7 | jq .when.why\n" },
+	{ "history", "who held how many blocks over time, who waited: CSV or SVG",
+	  .run = alloc_history_run, .args = alloc_history_args,
+	  .about = "The allocator keeps the last 65536 changes. CSV has a line for each moment at\n"
+		   "which something changed: seconds since the allocator was started, blocks used, all\n"
+		   "blocks, utilisation since the line before, tenants that wait, blocks of each\n"
+		   "tenant. The picture has the same, as means of 800 columns.\n\n"
+		   "Examples:\n"
+		   "  p4ctl alloc history --since 10s --svg rack.svg\n"
+		   "  p4ctl alloc history > rack.csv\n" },
 	{ 0 },
 };

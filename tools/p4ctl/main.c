@@ -34,9 +34,12 @@ static const struct cmd commands[] = {
 	{ "policy", "where the allocator is, and its limits", .sub = policy_cmds,
 	  .about = "Examples:\n"
 		   "  p4ctl policy set allocator 10.0.0.254 lease-max 2s grace 100ms\n" },
-	{ "alloc", "what the tenants hold now", .sub = alloc_cmds,
+	{ "alloc", "what the tenants hold, and why", .sub = alloc_cmds,
 	  .about = "Examples:\n"
-		   "  p4ctl alloc show\n" },
+		   "  p4ctl alloc show\n"
+		   "  p4ctl alloc top\n"
+		   "  p4ctl alloc explain 7\n"
+		   "  p4ctl alloc history --since 10s --svg rack.svg\n" },
 	{ "sysctl", "knobs of the transport, net.homa.*", .sub = sysctl_cmds,
 	  .about = "Examples:\n"
 		   "  p4ctl sysctl show\n"

@@ -23,7 +23,7 @@
 #define WANT 32
 #define PHASE_US 20000
 #define PER_US 20		/* accesses, wherever they go */
-#define END_US 60000000
+#define END_US 30000000
 #define SHORT_US 1000000
 #define SEEDS 16
 
