@@ -270,10 +270,37 @@ static void command__noise(void **state)
 	}
 }
 
+static void term__late_words_are_refused(void **state)
+{
+	static const struct { const char *line; bool ok; } said[] = {
+		{ "{\"cmd\":\"drain\"}", true },
+		{ "{\"cmd\":\"info\",\"term\":7}", true },
+		{ "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"index\":0,\"values\":[5],\"term\":7}", true },
+		{ "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"index\":0,\"values\":[6],\"term\":6}", false },
+		{ "{\"cmd\":\"reg_write\",\"array\":\"nil\",\"index\":0,\"values\":[6],\"term\":9}", false },
+		{ "{\"cmd\":\"drain\",\"term\":8}", true },
+		{ "{\"cmd\":\"drain\",\"term\":7}", false },
+		{ "{\"cmd\":\"drain\",\"term\":\"9\"}", false },
+		{ "{\"cmd\":\"batch\",\"cmds\":[{\"cmd\":\"drain\",\"term\":9}]}", false },
+		{ "{\"cmd\":\"drain\"}", true },
+	};
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		char *got = command_run(&target, said[i].line, strlen(said[i].line));
+
+		if (!strstr(got, "\"ok\":true") == said[i].ok)
+			fail_msg("%s\n gives  %s", said[i].line, got);
+		free(got);
+	}
+	assert_int_equal(cell[2][0], 5);
+	assert_int_equal(target.term, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command__good),
+		cmocka_unit_test(term__late_words_are_refused),
 		cmocka_unit_test(command__bad),
 		cmocka_unit_test(command__digits),
 		cmocka_unit_test(command__table_full),

@@ -3,13 +3,14 @@
 P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking out epoch waits why grant reconcile request engine
 P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service explain metrics http status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
+P4ALLOCD_ETCD := etcd election store_etcd address config seat
 P4ALLOCD_REST := options netlink server main
 P4ALLOCD_PKGS := json-c sqlite3
 
 PROGRAMS += bin/p4allocd
 $(eval $(call program,bin/p4allocd,\
-	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_REST),tools/p4allocd/$(f).c),\
-	$(P4ALLOCD_PKGS) libnl-3.0 libnl-genl-3.0))
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD) $(P4ALLOCD_REST),tools/p4allocd/$(f).c),\
+	$(P4ALLOCD_PKGS) libcurl libnl-3.0 libnl-genl-3.0))
 
 P4ALLOCD_TEST := $(P4ALLOCD_PURE:%=tools/p4allocd/%.c) test/unit/allocd_world.c
 UNIT += test/allocd_engine
@@ -40,3 +41,8 @@ $(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
 UNIT += test/lib_allocd
 $(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c $(P4ALLOCD_TEST),\
 	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))
+UNIT += test/allocd_kill
+$(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_nodes.c \
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD),tools/p4allocd/$(f).c) \
+	tools/p4switch/command.c tools/p4switch/field.c tools/p4switch/spec.c,\
+	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))

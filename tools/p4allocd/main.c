@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* main.c - puts the parts together, runs until SIGTERM, takes them apart. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,20 +15,26 @@
 #include "metrics.h"
 #include "netlink.h"
 #include "options.h"
+#include "seat.h"
 #include "server.h"
 #include "service.h"
 #include "status.h"
+#include "store_etcd.h"
 
 static struct {
 	struct p4d_options options;
 	struct p4d_loop *loop;
 	struct p4d_watch signals;
+	struct p4d_seat *seat;		/* NULL: the store is a file, and nobody stands by */
+	struct p4d_config *config;	/* with a seat */
 	struct p4d_service *service;
 	struct p4d_netlink *netlink;
 	struct p4d_server *server;
 	struct p4d_status *status;
 	struct p4d_http *http;
 	uint16_t port;
+	bool ended;			/* by a signal */
+	bool deposed;
 } daemon_;
 
 static struct p4d_engine *engine(void)
@@ -51,26 +58,47 @@ static void on_geometry(void *arg, const struct p4d_geometry *geo)
 	p4d_engine_geometry(engine(), p4d_now(), geo);
 }
 
-static void on_tenant(void *arg, const struct p4d_tenant_conf *conf)
+static void apply_tenant(void *arg, const struct p4d_tenant_conf *conf)
 {
 	p4d_log(P4D_NOTE, "tenant %u %s: weight %u, blocks %u .. %u", conf->id, conf->name,
 		conf->weight, conf->min_blocks, conf->max_blocks);
 	p4d_engine_tenant(engine(), p4d_now(), conf);
 }
 
-static void on_tenant_gone(void *arg, uint32_t id)
+static void apply_tenant_gone(void *arg, uint32_t id)
 {
 	p4d_log(P4D_NOTE, "tenant %u: deleted", id);
 	p4d_engine_tenant_gone(engine(), p4d_now(), id);
 }
 
+/* What this host's netlink says counts as it is, or is put together with what all allocators say. */
+static void on_tenant(void *arg, const struct p4d_tenant_conf *conf)
+{
+	if (daemon_.config)
+		p4d_config_tenant(daemon_.config, conf);
+	else
+		apply_tenant(arg, conf);
+}
+
+static void on_tenant_gone(void *arg, uint32_t id)
+{
+	if (daemon_.config)
+		p4d_config_tenant_gone(daemon_.config, id);
+	else
+		apply_tenant_gone(arg, id);
+}
+
 static void on_tenants_begin(void *arg)
 {
 	p4d_engine_tenants_begin(engine());
+	if (daemon_.config)
+		p4d_config_begin(daemon_.config);
 }
 
 static void on_tenants_end(void *arg)
 {
+	if (daemon_.config)
+		p4d_config_end(daemon_.config);
 	p4d_engine_tenants_end(engine(), p4d_now());
 }
 
@@ -93,8 +121,26 @@ static void on_signal(struct p4d_watch *w, uint32_t events)
 {
 	struct signalfd_siginfo info;
 
-	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
-		p4d_loop_stop(daemon_.loop);
+	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	daemon_.ended = true;
+	p4d_loop_stop(daemon_.loop);
+}
+
+static void on_won(void *arg)
+{
+	p4d_loop_stop(daemon_.loop);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+	p4d_log(P4D_WARN, "no longer the allocator: %s", why);
+	daemon_.deposed = true;
+	p4d_loop_stop(daemon_.loop);
+}
+
+static void nothing(void *arg)
+{
 }
 
 static void after(void *arg)
@@ -127,7 +173,45 @@ static int open_service(char *err, size_t size)
 		.reply = reply,
 	};
 
+	if (daemon_.seat) {
+		conf.store_ops = &p4d_store_etcd_ops;
+		conf.store_impl = p4d_seat_store(daemon_.seat);
+		conf.term = p4d_seat_term(daemon_.seat);
+		if (!conf.store_impl)
+			return -ENOMEM;
+	}
 	return p4d_service_open(&daemon_.service, daemon_.loop, &conf, err, size);
+}
+
+/* Returns when the seat is ours, or when there is nothing more to wait for: *won says which. */
+static int wait_for_seat(bool *won, char *err, size_t size)
+{
+	struct p4d_seat_conf conf = {
+		.place = daemon_.options.store,
+		.name = daemon_.options.name,
+		.address = daemon_.options.address,
+		.lease_s = daemon_.options.lease_s,
+		.won = on_won,
+		.lost = on_lost,
+	};
+	int ret = p4d_seat_open(&daemon_.seat, daemon_.loop, &conf, err, size);
+
+	*won = false;
+	if (ret)
+		return ret;
+	ret = p4d_loop_run(daemon_.loop, nothing, NULL);
+	snprintf(err, size, "epoll_wait: %s", strerror(-ret));
+	*won = !ret && !daemon_.ended && p4d_seat_is_ours(daemon_.seat);
+	return ret;
+}
+
+static int open_config(char *err, size_t size)
+{
+	struct p4d_config_events events = {
+		.tenant = apply_tenant, .tenant_gone = apply_tenant_gone,
+	};
+
+	return daemon_.seat ? p4d_seat_config(daemon_.seat, &daemon_.config, &events, err, size) : 0;
 }
 
 static int open_netlink(char *err, size_t size)
@@ -171,16 +255,19 @@ static int open_metrics(char *err, size_t size)
 			     NULL, err, size);
 }
 
-static int run(char *err, size_t size)
+static int serve(char *err, size_t size)
 {
 	int ret;
 
 	ret = open_service(err, size);
 	if (ret)
 		return ret;
-	ret = open_netlink(err, size);
+	ret = open_config(err, size);
 	if (ret)
 		goto close_service;
+	ret = open_netlink(err, size);
+	if (ret)
+		goto close_config;
 	ret = p4d_server_open(&daemon_.server, daemon_.loop, daemon_.port, on_message, NULL, err,
 			      size);
 	if (ret)
@@ -202,8 +289,26 @@ close_server:
 	p4d_server_close(daemon_.server);
 close_netlink:
 	p4d_netlink_close(daemon_.netlink);
+close_config:
+	if (daemon_.config)
+		p4d_config_close(daemon_.config);
 close_service:
 	p4d_service_close(daemon_.service);
+	return ret;
+}
+
+static int run(char *err, size_t size)
+{
+	bool won;
+	int ret;
+
+	if (strncmp(daemon_.options.store, P4D_SEAT_SCHEME, strlen(P4D_SEAT_SCHEME)))
+		return serve(err, size);
+	ret = wait_for_seat(&won, err, size);
+	if (won)
+		ret = serve(err, size);
+	if (daemon_.seat)
+		p4d_seat_close(daemon_.seat);
 	return ret;
 }
 
@@ -232,5 +337,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "p4allocd: %s\n", err);
 	p4d_loop_destroy(daemon_.loop);
 	close(daemon_.signals.fd);
-	return ret ? 1 : 0;
+	if (!daemon_.deposed || daemon_.ended)
+		return ret ? 1 : 0;
+	execv("/proc/self/exe", argv);		/* stands by from now on, and has forgotten everything */
+	perror("p4allocd: exec");
+	return 1;
 }

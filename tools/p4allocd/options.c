@@ -7,7 +7,8 @@
 
 #include "options.h"
 
-enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_METRICS, OPT_PORT, OPT_FOREGROUND, OPT_HELP };
+enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_METRICS, OPT_PORT, OPT_NAME, OPT_LEASE,
+       OPT_ADDRESS, OPT_FOREGROUND, OPT_HELP };
 
 static const struct option table[] = {
 	{ "switch", required_argument, NULL, OPT_SWITCH },
@@ -15,6 +16,9 @@ static const struct option table[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "port", required_argument, NULL, OPT_PORT },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "lease", required_argument, NULL, OPT_LEASE },
+	{ "address", required_argument, NULL, OPT_ADDRESS },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 }
@@ -26,10 +30,18 @@ void p4d_options_help(FILE *f)
 	      "\n"
 	      "  --switch PATH   control socket of the switch     /run/p4switch.sock\n"
 	      "  --store FILE    what must survive a restart      /var/lib/p4allocd.db\n"
+	      "  --store etcd://HOST:PORT[,HOST:PORT...]/PREFIX   the same in etcd; of all that\n"
+	      "                  are started so, one works, the others stand by\n"
 	      "  --socket PATH   where p4ctl asks for the state   /run/p4allocd.sock\n"
 	      "  --metrics WHERE /metrics for Prometheus over HTTP: PORT (on 127.0.0.1),\n"
 	      "                  ADDRESS:PORT, or the PATH of a Unix socket; default: none\n"
 	      "  --port N        Homa port, 1 .. 32767            that of the policy, 4001\n"
+	      "\n"
+	      "  With etcd:\n"
+	      "  --name NAME     of the switch, under PREFIX      switch\n"
+	      "  --lease S       a standby takes over so long after the other died, 2 .. 60   5\n"
+	      "  --address ADDRESS/BITS@INTERFACE    that it has while it works\n"
+	      "\n"
 	      "  -v, -vv         say what happens, say each message\n"
 	      "  --foreground    the default and the only way\n"
 	      "\n"
@@ -38,21 +50,19 @@ void p4d_options_help(FILE *f)
 	      "It may be killed and started again at any time. See p4allocd(8).\n", f);
 }
 
-static int parse_port(const char *text, uint16_t *port)
+static int parse_number(const char *text, unsigned long min, unsigned long max, unsigned long *v)
 {
 	char *end;
-	unsigned long v;
 
 	errno = 0;
-	v = strtoul(text, &end, 10);
-	if (errno || *end || end == text || *text == '-' || v < 1 || v > 32767)
-		return -1;
-	*port = v;
-	return 0;
+	*v = strtoul(text, &end, 10);
+	return errno || *end || end == text || *text == '-' || *v < min || *v > max ? -1 : 0;
 }
 
 static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
 {
+	unsigned long v;
+
 	switch (c) {
 	case OPT_SWITCH:
 		o->switch_path = optarg;
@@ -67,10 +77,23 @@ static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
 		o->metrics = optarg;
 		return 0;
 	case OPT_PORT:
-		if (!parse_port(optarg, &o->port))
-			return 0;
 		snprintf(err, size, "--port %s: must be 1 .. 32767", optarg);
-		return -1;
+		if (parse_number(optarg, 1, 32767, &v))
+			return -1;
+		o->port = v;
+		return 0;
+	case OPT_NAME:
+		o->name = optarg;
+		return 0;
+	case OPT_LEASE:
+		snprintf(err, size, "--lease %s: must be 2 .. 60", optarg);
+		if (parse_number(optarg, 2, 60, &v))
+			return -1;
+		o->lease_s = v;
+		return 0;
+	case OPT_ADDRESS:
+		o->address = optarg;
+		return 0;
 	case OPT_HELP:
 		o->help = true;
 		return 0;
@@ -90,6 +113,8 @@ int p4d_options_parse(struct p4d_options *o, int argc, char **argv, char *err, s
 		.switch_path = "/run/p4switch.sock",
 		.store = "/var/lib/p4allocd.db",
 		.socket = "/run/p4allocd.sock",
+		.name = "switch",
+		.lease_s = 5,
 	};
 	opterr = 0;
 	optind = 1;

@@ -12,6 +12,9 @@ struct p4d_options {
 	const char *store;
 	const char *socket;
 	const char *metrics;	/* NULL: nowhere */
+	const char *name;	/* of the switch, in etcd */
+	const char *address;	/* NULL: none */
+	uint32_t lease_s;
 	uint16_t port;		/* 0: that of the policy */
 	unsigned int verbose;
 	bool help;

@@ -94,7 +94,7 @@ static const struct p4d_field meta_fields[] = {
 
 /* --------------------------------------------------------------------------------- changes */
 
-static struct p4d_change *append(struct p4d_changes *c, size_t len, const char *fmt, ...)
+struct p4d_change *p4d_changes_append(struct p4d_changes *c, size_t len, const char *fmt, ...)
 {
 	struct p4d_change *change = p4d_alloc(sizeof(*change) + len);
 	va_list args;
@@ -132,7 +132,7 @@ static void collect_meta(const struct p4d_engine *e, struct p4d_changes *c)
 	p4d_fields_put(&l, shape_fields, &m);
 	p4d_fields_put(&l, meta_fields, e);
 	p4d_fields_end(&l);
-	memcpy(append(c, l.len, "meta")->value, l.text, l.len);
+	memcpy(p4d_changes_append(c, l.len, "meta")->value, l.text, l.len);
 }
 
 static void put_batch(struct p4d_lines_out *l, const char *which, const struct p4d_batch *b)
@@ -156,7 +156,7 @@ static void collect_tenant(const struct p4d_engine *e, const struct p4d_tenant *
 	p4d_fields_end(&l);
 	put_batch(&l, "cur", t->cur);
 	put_batch(&l, "next", t->next);
-	memcpy(append(c, l.len, "tenant/%08u", t->id)->value, l.text, l.len);
+	memcpy(p4d_changes_append(c, l.len, "tenant/%08u", t->id)->value, l.text, l.len);
 }
 
 /* Bits never change once they are dealt. The batch two before has the same place. */
@@ -172,7 +172,7 @@ static void collect_locks(struct p4d_tenant *t, struct p4d_changes *c)
 		l.len = 0;
 		p4d_fields_put(&l, locks_fields, k);
 		p4d_fields_end(&l);
-		change = append(c, l.len + k->n * sizeof(*k->bit), "locks/%08u/%d", t->id, i);
+		change = p4d_changes_append(c, l.len + k->n * sizeof(*k->bit), "locks/%08u/%d", t->id, i);
 		memcpy(change->value, l.text, l.len);
 		memcpy(change->value + l.len, k->bit, k->n * sizeof(*k->bit));
 		k->saved = true;
@@ -187,7 +187,7 @@ static void collect_cells(const struct p4d_tenant *t, const struct p4d_escrow *s
 	for (uint32_t part = 0; part * PART_CELLS < n; part++) {
 		const uint32_t *cell = s->cells + part * PART_CELLS;
 		uint32_t left = n - part * PART_CELLS, here = left < PART_CELLS ? left : PART_CELLS;
-		struct p4d_change *change = append(c, here * sizeof(*cell),
+		struct p4d_change *change = p4d_changes_append(c, here * sizeof(*cell),
 						   "escrow/%08u/%010u/%04u", t->id, s->batch, part);
 
 		for (uint32_t i = 0; i < here; i++) {
@@ -205,7 +205,7 @@ static void collect_escrow(struct p4d_tenant *t, struct p4d_changes *c)
 
 	for (struct p4d_escrow *s = t->fetched; s; s = s->next)
 		if (s->saved)
-			append(c, 0, "escrow/%08u/%010u", t->id, s->batch)->remove = true;
+			p4d_changes_append(c, 0, "escrow/%08u/%010u", t->id, s->batch)->remove = true;
 	p4d_escrow_forget(t);
 	for (struct p4d_escrow *s = t->escrow; s; s = s->next) {
 		if (s->saved && s->acked == s->saved_acked)
@@ -213,7 +213,7 @@ static void collect_escrow(struct p4d_tenant *t, struct p4d_changes *c)
 		l.len = 0;
 		p4d_fields_put(&l, escrow_fields, s);
 		p4d_fields_end(&l);
-		memcpy(append(c, l.len, "escrow/%08u/%010u", t->id, s->batch)->value, l.text, l.len);
+		memcpy(p4d_changes_append(c, l.len, "escrow/%08u/%010u", t->id, s->batch)->value, l.text, l.len);
 		if (!s->saved)
 			collect_cells(t, s, c);
 		s->saved = true;

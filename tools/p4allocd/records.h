@@ -41,6 +41,10 @@ struct p4d_changes {		/* {0}: none. In order: a later one of the same key counts
 	size_t bytes;			/* of keys and values */
 };
 
+/* One more: its value, of `len` bytes, is for the caller to fill in. fmt: of its key. */
+struct p4d_change *p4d_changes_append(struct p4d_changes *c, size_t len, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Appends what has changed since the last call. It is up to the caller that it gets stored. */
 void p4d_records_collect(struct p4d_engine *e, struct p4d_changes *c);
 void p4d_changes_drop(struct p4d_changes *c);

@@ -173,14 +173,13 @@ static void release(struct p4d_service *s)
 {
 	struct p4d_out *out;
 
-	if (!p4d_store_holds(s->store))
-		return;
-	while ((out = s->held)) {
+	while ((out = s->held) && p4d_store_holds(s->store)) {
 		s->held = out->link;
+		if (!s->held)
+			s->held_last = &s->held;
 		carry_out(s, out);
 		free(out);
 	}
-	s->held_last = &s->held;
 }
 
 /*
@@ -220,13 +219,6 @@ static void on_stored(void *arg, int err, const char *why)
 	release(s);
 }
 
-static void on_lost(void *arg, const char *why)
-{
-	struct p4d_service *s = arg;
-
-	s->conf.lost(s->conf.arg, why);
-}
-
 struct p4d_engine *p4d_service_engine(struct p4d_service *s)
 {
 	return s->engine;
@@ -242,8 +234,7 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
 	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken,
-					    on_counted };
-	struct p4d_store_events stored = { s, on_stored, on_lost };
+					    on_counted, s->conf.term };
 	int ret;
 
 	s->engine = p4d_engine_create(p4d_now());
@@ -253,7 +244,7 @@ static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, s
 		return -errno;
 	ret = s->conf.store_ops ?
 		p4d_store_of(&s->store, s->conf.store_ops, s->conf.store_impl, s->conf.store,
-			     &stored) :
+			     on_stored, s) :
 		p4d_store_open(&s->store, s->conf.store, err, size);
 	if (ret)
 		return ret;

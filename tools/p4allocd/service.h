@@ -22,10 +22,10 @@ struct p4d_service_conf {
 	const struct p4d_store_ops *store_ops;	/* of that, NULL: a file */
 	void *store_impl;		/* taken over */
 	const char *switch_path;
+	uint64_t term;			/* see switch.h */
 	const struct p4d_switch_ops *switch_ops;
 	void (*reply)(void *arg, const struct p4d_who *who, const void *bytes, size_t len);
-	void (*lost)(void *arg, const char *why);	/* the store's place, see store.h */
-	void *arg;
+	void *arg;		/* of reply */
 };
 
 /* 0, or -errno and err. conf's strings must stay. The switch is not waited for. */

@@ -11,7 +11,8 @@ struct p4d_store {
 	const struct p4d_store_ops *ops;
 	void *impl;
 	char *place;
-	struct p4d_store_events events;
+	p4d_store_ended ended;
+	void *arg;
 	struct p4d_changes changes;
 	bool under_way;
 };
@@ -46,12 +47,7 @@ void p4d_store_done(struct p4d_store *st, int err, const char *why)
 	st->under_way = false;
 	if (!err)
 		p4d_changes_drop(&st->changes);
-	st->events.done(st->events.arg, err, why);
-}
-
-void p4d_store_lost(struct p4d_store *st, const char *why)
-{
-	st->events.lost(st->events.arg, why);
+	st->ended(st->arg, err, why);
 }
 
 bool p4d_store_holds(const struct p4d_store *st)
@@ -106,7 +102,7 @@ int p4d_store_load(struct p4d_store *st, struct p4d_engine *e, char *err, size_t
 /* ----------------------------------------------------------------------------- open, close */
 
 int p4d_store_of(struct p4d_store **out, const struct p4d_store_ops *ops, void *impl,
-		 const char *place, const struct p4d_store_events *events)
+		 const char *place, p4d_store_ended ended, void *arg)
 {
 	struct p4d_store *st = calloc(1, sizeof(*st));
 
@@ -117,8 +113,10 @@ int p4d_store_of(struct p4d_store **out, const struct p4d_store_ops *ops, void *
 	}
 	st->ops = ops;
 	st->impl = impl;
-	if (events)
-		st->events = *events;
+	st->ended = ended;
+	st->arg = arg;
+	if (ops->attach)
+		ops->attach(impl, st);
 	*out = st;
 	return 0;
 }
@@ -128,7 +126,7 @@ int p4d_store_open(struct p4d_store **out, const char *path, char *err, size_t s
 	void *impl;
 	int ret = p4d_sqlite_open(&impl, path, err, size);
 
-	return ret ? ret : p4d_store_of(out, &p4d_store_sqlite, impl, path, NULL);
+	return ret ? ret : p4d_store_of(out, &p4d_store_sqlite, impl, path, NULL, NULL);
 }
 
 void p4d_store_close(struct p4d_store *st)

@@ -13,13 +13,8 @@
 
 struct p4d_store;
 
-struct p4d_store_events {
-	void *arg;
-	/* A commit that was under way has ended: 0, or -errno with the reason; from the loop only. */
-	void (*done)(void *arg, int err, const char *why);
-	/* The place has been given to somebody else. Nothing more can be stored. */
-	void (*lost)(void *arg, const char *why);
-};
+/* A commit that was under way has ended: 0, or -errno with the reason; from the loop only. */
+typedef void (*p4d_store_ended)(void *arg, int err, const char *why);
 
 struct p4d_store_ops {
 	/* Calls `record` for each, in order of keys, until it returns not 0, and returns that. */
@@ -28,6 +23,7 @@ struct p4d_store_ops {
 	/* 0: stored. -EINPROGRESS: p4d_store_done() will say. Other -errno: nothing was stored. */
 	int (*commit)(void *impl, const struct p4d_changes *c, char *err, size_t size);
 	bool (*holds)(void *impl);	/* NULL: always */
+	void (*attach)(void *impl, struct p4d_store *st);	/* to call p4d_store_done(); NULL: never */
 	void (*close)(void *impl);
 };
 
@@ -35,7 +31,7 @@ struct p4d_store_ops {
 int p4d_store_open(struct p4d_store **out, const char *path, char *err, size_t size);
 /* Another kind of store, that is open already. Takes it over, also on failure (-ENOMEM). */
 int p4d_store_of(struct p4d_store **out, const struct p4d_store_ops *ops, void *impl,
-		 const char *place, const struct p4d_store_events *events);
+		 const char *place, p4d_store_ended ended, void *arg);
 void p4d_store_close(struct p4d_store *st);
 
 /* Fills a fresh engine. 0, or -errno and err: the records are damaged, the engine unusable. */
@@ -53,9 +49,8 @@ bool p4d_store_holds(const struct p4d_store *st);
 /* All at once, for a file. */
 int p4d_store_save(struct p4d_store *st, struct p4d_engine *e, char *err, size_t size);
 
-/* For the kinds of store: the end of a commit; the place is lost. */
+/* For the kinds of store: the end of a commit. */
 void p4d_store_done(struct p4d_store *st, int err, const char *why);
-void p4d_store_lost(struct p4d_store *st, const char *why);
 
 /* store_sqlite.c */
 extern const struct p4d_store_ops p4d_store_sqlite;

@@ -21,6 +21,11 @@ struct p4d_switch_events {
 	void (*serial)(void *arg, uint64_t next);	/* of fenced blocks, before taken() */
 	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
 	void (*counted)(void *arg, const struct p4d_count *count, const uint64_t *seen);
+	/*
+	 * Said with each command: the switch refuses those of a lower term than it has ever heard, so
+	 * that a late word of an allocator that was deposed does nothing. 0: said with none.
+	 */
+	uint64_t term;
 };
 
 struct p4d_switch_ops {

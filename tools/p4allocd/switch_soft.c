@@ -146,6 +146,8 @@ static struct step *send_step(struct soft *sw, enum step_kind kind, struct json_
 	if (!s)
 		abort();
 	s->kind = kind;
+	if (sw->events.term)
+		set(o, "term", sw->events.term);
 	*sw->last = s;
 	sw->last = &s->link;
 	p4d_lines_send(&sw->lines, o);

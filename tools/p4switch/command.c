@@ -389,7 +389,7 @@ static int check_fields(struct json_object *o, const struct verb *v, struct fail
 
 	json_object_object_foreach(o, key, value) {
 		snprintf(word, sizeof(word), " %.60s ", key);
-		if (strcmp(key, "cmd") && strcmp(key, "id") &&
+		if (strcmp(key, "cmd") && strcmp(key, "id") && strcmp(key, "term") &&
 		    (strchr(key, ' ') || !key[0] || !strstr(v->fields, word)))
 			return fail(f, key, "is not a field of %s", v->name);
 	}
@@ -460,6 +460,8 @@ static int parse_batch(struct target *t, struct json_object *o, struct command *
 				 *field ? "." : "", field);
 			return -EINVAL;
 		}
+		if (json_object_object_get_ex(json_object_array_get_idx(list, i), "term", NULL))
+			return fail(f, "cmds", "a term stands beside the batch");
 		if (c->batch[i].verb->parse == parse_batch)
 			return fail(f, "cmds", "a batch cannot stand in a batch");
 	}
@@ -519,6 +521,22 @@ char *command_refuse(const char *error, const char *field)
 	return refuse(&f, NULL);
 }
 
+/* Allocators follow one another, and what the one before says late must not be done any more. */
+static int check_term(struct target *t, struct json_object *o, struct failure *f)
+{
+	uint64_t term;
+
+	if (!json_object_object_get_ex(o, "term", NULL))
+		return 0;
+	if (need_uint(o, "term", 1, INT64_MAX, &term, f))
+		return -EINVAL;
+	if (term < t->term)
+		return fail(f, "term", "another allocator has come with %llu",
+			    (unsigned long long)t->term);
+	t->term = term;
+	return 0;
+}
+
 static char *run_object(struct target *t, struct json_object *o)
 {
 	struct json_object *answer = json_object_new_object(), *id = NULL;
@@ -529,7 +547,7 @@ static char *run_object(struct target *t, struct json_object *o)
 
 	if (json_object_is_type(o, json_type_object))
 		json_object_object_get_ex(o, "id", &id);
-	ret = parse_command(t, o, &c, &f);
+	ret = parse_command(t, o, &c, &f) ?: check_term(t, o, &f);
 	if (!ret)
 		ret = c.verb->run(t, &c, answer, &f);
 	line = finish(answer_of(ret, answer, &f), id);

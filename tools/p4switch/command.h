@@ -25,6 +25,7 @@ struct target_port {
 struct target {
 	const struct spec *spec;	/* the program: its name and its register arrays */
 	uint64_t boot;
+	uint64_t term;			/* highest that a command has named, 0: none has */
 	unsigned int nr_ports;		/* ports that a table entry may name */
 	uint64_t (*read)(struct target *t, const struct spec_array *array, uint32_t index);
 	void (*write)(struct target *t, const struct spec_array *array, uint32_t index,

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * allocd_kill.c - the allocator killed at its system calls in turn: no answer is taken back.
+ *
+ * A child works for three tenants (see allocd_nodes.h) and is traced: at the Nth time that it enters
+ * or leaves the kernel it is killed, and another one goes on with the same store to the end. Then N
+ * is STEP higher, until a child ends before it is killed. KILL_STEP=1 takes them all. With etcd, a
+ * child that is stopped for longer than its lease, and then goes on, has nothing to say any more.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "allocd_nodes.h"
+#include "../../tools/p4allocd/etcd.h"
+#include "../../tools/p4allocd/loop.h"
+#include "../../tools/p4allocd/seat.h"
+#include "../../tools/p4allocd/store_etcd.h"
+
+#define BATCHES 3
+#define PATIENCE_S 20		/* for a child */
+
+static char place[128];		/* of the store */
+static char name[16];		/* of the switch, in etcd */
+
+static bool is_etcd(void)
+{
+	return !strncmp(place, P4D_SEAT_SCHEME, strlen(P4D_SEAT_SCHEME));
+}
+
+/* ----------------------------------------------------------------------------------- a child */
+
+static struct p4d_loop *loop;
+
+static void on_won(void *arg)
+{
+	p4d_loop_stop(loop);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+	_exit(3);
+}
+
+static void nothing(void *arg)
+{
+}
+
+static void child_main(void)
+{
+	struct p4d_service_conf conf = { .store = place };
+	struct p4d_seat_conf seat_conf = {
+		.place = place, .name = name, .lease_s = 2, .won = on_won, .lost = on_lost,
+	};
+	struct p4d_seat *seat;
+	char err[256];
+
+	alarm(PATIENCE_S);
+	signal(SIGPIPE, SIG_IGN);
+	freopen("/dev/null", "w", stderr);
+	loop = p4d_loop_create();
+	if (is_etcd()) {
+		if (p4d_seat_open(&seat, loop, &seat_conf, err, sizeof(err)) ||
+		    p4d_loop_run(loop, nothing, NULL) || !p4d_seat_is_ours(seat))
+			_exit(2);
+		conf.store_ops = &p4d_store_etcd_ops;
+		conf.store_impl = p4d_seat_store(seat);
+		conf.term = p4d_seat_term(seat);
+	}
+	nodes_work(loop, &conf, BATCHES);
+	if (is_etcd())
+		p4d_seat_close(seat);
+	_exit(0);
+}
+
+static pid_t start_child(bool traced)
+{
+	pid_t pid;
+
+	nodes->generation++;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	if (traced) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+	}
+	child_main();
+	return 0;
+}
+
+/* Lets it run to the nth entry or exit of a system call. False: it ended before. */
+static bool run_to(pid_t pid, unsigned int n, int *status)
+{
+	int sig = 0;
+
+	assert_int_equal(waitpid(pid, status, 0), pid);
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	for (unsigned int at = 0; at < n;) {
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, sig), 0);
+		assert_int_equal(waitpid(pid, status, 0), pid);
+		if (!WIFSTOPPED(*status))
+			return false;
+		sig = WSTOPSIG(*status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(*status);
+		at += !sig;
+	}
+	return true;
+}
+
+static void end_well(pid_t pid, unsigned int n)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (nodes->wrong[0])
+		fail_msg("killed at %u: %s", n, nodes->wrong);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		fail_msg("killed at %u: status %x, nodes in %u %u %u", n, status,
+			 nodes->node[1].state, nodes->node[2].state, nodes->node[3].state);
+	assert_true(nodes->grants >= NODES * BATCHES - nodes->expired);
+}
+
+/* ----------------------------------------------------------------------------------- etcd */
+
+static char etcd_dir[64], etcd_at[32];
+static pid_t etcd_pid;
+
+static int etcd_says(const char *method, const char *body)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "curl -sf --noproxy '*' -m 2 http://%s/v3/%s -d '%s' >/dev/null",
+		 etcd_at, method, body);
+	return system(line);
+}
+
+static int start_etcd(void **state)
+{
+	char client[64], peer[64], cluster[80], log[80];
+	int port = 20000 + getpid() % 5000 * 2;
+
+	snprintf(etcd_dir, sizeof(etcd_dir), "/dev/shm/allocd_kill.etcd.%d", getpid());
+	snprintf(log, sizeof(log), "%s.log", etcd_dir);
+	snprintf(etcd_at, sizeof(etcd_at), "127.0.0.1:%d", port);
+	snprintf(client, sizeof(client), "http://%s", etcd_at);
+	snprintf(peer, sizeof(peer), "http://127.0.0.1:%d", port + 1);
+	snprintf(cluster, sizeof(cluster), "default=%s", peer);
+	etcd_pid = fork();
+	if (!etcd_pid) {
+		freopen(log, "w", stderr);
+		freopen("/dev/null", "w", stdout);
+		execlp("etcd", "etcd", "--data-dir", etcd_dir, "--listen-client-urls", client,
+		       "--advertise-client-urls", client, "--listen-peer-urls", peer,
+		       "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 100; i++) {
+		if (!etcd_says("kv/range", "{\"key\":\"YQ==\"}"))
+			return 0;
+		usleep(100000);
+	}
+	return -1;
+}
+
+static int stop_etcd(void **state)
+{
+	char line[160];
+
+	kill(etcd_pid, SIGKILL);
+	waitpid(etcd_pid, NULL, 0);
+	snprintf(line, sizeof(line), "rm -rf %s %s.log", etcd_dir, etcd_dir);
+	return system(line);
+}
+
+/* As if its lease had ended: the next one need not wait for that. */
+static void forget_leader(void)
+{
+	char key[64], body[160], text[96];
+	struct json_object *o;
+
+	snprintf(key, sizeof(key), "/kill/switch/%s/leader", name);
+	o = p4d_etcd_bytes(key, strlen(key));
+	snprintf(text, sizeof(text), "%s", json_object_get_string(o));
+	json_object_put(o);
+	snprintf(body, sizeof(body), "{\"key\":\"%s\"}", text);
+	etcd_says("kv/deleterange", body);
+}
+
+/* ----------------------------------------------------------------------------------- tests */
+
+static void fresh_store(unsigned int n)
+{
+	char wal[80], shm[80];
+
+	if (is_etcd()) {
+		snprintf(name, sizeof(name), "n%u", n);
+		return;
+	}
+	snprintf(wal, sizeof(wal), "%.64s-wal", place);
+	snprintf(shm, sizeof(shm), "%.64s-shm", place);
+	unlink(place);
+	unlink(wal);
+	unlink(shm);
+}
+
+/* From the nth on, each `step`th; at most `most` kills. */
+static void kill_at_each(unsigned int from, unsigned int step, unsigned int most)
+{
+	unsigned int kills = 0, fetched = 0, expired = 0;
+
+	for (unsigned int n = from; kills < most; n += step) {
+		int status;
+		pid_t pid;
+
+		nodes_begin();
+		fresh_store(n);
+		pid = start_child(true);
+		if (!run_to(pid, n, &status)) {
+			assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+			break;
+		}
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		kills++;
+		if (is_etcd())
+			forget_leader();
+		end_well(start_child(false), n);
+		fetched += nodes->fetched;
+		expired += nodes->expired;
+	}
+	print_message("%u kills, %u batches expired, %u fetched from escrow\n", kills, expired,
+		      fetched);
+	assert_true(kills > 3 && fetched > 0);
+}
+
+static unsigned int step_or(unsigned int otherwise)
+{
+	const char *text = getenv("KILL_STEP");
+
+	return text ? (unsigned int)atoi(text) : otherwise;
+}
+
+static void kill__at_each_system_call(void **state)
+{
+	snprintf(place, sizeof(place), "/dev/shm/allocd_kill.%d", getpid());
+	kill_at_each(1 + getpid() % 40, step_or(64), UINT32_MAX);
+	fresh_store(0);
+}
+
+static void kill__with_etcd(void **state)
+{
+	snprintf(place, sizeof(place), "etcd://%s/kill", etcd_at);
+	kill_at_each(100 + getpid() % 50, step_or(250), step_or(0) ? UINT32_MAX : 6);
+}
+
+/* An answer that is on its way when the process is stopped is as a message that comes late. */
+static bool may_be_answering(pid_t pid)
+{
+	struct __ptrace_syscall_info info = { 0 };
+
+	ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info);
+	return info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr == SYS_getppid;
+}
+
+static void stop__longer_than_the_lease(void **state)
+{
+	unsigned int late;
+	int status;
+	pid_t old;
+
+	snprintf(place, sizeof(place), "etcd://%s/kill", etcd_at);
+	nodes_begin();
+	strcpy(name, "stopped");
+	old = start_child(true);
+	assert_true(run_to(old, 900, &status));
+	while (may_be_answering(old)) {
+		ptrace(PTRACE_SYSCALL, old, NULL, NULL);
+		assert_int_equal(waitpid(old, &status, 0), old);
+		assert_true(WIFSTOPPED(status));
+	}
+	end_well(start_child(false), 900);	/* it has waited for the end of the lease */
+	late = nodes->answers;
+	ptrace(PTRACE_DETACH, old, NULL, NULL);
+	assert_int_equal(waitpid(old, &status, 0), old);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);	/* it has lost its seat */
+	assert_int_equal(nodes->late, 0);
+	assert_int_equal(nodes->answers, late);
+	assert_int_equal(nodes->wrong[0], 0);
+}
+
+static int create(void **state)
+{
+	nodes_create();
+	return start_etcd(state);
+}
+
+static int destroy(void **state)
+{
+	nodes_end();
+	return stop_etcd(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kill__at_each_system_call),
+		cmocka_unit_test(kill__with_etcd),
+		cmocka_unit_test(stop__longer_than_the_lease),
+	};
+
+	return cmocka_run_group_tests(tests, create, destroy);
+}
