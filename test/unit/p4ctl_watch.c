@@ -223,6 +223,30 @@ static void history__pages_become_lines(void **state)
 	history_free(h);
 }
 
+/* One list was cut before the other: what is later in that one comes again. */
+static void history__page_that_ends_with_the_waits(void **state)
+{
+	static const char *const page[] = {
+		"{\"now_us\":4000000,\"total\":8,\"tenants\":[3],\"more\":false,\"more_waiting\":true,"
+		"\"history\":[[0,0,8,0],[1000000,4,8,4],[3000000,6,8,6]],"
+		"\"waiting\":[[0,0],[2000000,1]]}",
+		"{\"now_us\":4000000,\"total\":8,\"tenants\":[3],\"more\":false,"
+		"\"more_waiting\":false,\"history\":[[2000000,4,8,4],[3000000,6,8,6]],"
+		"\"waiting\":[[2000000,1],[2500000,2]]}",
+		NULL
+	};
+	static const int more[] = { 1, 0 };
+	struct history *h = read_pages(page, more);
+
+	history_csv(h, begin());
+	fclose(paper);
+	assert_string_equal(printed, "seconds,used,total,utilisation,waiting,tenant_3\n"
+			    "1.000000,4,8,0.0000,0,4\n" "2.000000,4,8,0.5000,1,4\n"
+			    "2.500000,4,8,0.5000,2,4\n" "3.000000,6,8,0.5000,2,6\n"
+			    "4.000000,6,8,0.7500,2,6\n");
+	history_free(h);
+}
+
 /* The next "LX YHX" of a path: its Y; below 0: there is none. */
 static double next_y(const char **s)
 {
@@ -349,6 +373,7 @@ int main(void)
 		cmocka_unit_test(top__fits_the_screen),
 		cmocka_unit_test(explain__in_words),
 		cmocka_unit_test(history__pages_become_lines),
+		cmocka_unit_test(history__page_that_ends_with_the_waits),
 		cmocka_unit_test(history__picture_shows_the_shares),
 		cmocka_unit_test(history__many_tenants),
 		cmocka_unit_test(history__nonsense),

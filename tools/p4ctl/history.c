@@ -23,6 +23,7 @@ struct change {
 	uint64_t us;
 	uint32_t tenant;
 	uint32_t blocks;
+	size_t nth;		/* as it came: of one moment the last one counts */
 };
 
 struct tenant {
@@ -105,7 +106,8 @@ static int add_change(struct history *h, uint64_t us, uint32_t id, uint32_t bloc
 			return -1;
 		h->change = more;
 	}
-	more[h->n++] = (struct change){ us, id, blocks };
+	more[h->n] = (struct change){ us, id, blocks, h->n };
+	h->n++;
 	t->now = blocks;
 	return 0;
 }
@@ -133,7 +135,7 @@ static uint64_t last_time(struct json_object *list)
 	return list_length(list) ? time_of(list, list_length(list) - 1) : 0;
 }
 
-/* A list that was cut short ends before the other one: what is later comes with the next page. */
+/* Of two lists that were cut short one ends first: what is later in the other comes once more. */
 int history_add(struct history *h, struct json_object *answer, uint64_t *since)
 {
 	struct json_object *rows = member(answer, "history"), *waits = member(answer, "waiting");
@@ -152,10 +154,10 @@ int history_add(struct history *h, struct json_object *answer, uint64_t *since)
 	h->begun = true;
 	h->total = member_number(answer, "total");
 	h->end = member_number(answer, "now_us");
-	for (size_t i = 0; i < list_length(rows) && time_of(rows, i) <= until; i++)
+	for (size_t i = 0; i < list_length(rows); i++)
 		if (add_row(h, member(answer, "tenants"), list_at(rows, i)))
 			return -1;
-	for (size_t i = 0; i < list_length(waits) && time_of(waits, i) <= until; i++)
+	for (size_t i = 0; i < list_length(waits); i++)
 		if (add_change(h, time_of(waits, i), WAITING,
 			       json_object_get_int64(list_at(list_at(waits, i), 1))))
 			return -1;
@@ -167,7 +169,9 @@ static int by_time(const void *a, const void *b)
 {
 	const struct change *x = a, *y = b;
 
-	return (x->us > y->us) - (x->us < y->us);
+	if (x->us != y->us)
+		return x->us > y->us ? 1 : -1;
+	return (x->nth > y->nth) - (x->nth < y->nth);
 }
 
 /* ------------------------------------------------------------------------------------- CSV */
@@ -321,7 +325,7 @@ static void each_span(const struct walk *w, struct picture *p,
 		size_t at = place_of(h, c->tenant);
 
 		fn(p, at, last[at].us, us, last[at].blocks);
-		last[at] = (struct change){ us, c->tenant, c->blocks };
+		last[at] = (struct change){ us, c->tenant, c->blocks, 0 };
 	}
 	for (size_t at = 0; last && at < h->tenants; at++)
 		fn(p, at, last[at].us, h->end - h->begin, last[at].blocks);
