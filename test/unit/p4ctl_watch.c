@@ -237,6 +237,7 @@ static void history__page_that_ends_with_the_waits(void **state)
 	};
 	static const int more[] = { 1, 0 };
 	struct history *h = read_pages(page, more);
+	struct json_object *o;
 
 	history_csv(h, begin());
 	fclose(paper);
@@ -244,6 +245,9 @@ static void history__page_that_ends_with_the_waits(void **state)
 			    "1.000000,4,8,0.0000,0,4\n" "2.000000,4,8,0.5000,1,4\n"
 			    "2.500000,4,8,0.5000,2,4\n" "3.000000,6,8,0.5000,2,6\n"
 			    "4.000000,6,8,0.7500,2,6\n");
+	o = history_json(h);
+	assert_int_equal(json_object_array_length(json_object_object_get(o, "changes")), 2);
+	json_object_put(o);
 	history_free(h);
 }
 

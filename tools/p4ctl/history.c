@@ -135,7 +135,7 @@ static uint64_t last_time(struct json_object *list)
 	return list_length(list) ? time_of(list, list_length(list) - 1) : 0;
 }
 
-/* Of two lists that were cut short one ends first: what is later in the other comes once more. */
+/* A list that was cut short ends before the other one: what is later comes with the next page. */
 int history_add(struct history *h, struct json_object *answer, uint64_t *since)
 {
 	struct json_object *rows = member(answer, "history"), *waits = member(answer, "waiting");
@@ -154,10 +154,10 @@ int history_add(struct history *h, struct json_object *answer, uint64_t *since)
 	h->begun = true;
 	h->total = member_number(answer, "total");
 	h->end = member_number(answer, "now_us");
-	for (size_t i = 0; i < list_length(rows); i++)
+	for (size_t i = 0; i < list_length(rows) && time_of(rows, i) <= until; i++)
 		if (add_row(h, member(answer, "tenants"), list_at(rows, i)))
 			return -1;
-	for (size_t i = 0; i < list_length(waits); i++)
+	for (size_t i = 0; i < list_length(waits) && time_of(waits, i) <= until; i++)
 		if (add_change(h, time_of(waits, i), WAITING,
 			       json_object_get_int64(list_at(list_at(waits, i), 1))))
 			return -1;
