@@ -29,10 +29,10 @@ beside() {	# beside ROW
 	measure $1 tcp "" "$options"
 }
 
-rate() {	# rate ROW
+rate() {	# rate ROW: on both sides whatever the transport has for many at once
 	wants $1 || return 0
 	options="--len 100 --outstanding 64 --count 20000 --warmup 2000"
-	measure $1 homa "" "$options"
+	measure $1 homa "--batch 64" "$options --batch 64"
 	measure $1 tcp --epoll "$options"
 }
 

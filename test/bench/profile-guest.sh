@@ -6,7 +6,7 @@
 
 round_trips() {	# round_trips COUNT
 	on $client p4bench client --to $to:4000 --transport $transport --len $length \
-		--outstanding $parallel --count $1 $epoll
+		--outstanding $parallel --count $1 $many
 }
 
 transport=$1 length=$2 parallel=$3 to=10.0.0.2 client=h1
@@ -29,9 +29,13 @@ cable)
 	two_hosts
 	;;
 esac
-epoll=
-[ $transport != tcp ] || [ $parallel = 1 ] || epoll=--epoll
-start_on h2 server p4bench server --transport $transport --port 4000 $epoll
+many=
+case $transport.$parallel in
+*.1) ;;
+homa.*) many="--batch 64" ;;
+tcp.*) many=--epoll ;;
+esac
+start_on h2 server p4bench server --transport $transport --port 4000 $many
 await 60 round_trips 500
 echo "profile: symbols"
 awk 'tolower($2) == "t" || tolower($2) == "w" { print $1, $3 }' /proc/kallsyms | gzip | base64

@@ -17,6 +17,7 @@
 
 #define BENCH_MAX_LEN		1000000u	/* bytes of a message */
 #define BENCH_MAX_OUTSTANDING	4096u
+#define BENCH_MAX_BATCH		1024u
 #define BENCH_HELD		0u		/* instead of a reply's length: no reply */
 
 struct bench_header {
@@ -32,7 +33,7 @@ struct bench_options {
 	int family;
 	uint16_t port;
 	uint32_t len, reply;
-	uint32_t outstanding, threads;
+	uint32_t outstanding, threads, batch;
 	uint32_t count, warmup;
 	uint32_t senders, sender_len;
 	uint32_t peers;

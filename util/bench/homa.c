@@ -3,7 +3,8 @@
  * homa.c - RPCs over Homa.
  *
  * Messages are used where the kernel has put them: an echo is sent from the pages of the request,
- * which go back to the kernel with the next recvmsg.
+ * which go back to the kernel with the next recvmsg. With --batch one call takes all messages that have
+ * come, and one sends all that are for them.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,12 +25,44 @@ struct homa {
 	char *region;
 };
 
-struct message {
-	struct homa_recvmsg_args args;
-	struct sockaddr_storage peer;
-	socklen_t peer_len;
-	uint32_t len;
+/* Up to `max` messages in one call: what has come, and what is to be sent for it. */
+struct batch {
+	uint32_t max, came, sending;
+	struct mmsghdr *in, *out;
+	struct homa_recvmsg_args *in_args;
+	struct homa_sendmsg_args *out_args;
+	struct sockaddr_storage *peer;	/* of those that came */
+	struct iovec (*iov)[HOMA_MAX_BPAGES + 1];
 };
+
+static void alloc_batch(struct batch *b, uint32_t max)
+{
+	uint32_t i;
+
+	*b = (struct batch){ .max = max, .came = max };
+	b->in = bench_alloc(max * sizeof(*b->in));
+	b->out = bench_alloc(max * sizeof(*b->out));
+	b->in_args = bench_alloc(max * sizeof(*b->in_args));
+	b->out_args = bench_alloc(max * sizeof(*b->out_args));
+	b->peer = bench_alloc(max * sizeof(*b->peer));
+	b->iov = bench_alloc(max * sizeof(*b->iov));
+	for (i = 0; i < max; i++) {
+		b->in[i].msg_hdr.msg_name = &b->peer[i];
+		b->in[i].msg_hdr.msg_control = &b->in_args[i];
+		b->out[i].msg_hdr.msg_control = &b->out_args[i];
+		b->out[i].msg_hdr.msg_iov = b->iov[i];
+	}
+}
+
+static void free_batch(struct batch *b)
+{
+	free(b->in);
+	free(b->out);
+	free(b->in_args);
+	free(b->out_args);
+	free(b->peer);
+	free(b->iov);
+}
 
 static void open_homa(struct homa *h, int fd)
 {
@@ -51,144 +84,208 @@ static void close_homa(struct homa *h)
 	munmap(h->region, REGION_BYTES);
 }
 
-static void receive(struct homa *h, struct message *m)
+/* Waits for one, and takes what else is there. */
+static void receive(struct homa *h, struct batch *b)
 {
-	struct msghdr msg = {
-		.msg_name = &m->peer, .msg_namelen = sizeof(m->peer),
-		.msg_control = &m->args, .msg_controllen = sizeof(m->args),
-	};
-	ssize_t len;
+	uint32_t i;
+	int n;
 
-	m->args.id = 0;
-	m->args.reserved = 0;
+	for (i = 0; i < b->came; i++) {
+		b->in[i].msg_hdr.msg_namelen = sizeof(*b->peer);
+		b->in[i].msg_hdr.msg_controllen = sizeof(*b->in_args);
+		b->in_args[i].id = 0;
+		b->in_args[i].reserved = 0;
+	}
 	do {
-		len = recvmsg(h->fd, &msg, 0);
-	} while (len < 0 && errno == EINTR);
-	if (len < 0)
+		if (b->max > 1) {
+			n = recvmmsg(h->fd, b->in, b->max, MSG_WAITFORONE, NULL);
+		} else {
+			n = recvmsg(h->fd, &b->in->msg_hdr, 0);
+			b->in->msg_len = n;
+		}
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
 		bench_die("recvmsg");
-	m->peer_len = msg.msg_namelen;
-	m->len = len;
+	b->came = b->max > 1 ? n : 1;
 }
 
-static void *first_page(struct homa *h, const struct message *m)
+static void *first_page(struct homa *h, const struct batch *b, uint32_t i)
 {
-	return h->region + m->args.bpage_offsets[0];
+	return h->region + b->in_args[i].bpage_offsets[0];
 }
 
-static void send_iov(struct homa *h, void *peer, socklen_t peer_len, struct iovec *iov, int nr,
-		     struct homa_sendmsg_args *args)
+/* Room for a message in the next call: its iov and args are the caller's to fill in. */
+static uint32_t next_to_send(struct batch *b, void *peer, socklen_t peer_len)
 {
-	struct msghdr msg = {
-		.msg_name = peer, .msg_namelen = peer_len, .msg_iov = iov, .msg_iovlen = nr,
-		.msg_control = args,
-	};
+	uint32_t i = b->sending++;
 
-	if (sendmsg(h->fd, &msg, 0) < 0)
-		bench_die("sendmsg");
+	b->out[i].msg_hdr.msg_name = peer;
+	b->out[i].msg_hdr.msg_namelen = peer_len;
+	b->out[i].msg_hdr.msg_iovlen = 1;
+	b->out_args[i] = (struct homa_sendmsg_args){ 0 };
+	return i;
+}
+
+static void send_all(struct homa *h, struct batch *b)
+{
+	uint32_t i = 0;
+	int n = 1;
+
+	for (; i < b->sending; i += n) {
+		if (b->sending > 1)
+			n = sendmmsg(h->fd, b->out + i, b->sending - i, 0);
+		else if (sendmsg(h->fd, &b->out->msg_hdr, 0) < 0)
+			n = -1;
+		if (n < 0)
+			bench_die("sendmsg");
+	}
+	b->sending = 0;
 }
 
 /* ---------------------------------------------------------------- server */
 
 /* A reply that is longer than its request is filled up with zeros. */
-static void answer(struct homa *h, struct message *m)
+static void answer(struct homa *h, struct batch *b, uint32_t nr)
 {
+	const struct homa_recvmsg_args *args = &b->in_args[nr];
 	static const char zeros[BENCH_MAX_LEN];
-	struct homa_sendmsg_args args = { .id = m->args.id };
-	struct bench_header *header = first_page(h, m);
-	struct iovec iov[HOMA_MAX_BPAGES + 1];
-	uint32_t left, part, i;
+	struct bench_header *header = first_page(h, b, nr);
+	uint32_t left, part, slot, i, len = b->in[nr].msg_len;
+	struct iovec *iov;
 
 	left = header->reply;
-	if (m->len == header->len && left == BENCH_HELD)
+	if (len == header->len && left == BENCH_HELD)
 		return;
-	if (m->len != header->len || left < sizeof(*header) || left > BENCH_MAX_LEN)
+	if (len != header->len || left < sizeof(*header) || left > BENCH_MAX_LEN)
 		bench_die("a message that is not p4bench's");
+	slot = next_to_send(b, &b->peer[nr], b->in[nr].msg_hdr.msg_namelen);
+	b->out_args[slot].id = args->id;
+	iov = b->iov[slot];
 	header->len = left;
-	for (i = 0; left && i < m->args.num_bpages; i++, left -= part) {
-		part = m->len - i * HOMA_BPAGE_SIZE;
+	for (i = 0; left && i < args->num_bpages; i++, left -= part) {
+		part = len - i * HOMA_BPAGE_SIZE;
 		part = part > HOMA_BPAGE_SIZE ? HOMA_BPAGE_SIZE : part;
 		part = part > left ? left : part;
-		iov[i] = (struct iovec){ h->region + m->args.bpage_offsets[i], part };
+		iov[i] = (struct iovec){ h->region + args->bpage_offsets[i], part };
 	}
 	if (left)
 		iov[i++] = (struct iovec){ (void *)zeros, left };
-	send_iov(h, &m->peer, m->peer_len, iov, i, &args);
+	b->out[slot].msg_hdr.msg_iovlen = i;
 }
+
+struct server {
+	struct homa homa;
+	uint32_t batch;
+};
 
 static void *serve_thread(void *arg)
 {
-	struct message m = { 0 };
+	struct server *s = arg;
+	struct batch b;
+	uint32_t i;
 
+	alloc_batch(&b, s->batch);
 	for (;;) {
-		receive(arg, &m);
-		answer(arg, &m);
+		receive(&s->homa, &b);
+		for (i = 0; i < b.came; i++)
+			answer(&s->homa, &b, i);
+		send_all(&s->homa, &b);
 	}
 	return NULL;
 }
 
 static void serve(const struct bench_options *opt)
 {
-	struct homa h;
+	struct server s = { .batch = opt->batch };
 	pthread_t thread;
 	uint32_t i;
 
-	open_homa(&h, bench_bound_socket(opt, SOCK_DGRAM, IPPROTO_HOMA));
+	open_homa(&s.homa, bench_bound_socket(opt, SOCK_DGRAM, IPPROTO_HOMA));
 	for (i = 1; i < opt->threads; i++) {
-		if (pthread_create(&thread, NULL, serve_thread, &h))
+		if (pthread_create(&thread, NULL, serve_thread, &s))
 			bench_die("pthread_create");
 	}
-	serve_thread(&h);
+	serve_thread(&s);
 }
 
 /* ---------------------------------------------------------------- client */
 
-static void request(struct homa *h, struct worker *w, void *buf, uint32_t slot, uint64_t number)
-{
-	struct homa_sendmsg_args args = { .completion_cookie = slot };
-	struct iovec iov = { buf, w->len };
+/* RPCs that this thread has under way: `slot` is the cookie of one. */
+struct client {
+	struct homa homa;
+	struct worker *w;
+	struct batch batch;
+	uint64_t *started, *number;	/* of each slot */
+	uint64_t next;
+	uint32_t busy;
+	char *buf;		/* a request for each of a batch */
+};
 
-	bench_put_header(buf, w, number);
-	send_iov(h, (void *)&w->opt->peer, w->opt->peer_len, &iov, 1, &args);
+static void request(struct client *c, uint64_t slot)
+{
+	struct batch *b = &c->batch;
+	uint32_t i = next_to_send(b, (void *)&c->w->opt->peer, c->w->opt->peer_len);
+	void *buf = c->buf + (size_t)i * c->w->len;
+
+	b->out_args[i].completion_cookie = slot;
+	b->iov[i][0] = (struct iovec){ buf, c->w->len };
+	c->number[slot] = c->next++;
+	c->started[slot] = bench_now();
+	bench_put_header(buf, c->w, c->number[slot]);
+}
+
+static void take_response(struct client *c, uint32_t i)
+{
+	const struct batch *b = &c->batch;
+	uint64_t slot = b->in_args[i].completion_cookie;
+
+	if (slot >= c->w->outstanding)
+		bench_die("a response to nothing");
+	bench_check_reply(first_page(&c->homa, b, i), b->in[i].msg_len, c->w, c->number[slot]);
+	bench_done(c->w, c->started[slot]);
+	if (bench_stopped())
+		c->busy--;
+	else
+		request(c, slot);
+}
+
+static void start_client(struct client *c)
+{
+	struct worker *w = c->w;
+	int fd = socket(w->opt->family, SOCK_DGRAM, IPPROTO_HOMA);
+
+	if (fd < 0)
+		bench_die("socket");
+	open_homa(&c->homa, fd);
+	alloc_batch(&c->batch, w->opt->batch);
+	c->started = bench_alloc(w->outstanding * sizeof(*c->started));
+	c->number = bench_alloc(w->outstanding * sizeof(*c->number));
+	c->buf = bench_alloc((size_t)w->opt->batch * w->len);
+	while (c->busy < w->outstanding) {
+		request(c, c->busy++);
+		if (c->batch.sending == c->batch.max)
+			send_all(&c->homa, &c->batch);
+	}
+	send_all(&c->homa, &c->batch);
 }
 
 static void run(struct worker *w)
 {
-	uint64_t *started = bench_alloc(w->outstanding * sizeof(*started));
-	uint64_t *number = bench_alloc(w->outstanding * sizeof(*number));
-	int fd = socket(w->opt->family, SOCK_DGRAM, IPPROTO_HOMA);
-	void *buf = bench_alloc(w->len);
-	struct message m = { 0 };
-	uint64_t next = 0, slot;
-	uint32_t busy;
-	struct homa h;
+	struct client c = { .w = w };
+	uint32_t i;
 
-	if (fd < 0)
-		bench_die("socket");
-	open_homa(&h, fd);
-	for (busy = 0; busy < w->outstanding; busy++) {
-		number[busy] = next++;
-		started[busy] = bench_now();
-		request(&h, w, buf, busy, number[busy]);
+	start_client(&c);
+	while (c.busy) {
+		receive(&c.homa, &c.batch);
+		for (i = 0; i < c.batch.came; i++)
+			take_response(&c, i);
+		send_all(&c.homa, &c.batch);
 	}
-	while (busy) {
-		receive(&h, &m);
-		slot = m.args.completion_cookie;
-		if (slot >= w->outstanding)
-			bench_die("a response to nothing");
-		bench_check_reply(first_page(&h, &m), m.len, w, number[slot]);
-		bench_done(w, started[slot]);
-		if (bench_stopped()) {
-			busy--;
-			continue;
-		}
-		number[slot] = next++;
-		started[slot] = bench_now();
-		request(&h, w, buf, slot, number[slot]);
-	}
-	close_homa(&h);
-	free(started);
-	free(number);
-	free(buf);
+	close_homa(&c.homa);
+	free_batch(&c.batch);
+	free(c.started);
+	free(c.number);
+	free(c.buf);
 }
 
 /* ---------------------------------------------------------------- many idle RPCs */
@@ -229,10 +326,9 @@ uint32_t bench_hold(const struct bench_options *opt)
 	struct worker w = { .opt = opt, .len = opt->len, .reply = BENCH_HELD };
 	int fd = socket(opt->family, SOCK_DGRAM, IPPROTO_HOMA);
 	struct sockaddr_storage peer = opt->peer;
-	struct homa_sendmsg_args args;
 	void *buf = bench_alloc(w.len);
-	struct iovec iov = { buf, w.len };
 	uint32_t i, failed;
+	struct batch b;
 	struct homa h;
 	sigset_t end;
 	int sig, err;
@@ -244,10 +340,12 @@ uint32_t bench_hold(const struct bench_options *opt)
 	if (fd < 0)
 		bench_die("socket");
 	open_homa(&h, fd);
+	alloc_batch(&b, 1);
 	for (i = 0; i < opt->count; i++) {
-		args = (struct homa_sendmsg_args){ 0 };
 		bench_put_header(buf, &w, i);
-		send_iov(&h, &peer, opt->peer_len, &iov, 1, &args);
+		next_to_send(&b, &peer, opt->peer_len);
+		b.iov[0][0] = (struct iovec){ buf, w.len };
+		send_all(&h, &b);
 		if ((i + 1) % opt->peers)
 			next_address(&peer);
 		else
@@ -260,6 +358,7 @@ uint32_t bench_hold(const struct bench_options *opt)
 	printf("p4bench: homa: %u of them have failed%s%s\n", failed, failed ? ": " : "",
 	       failed ? strerror(err) : "");
 	close_homa(&h);
+	free_batch(&b);
 	free(buf);
 	return failed;
 }

@@ -23,9 +23,10 @@
 
 static const char usage[] =
 	"usage: p4bench server [--transport homa|tcp|udp] [--port N] [--threads N] [--epoll] [-6]\n"
+	"               [--batch N]\n"
 	"       p4bench client --to ADDRESS:PORT [--transport homa|tcp|udp] [--len N] [--reply N]\n"
 	"               [--outstanding N] [--threads N] [--count N] [--warmup N]\n"
-	"               [--beside SENDERS:LEN] [--epoll] [--timeout SECONDS] [--samples FILE] [-j]\n"
+	"               [--beside SENDERS:LEN] [--epoll] [--batch N] [--timeout SECONDS] [--samples FILE] [-j]\n"
 	"       p4bench hold --to ADDRESS:PORT [--count N] [--peers N] [--len N]\n"
 	"  --transport T      homa (default), tcp or udp\n"
 	"  --port N           of the server, 4000\n"
@@ -38,6 +39,7 @@ static const char usage[] =
 	"  --warmup N         RPCs of each thread before that, 100\n"
 	"  --beside S:LEN     S further threads that send LEN bytes all the time, for 16 bytes back\n"
 	"  --epoll            TCP: non-blocking, one thread for all connections\n"
+	"  --batch N          Homa: takes and sends up to N messages with one system call, 1\n"
 	"  --timeout N        gives up after that, 60\n"
 	"  --samples FILE     each round trip that was measured, ns, a line each\n"
 	"  --peers N          hold: at addresses from that of --to on, 1\n"
@@ -50,7 +52,7 @@ static const char usage[] =
 
 static struct bench_options opt = {
 	.transport = &bench_homa, .family = AF_INET, .port = 4000, .len = 100, .outstanding = 1,
-	.threads = 1, .count = 1000, .warmup = 100, .timeout = 60, .peers = 1,
+	.threads = 1, .batch = 1, .count = 1000, .warmup = 100, .timeout = 60, .peers = 1,
 };
 
 static const struct transport *const transports[] = { &bench_homa, &bench_tcp, &bench_udp };
@@ -277,7 +279,7 @@ static void client(void)
 /* ---------------------------------------------------------------- command line */
 
 enum { JSON = 'j', V6 = '6', HELP = 'h', TRANSPORT = 256, PORT, TO, LEN, REPLY, OUTSTANDING,
-       THREADS, COUNT, WARMUP, BESIDE, EPOLL, TIMEOUT, SAMPLES, PEERS };
+       THREADS, COUNT, WARMUP, BESIDE, EPOLL, BATCH, TIMEOUT, SAMPLES, PEERS };
 
 static const struct option long_options[] = {
 	{ "transport", required_argument, NULL, TRANSPORT },
@@ -291,6 +293,7 @@ static const struct option long_options[] = {
 	{ "warmup", required_argument, NULL, WARMUP },
 	{ "beside", required_argument, NULL, BESIDE },
 	{ "epoll", no_argument, NULL, EPOLL },
+	{ "batch", required_argument, NULL, BATCH },
 	{ "timeout", required_argument, NULL, TIMEOUT },
 	{ "samples", required_argument, NULL, SAMPLES },
 	{ "peers", required_argument, NULL, PEERS },
@@ -384,6 +387,9 @@ static void take_option(int c)
 		break;
 	case EPOLL:
 		opt.epoll = true;
+		break;
+	case BATCH:
+		opt.batch = arg_number("--batch", optarg, 1, BENCH_MAX_BATCH);
 		break;
 	case TIMEOUT:
 		opt.timeout = arg_number("--timeout", optarg, 1, 1000000);
