@@ -93,6 +93,7 @@ struct seq_file;
 	X(resent_packets,			"DATA packets sent because they were asked for") \
 	X(resent_packets_used,			"such packets that came and had new bytes") \
 	X(resent_discards,			"such packets that came and had none") \
+	X(bundled_packets,			"DATA packets that left behind another in its buffer") \
 	X(packet_discards,			"DATA packets with no new byte") \
 	X(ack_overflows,			"ACK packets sent because too many acks were owed") \
 	X(buffer_alloc_failures,		"messages that found no room to be received") \

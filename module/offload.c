@@ -26,6 +26,7 @@
 #include <linux/unaligned.h>
 #include <p4wire.h>
 
+#include "bundle.h"
 #include "offload.h"
 #include "packet.h"
 
@@ -67,6 +68,19 @@ static void seed_checksum(struct sk_buff *skb, struct p4w_data *d, bool is_v4)
 	skb->csum_offset = offsetof(struct p4w_common, checksum);
 }
 
+void homa_offload_claim(struct sk_buff *skb, u32 seg)
+{
+	/* Else the kernel would cut it at once. */
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
+	skb_shinfo(skb)->gso_size = seg + SCTP_SHORTER;
+}
+
+u32 homa_offload_claimed(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_size - SCTP_SHORTER;
+}
+
 void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso)
 {
 	struct p4w_data *d = (struct p4w_data *)skb_transport_header(skb);
@@ -80,10 +94,7 @@ void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso)
 		skb_shinfo(skb)->gso_type = is_v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
 		skb_shinfo(skb)->gso_size = seg;
 	} else {
-		/* Else the kernel would cut it at once. */
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-		skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
-		skb_shinfo(skb)->gso_size = seg + SCTP_SHORTER;
+		homa_offload_claim(skb, seg);
 	}
 }
 
@@ -118,6 +129,8 @@ static struct sk_buff *segment(struct sk_buff *skb, netdev_features_t features)
 
 	if (!pskb_may_pull(skb, HEADER))
 		return ERR_PTR(-EINVAL);
+	if (homa_bundle_is(skb))
+		return homa_bundle_segment(skb);
 	if (skb_shinfo(skb)->gso_type & SKB_GSO_SCTP) {
 		if (seg <= SCTP_SHORTER)
 			return ERR_PTR(-EINVAL);

@@ -18,6 +18,10 @@ u32 homa_offload_segs(const struct net_device *dev, u32 seg, u32 max_gso_size);
 /* The skb, complete from the IP header on, stands for packets with `seg` message bytes each. */
 void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso);
 
+/* It claims to be SCTP's, of packets with up to `seg` message bytes each. */
+void homa_offload_claim(struct sk_buff *skb, u32 seg);
+u32 homa_offload_claimed(const struct sk_buff *skb);	/* seg */
+
 /* A received buffer of the interleaved kind becomes an ordinary one: the same skb if it is none, or
  * a new one, and the old one is freed. NULL: freed, it is malformed, or there is no memory.
  * skb->data is at the Homa header.

@@ -13,6 +13,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "bundle.h"
 #include "cutoffs.h"
 #include "ip.h"
 #include "net.h"
@@ -469,6 +470,33 @@ static void receive(struct homa_rx *rx)
 	}
 }
 
+/* Addresses are those of the whole. */
+static noinline void receive_bundle(struct homa_rx *rx)
+{
+	struct sk_buff *skb = homa_bundle_open(rx->skb), *next;
+
+	rx->skb = NULL;
+	if (!skb)
+		drop_bad(rx, HOMA_drop_no_memory);
+	for (; skb; skb = next) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
+		rx_init(rx, skb);
+		receive(rx);
+		finish(rx);
+	}
+}
+
+static void receive_all(struct homa_rx *rx)
+{
+	if (skb_is_gso(rx->skb) && homa_bundle_is(rx->skb)) {
+		receive_bundle(rx);
+		return;
+	}
+	receive(rx);
+	finish(rx);
+}
+
 int homa_rcv(struct sk_buff *skb)
 {
 	struct homa_rx rx __uninitialized;
@@ -476,8 +504,7 @@ int homa_rcv(struct sk_buff *skb)
 	rx_init(&rx, skb);
 	rx.pkt.saddr = homa_addr_v4(ip_hdr(skb)->saddr);
 	rx.pkt.daddr = homa_addr_v4(ip_hdr(skb)->daddr);
-	receive(&rx);
-	finish(&rx);
+	receive_all(&rx);
 	return 0;
 }
 
@@ -492,10 +519,10 @@ int homa_rcv6(struct sk_buff *skb)
 	if (homa_addr_from_wire(&rx.pkt.saddr, &ip6->saddr, inet6_iif(skb)) &&
 	    !ipv6_addr_is_multicast(&ip6->daddr) && !ipv6_addr_v4mapped(&ip6->daddr)) {
 		rx.pkt.daddr = ip6->daddr;
-		receive(&rx);
-	} else {
-		drop_bad(&rx, HOMA_drop_address);
+		receive_all(&rx);
+		return 0;
 	}
+	drop_bad(&rx, HOMA_drop_address);
 	finish(&rx);
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "addr.h"
 #include "calls.h"
+#include "held.h"
 #include "peer.h"
 #include "pool.h"
 #include "ready.h"
@@ -313,6 +314,7 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 
 	if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
 		return -EOPNOTSUPP;
+	homa_held_send(hsk);
 	ret = take_args(hsk, msg, &args, &id);
 	/* As the pages that it gives back tell, see ready.c. */
 	if (!ret && args.num_bpages > 1)

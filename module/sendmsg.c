@@ -13,6 +13,7 @@
 
 #include "addr.h"
 #include "calls.h"
+#include "held.h"
 #include "peer.h"
 #include "rpc.h"
 #include "tenant.h"
@@ -34,6 +35,7 @@ int homa_charge(struct homa_sock *hsk, u32 len, bool nonblock)
 	if (homa_sock_charge(hsk, len))
 		return 0;
 	homa_count(hsk->net, wmem_waits);
+	homa_held_send(hsk);
 	if (nonblock)
 		return -EAGAIN;
 	err = wait_event_interruptible(*sk_sleep(homa_to_sk(hsk)),
@@ -62,6 +64,7 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 	*out = t;
 	if (!t || homa_tenant_charge(t))
 		return 0;
+	homa_held_send(hsk);
 	if (nonblock) {
 		homa_tenant_put(t);
 		return -EAGAIN;
@@ -84,10 +87,16 @@ static bool begin_to_send(struct homa_rpc *rpc, const struct homa_msg_out *out,
 	return homa_queue_granted(rpc, queue);
 }
 
-static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more)
+/* `batch`: further messages follow at once. */
+static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more, bool batch)
 {
 	bool is_long = rpc->out.length > HOMA_BPAGE_SIZE;
 
+	if (rpc->out.length <= rpc->out.seg) {
+		homa_held_add(rpc->hsk, queue, batch);
+		return;
+	}
+	homa_held_send(rpc->hsk);
 	/* Sending is half the work that copying is; it may go on in softirq to the end. */
 	if (is_long)
 		homa_turns_pass(rpc->out.length / 2);
@@ -99,7 +108,7 @@ static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more)
 }
 
 static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,
-			void __user *control, const struct homa_sendmsg_args *args)
+			void __user *control, const struct homa_sendmsg_args *args, bool batch)
 {
 	struct homa_sendmsg_args back = *args;
 	struct sk_buff_head queue;
@@ -116,7 +125,7 @@ static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u6
 	if (!err)
 		more = begin_to_send(rpc, out, &queue);
 	spin_unlock_bh(&rpc->lock);
-	send_on(rpc, &queue, more);
+	send_on(rpc, &queue, more, batch);
 	return err;
 }
 
@@ -140,7 +149,7 @@ static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_ms
 /* Message and charge go to the RPC if 0 is returned. */
 static int start_request(struct homa_sock *hsk, const struct destination *to,
 			 struct homa_msg_out *out, struct homa_tenant *tenant,
-			 void __user *control, const struct homa_sendmsg_args *args)
+			 void __user *control, const struct homa_sendmsg_args *args, bool batch)
 {
 	struct homa_rpc_birth birth = {
 		.cookie = args->completion_cookie,
@@ -165,7 +174,7 @@ static int start_request(struct homa_sock *hsk, const struct destination *to,
 		err = PTR_ERR(rpc);
 		goto put_peer;
 	}
-	err = send_message(rpc, out, birth.id, control, args);
+	err = send_message(rpc, out, birth.id, control, args, batch);
 	if (err)
 		rpc->tenant = NULL;	/* stays the caller's */
 	homa_rpc_put(rpc);
@@ -193,7 +202,8 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = homa_msg_out_copy(hsk->net, &out, &msg->msg_iter, len);
 	if (err)
 		goto uncharge_tenant;
-	err = start_request(hsk, to, &out, tenant, control, args);
+	err = start_request(hsk, to, &out, tenant, control, args,
+			    msg->msg_flags & MSG_BATCH);
 	if (err)
 		goto free_message;
 	homa_count(hsk->net, client_requests_started);
@@ -212,7 +222,7 @@ uncharge:
 	return err;
 }
 
-static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
+static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out, bool batch)
 {
 	struct sk_buff_head queue;
 	bool more = false;
@@ -226,7 +236,7 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out)
 		err = 0;
 	}
 	spin_unlock_bh(&rpc->lock);
-	send_on(rpc, &queue, more);
+	send_on(rpc, &queue, more, batch);
 	return err;
 }
 
@@ -255,7 +265,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	saddr = rpc->saddr;
 	err = prepare(hsk, rpc->peer, &out, &saddr);
 	if (!err)
-		err = send_to_client(rpc, &out);
+		err = send_to_client(rpc, &out, msg->msg_flags & MSG_BATCH);
 	if (err)
 		goto free_message;
 	homa_count(hsk->net, server_responses_started);
@@ -301,9 +311,8 @@ static int send_txn(struct homa_sock *hsk, struct msghdr *msg, size_t len, void 
 	return copy_to_user(control, args, sizeof(*args)) ? -EFAULT : 0;
 }
 
-int homa_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+static __always_inline int send(struct homa_sock *hsk, struct msghdr *msg, size_t len)
 {
-	struct homa_sock *hsk = homa_sk(sk);
 	void __user *control = msg->msg_control_user;
 	struct homa_sendmsg_args args;
 	struct destination to;
@@ -327,4 +336,14 @@ int homa_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	if (args.id)
 		return send_reply(hsk, msg, len, &to, &args);
 	return send_request(hsk, msg, len, &to, control, &args);
+}
+
+int homa_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct homa_sock *hsk = homa_sk(sk);
+	int err = send(hsk, msg, len);
+
+	if (err < 0)
+		homa_held_send(hsk);		/* sendmmsg() ends here */
+	return err;
 }

@@ -14,6 +14,7 @@
 #include <net/udp.h>
 
 #include "calls.h"
+#include "held.h"
 #include "options.h"
 #include "pool.h"
 #include "rmem.h"
@@ -106,6 +107,7 @@ void homa_sock_drop_port(struct sock *sk)
 
 void homa_sock_destruct(struct sock *sk)
 {
+	skb_queue_purge(&homa_sk(sk)->held);
 	homa_pool_destroy(homa_sk(sk)->pool);
 	homa_rmem_sock_exit(homa_sk(sk));
 	inet_sock_destruct(sk);
@@ -119,6 +121,7 @@ int homa_sock_init(struct sock *sk)
 	INIT_HLIST_NODE(&hsk->port_link);
 	spin_lock_init(&hsk->lock);
 	spin_lock_init(&hsk->rpcs_lock);
+	skb_queue_head_init(&hsk->held);
 	homa_ready_init(&hsk->ready);
 	homa_rmem_sock_init(hsk);
 	INIT_LIST_HEAD(&hsk->rpcs);
@@ -145,6 +148,7 @@ void homa_sock_shutdown(struct homa_sock *hsk)
 	spin_unlock_bh(&hsk->lock);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 
+	homa_held_send(hsk);
 	homa_rpc_end_all(hsk);
 	homa_txn_sock_shutdown(hsk);
 	homa_ready_shutdown(hsk);
@@ -219,6 +223,7 @@ __poll_t homa_sock_poll(struct file *file, struct socket *sock, poll_table *wait
 	struct homa_sock *hsk = homa_sk(sock->sk);
 	__poll_t mask = 0;
 
+	homa_held_send(hsk);
 	sock_poll_wait(file, sock, wait);
 	if (READ_ONCE(hsk->is_shutdown))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLHUP;

@@ -54,6 +54,8 @@ struct homa_sock {
 
 	const char *error;		/* why a call failed last, a constant, or NULL; racy */
 	atomic64_t wmem;		/* bytes of messages held for sending */
+	struct sk_buff_head held;	/* held.c: packets that wait for others, its own lock */
+	u32 nr_held;			/* messages in it, held.lock */
 	spinlock_t lock;		/* BH; guards what follows up to ceiling */
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */

@@ -9,6 +9,7 @@
 #include "../../module/addr.c"
 #include "../../module/ip.c"
 #include "../../module/offload.c"
+#include "../../module/bundle.c"
 
 #define SEG	1000
 #define BUFFERS	4

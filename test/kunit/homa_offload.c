@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <net/ip.h>
 #include "../../module/offload.c"
+#include "../../module/bundle.c"
 
 #define MSG_LEN		200000
 

@@ -44,6 +44,18 @@ serve --threads 3
 check "homa" counted homa 200000
 check "homa: senders beside, more threads" client homa 10.0.0.2 --beside 2:50000 --threads 2
 check "homa: several outstanding, longer replies" client homa 10.0.0.2 --outstanding 5 --reply 70000
+serve --threads 3 --batch 10
+bundled() {	# bundled OPTION...: with messages that share buffers on both sides
+	before=$(count h1)+$(count h2)
+	client homa 10.0.0.2 --outstanding 20 --batch 10 --count 50 "$@" &&
+		[ "$(count h1)" -gt "${before%+*}" ] && [ "$(count h2)" -gt "${before#*+}" ]
+}
+count() { on $1 cat /proc/net/homa_metrics | awk '$1 == "bundled_packets" { print $2 }'; }
+check "homa: batches" bundled
+check "homa: batches of full packets" bundled --len 1400
+check "homa: batches of long messages" client homa 10.0.0.2 --outstanding 20 --batch 10 --len 5000
+on h1 ethtool -K eth0 tx off tso off gso off sg off > /dev/null
+check "homa: batches, cut into frames" bundled
 start_on h1 hold p4bench hold --to 10.0.0.2:$port --count 50
 held=$pid
 await 60 grep -q 'holds 50' /tmp/hold.log
