@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 #include "allocd_nodes.h"
-#include "../../tools/p4allocd/etcd.h"
+#include "etcd_here.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/seat.h"
 #include "../../tools/p4allocd/store_etcd.h"
@@ -101,24 +101,6 @@ static pid_t start_child(bool traced)
 	return 0;
 }
 
-/* Lets it run to the nth entry or exit of a system call. False: it ended before. */
-static bool run_to(pid_t pid, unsigned int n, int *status)
-{
-	int sig = 0;
-
-	assert_int_equal(waitpid(pid, status, 0), pid);
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-	for (unsigned int at = 0; at < n;) {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, sig), 0);
-		assert_int_equal(waitpid(pid, status, 0), pid);
-		if (!WIFSTOPPED(*status))
-			return false;
-		sig = WSTOPSIG(*status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(*status);
-		at += !sig;
-	}
-	return true;
-}
-
 static void end_well(pid_t pid, unsigned int n)
 {
 	int status;
@@ -130,72 +112,6 @@ static void end_well(pid_t pid, unsigned int n)
 		fail_msg("killed at %u: status %x, nodes in %u %u %u", n, status,
 			 nodes->node[1].state, nodes->node[2].state, nodes->node[3].state);
 	assert_true(nodes->grants >= NODES * BATCHES - nodes->expired);
-}
-
-/* ----------------------------------------------------------------------------------- etcd */
-
-static char etcd_dir[64], etcd_at[32];
-static pid_t etcd_pid;
-
-static int etcd_says(const char *method, const char *body)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line), "curl -sf --noproxy '*' -m 2 http://%s/v3/%s -d '%s' >/dev/null",
-		 etcd_at, method, body);
-	return system(line);
-}
-
-static int start_etcd(void **state)
-{
-	char client[64], peer[64], cluster[80], log[80];
-	int port = 20000 + getpid() % 5000 * 2;
-
-	snprintf(etcd_dir, sizeof(etcd_dir), "/dev/shm/allocd_kill.etcd.%d", getpid());
-	snprintf(log, sizeof(log), "%s.log", etcd_dir);
-	snprintf(etcd_at, sizeof(etcd_at), "127.0.0.1:%d", port);
-	snprintf(client, sizeof(client), "http://%s", etcd_at);
-	snprintf(peer, sizeof(peer), "http://127.0.0.1:%d", port + 1);
-	snprintf(cluster, sizeof(cluster), "default=%s", peer);
-	etcd_pid = fork();
-	if (!etcd_pid) {
-		freopen(log, "w", stderr);
-		freopen("/dev/null", "w", stdout);
-		execlp("etcd", "etcd", "--data-dir", etcd_dir, "--listen-client-urls", client,
-		       "--advertise-client-urls", client, "--listen-peer-urls", peer,
-		       "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, NULL);
-		_exit(127);
-	}
-	for (int i = 0; i < 100; i++) {
-		if (!etcd_says("kv/range", "{\"key\":\"YQ==\"}"))
-			return 0;
-		usleep(100000);
-	}
-	return -1;
-}
-
-static int stop_etcd(void **state)
-{
-	char line[160];
-
-	kill(etcd_pid, SIGKILL);
-	waitpid(etcd_pid, NULL, 0);
-	snprintf(line, sizeof(line), "rm -rf %s %s.log", etcd_dir, etcd_dir);
-	return system(line);
-}
-
-/* As if its lease had ended: the next one need not wait for that. */
-static void forget_leader(void)
-{
-	char key[64], body[160], text[96];
-	struct json_object *o;
-
-	snprintf(key, sizeof(key), "/kill/switch/%s/leader", name);
-	o = p4d_etcd_bytes(key, strlen(key));
-	snprintf(text, sizeof(text), "%s", json_object_get_string(o));
-	json_object_put(o);
-	snprintf(body, sizeof(body), "{\"key\":\"%s\"}", text);
-	etcd_says("kv/deleterange", body);
 }
 
 /* ----------------------------------------------------------------------------------- tests */
@@ -227,7 +143,7 @@ static void kill_at_each(unsigned int from, unsigned int step, unsigned int most
 		nodes_begin();
 		fresh_store(n);
 		pid = start_child(true);
-		if (!run_to(pid, n, &status)) {
+		if (!trace_to(pid, n, &status)) {
 			assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 			break;
 		}
@@ -235,7 +151,7 @@ static void kill_at_each(unsigned int from, unsigned int step, unsigned int most
 		waitpid(pid, &status, 0);
 		kills++;
 		if (is_etcd())
-			forget_leader();
+			etcd_forget_leader(name);
 		end_well(start_child(false), n);
 		fetched += nodes->fetched;
 		expired += nodes->expired;
@@ -261,7 +177,7 @@ static void kill__at_each_system_call(void **state)
 
 static void kill__with_etcd(void **state)
 {
-	snprintf(place, sizeof(place), "etcd://%s/kill", etcd_at);
+	snprintf(place, sizeof(place), "etcd://%s/test", etcd_at);
 	kill_at_each(100 + getpid() % 50, step_or(250), step_or(0) ? UINT32_MAX : 6);
 }
 
@@ -280,11 +196,11 @@ static void stop__longer_than_the_lease(void **state)
 	int status;
 	pid_t old;
 
-	snprintf(place, sizeof(place), "etcd://%s/kill", etcd_at);
+	snprintf(place, sizeof(place), "etcd://%s/test", etcd_at);
 	nodes_begin();
 	strcpy(name, "stopped");
 	old = start_child(true);
-	assert_true(run_to(old, 900, &status));
+	assert_true(trace_to(old, 900, &status));
 	while (may_be_answering(old)) {
 		ptrace(PTRACE_SYSCALL, old, NULL, NULL);
 		assert_int_equal(waitpid(old, &status, 0), old);
@@ -303,13 +219,13 @@ static void stop__longer_than_the_lease(void **state)
 static int create(void **state)
 {
 	nodes_create();
-	return start_etcd(state);
+	return etcd_start();
 }
 
 static int destroy(void **state)
 {
 	nodes_end();
-	return stop_etcd(state);
+	return etcd_stop();
 }
 
 int main(void)

@@ -41,8 +41,11 @@ $(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
 UNIT += test/lib_allocd
 $(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c $(P4ALLOCD_TEST),\
 	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))
-UNIT += test/allocd_kill
+P4ALLOCD_ALL_TEST := test/unit/etcd_here.c \
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD),tools/p4allocd/$(f).c)
+UNIT += test/allocd_kill test/allocd_etcd
 $(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_nodes.c \
-	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD),tools/p4allocd/$(f).c) \
-	tools/p4switch/command.c tools/p4switch/field.c tools/p4switch/spec.c,\
+	$(P4ALLOCD_ALL_TEST) tools/p4switch/command.c tools/p4switch/field.c tools/p4switch/spec.c,\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))
+$(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TEST),\
+	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))

@@ -352,7 +352,8 @@ struct p4d_etcd *p4d_etcd_create(struct p4d_loop *loop, const char *members)
 	curl_multi_setopt(etcd->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
 	curl_multi_setopt(etcd->multi, CURLMOPT_TIMERDATA, etcd);
 	etcd->timer = (struct p4d_timer){ .at = UINT64_MAX, .due = on_due };
-	p4d_loop_timer(loop, &etcd->timer);
+	if (loop)
+		p4d_loop_timer(loop, &etcd->timer);
 	return etcd;
 }
 

@@ -18,7 +18,7 @@ struct p4d_loop;
 /* answer: NULL: there is none, why says the reason; it may have been carried out, or be later. */
 typedef void (*p4d_etcd_answer)(void *arg, struct json_object *answer, const char *why);
 
-/* members: host:port[,host:port...]; NULL: no memory. */
+/* members: host:port[,host:port...]; loop NULL: for p4d_etcd_now() only. NULL: no memory. */
 struct p4d_etcd *p4d_etcd_create(struct p4d_loop *loop, const char *members);
 void p4d_etcd_destroy(struct p4d_etcd *etcd);	/* calls under way are never answered */
 
