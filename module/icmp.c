@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * icmp.c - ICMP errors about packets of ours: those that say that a peer cannot be reached end the
- * RPC that is quoted and all others with that peer; with that port, if it is the port that cannot.
- * Softirq, in an RCU read-side section.
+ * icmp.c - ICMP errors about packets of ours. Those of the peer itself end the RPC that is quoted and
+ * all others with that peer; with that port, if it is the port that nobody has. What others say on
+ * the way, that the peer cannot be reached, may pass, as while routes change: the peer is asked, and only
+ * if it is silent for a time-out, that is why (timer.c). Softirq, in an RCU read-side section.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -19,6 +20,7 @@
 #include "net.h"
 #include "peer.h"
 #include "rpc.h"
+#include "timer.h"
 
 /* "Fragmentation needed" is no error: the route learns the new MTU. */
 int homa_icmp_errno(u8 type, u8 code)
@@ -54,7 +56,7 @@ static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
 {
 	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
 	struct homa_rpc *rpc = NULL;
-	bool ours;
+	bool ours, is_final;
 
 	if (hsk)
 		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), daddr);
@@ -62,13 +64,16 @@ static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
 		return;
 	spin_lock_bh(&rpc->lock);
 	ours = rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD;
-	if (ours)
+	is_final = ours && error != -EHOSTUNREACH;
+	if (is_final)
 		homa_live_fail(rpc, error);
+	else if (ours)
+		homa_timer_unreachable(rpc);
 	spin_unlock_bh(&rpc->lock);
-	if (ours) {
+	if (ours)
 		homa_count(hn, icmp_errors);
+	if (is_final)
 		homa_live_refused(rpc, error == -ENOTCONN ? rpc->dport : 0, error);
-	}
 	homa_rpc_put(rpc);
 }
 

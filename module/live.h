@@ -17,6 +17,7 @@ struct homa_live {
 	unsigned long heard;	/* jiffies of the last packet for one of our RPCs, racy */
 	u64 asked_ns;		/* last question whether it still lives; racy */
 	u64 died_ns;		/* RPCs that waited then have failed; 0: never */
+	u64 unreachable_ns;	/* the network said so last, see homa_timer_unreachable(); racy */
 };
 
 static inline void homa_live_heard(struct homa_live *live)

@@ -332,6 +332,28 @@ void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue)
 	hasten(rpc, now, data_pause(rpc));
 }
 
+void homa_timer_unreachable(struct homa_rpc *rpc)
+{
+	enum homa_timer_wait wait = waits_for(rpc);
+	u64 now = ktime_get_ns();
+
+	WRITE_ONCE(rpc->peer->live.unreachable_ns, now);
+	if (wait == HOMA_WAIT_NOTHING)
+		return;
+	rpc->silence.nr_calm = 0;
+	rpc->silence.nr_crowded = 0;
+	hasten(rpc, now, first_pause(rpc, wait));
+}
+
+/* Has the network said anything since we last heard of it? */
+static int why_silent(const struct homa_rpc *rpc)
+{
+	const struct homa_silence *s = &rpc->silence;
+	u64 since = s->nr_mute ? s->mute_since : s->since;
+
+	return READ_ONCE(rpc->peer->live.unreachable_ns) >= since ? -EHOSTUNREACH : -ETIMEDOUT;
+}
+
 void homa_timer_give_up(struct homa_rpc *rpc)
 {
 	homa_count(rpc->net, rpc_timeouts);
@@ -339,7 +361,7 @@ void homa_timer_give_up(struct homa_rpc *rpc)
 	if (homa_rpc_is_client(rpc)) {
 		if (!rpc->in.length)
 			homa_peer_change_life(rpc->peer);
-		homa_rpc_complete(rpc, -ETIMEDOUT);
+		homa_rpc_complete(rpc, why_silent(rpc));
 	} else {
 		homa_count(rpc->net, server_rpc_discards);
 		homa_rpc_end(rpc);

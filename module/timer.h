@@ -27,6 +27,8 @@ void homa_timer_stop(struct homa_rpc *rpc);
 void homa_timer_alive(struct homa_rpc *rpc);	/* the peer is there */
 void homa_timer_progress(struct homa_rpc *rpc);	/* and sent something that we waited for */
 void homa_timer_lost(struct homa_rpc *rpc);	/* is there, but has nothing of what we sent */
+/* So says the network. It may pass, so the peer is asked; that word is the reason if it stays silent. */
+void homa_timer_unreachable(struct homa_rpc *rpc);
 /* The peer has sent all that it has: questions for what is missing go to `queue`. */
 void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue);
 void homa_timer_give_up(struct homa_rpc *rpc);

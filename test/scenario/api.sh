@@ -15,6 +15,14 @@ done
 ip link add d0 mtu 68 type dummy
 ip addr add 192.0.2.1/24 dev d0
 ip link set d0 up
+ip link add d1 type veth peer name d2
+for v in ipv4 ipv6; do
+	sysctl -q -w net.$v.neigh.d1.mcast_solicit=1 net.$v.neigh.d1.retrans_time_ms=20
+done
+ip addr add 203.0.113.1/24 dev d1
+ip addr add 2001:db8:1::1/64 dev d1 nodad
+ip link set d2 up
+ip link set d1 up
 check 'hosts that cannot be reached' unreachable
 sysctl -q -w net.homa.wmem_max=1000000
 check 'calls that wait' waiting
