@@ -158,9 +158,12 @@ static int __init load(void)
 	err = homa_rpcs_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&net_ops);
+	err = homa_peers_init();
 	if (err)
 		goto undo_rpcs;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto undo_peers;
 	err = homa_link_init();
 	if (err)
 		goto undo_net;
@@ -200,6 +203,8 @@ undo_link:
 	homa_link_exit();
 undo_net:
 	unregister_pernet_subsys(&net_ops);
+undo_peers:
+	homa_peers_exit();
 undo_rpcs:
 	homa_rpcs_exit();
 	return err;
@@ -216,6 +221,7 @@ static void __exit unload(void)
 	homa_qdisc_exit();
 	homa_link_exit();
 	unregister_pernet_subsys(&net_ops);
+	homa_peers_exit();
 	homa_rpcs_exit();
 	rcu_barrier();	/* callbacks of freed tenants */
 }

@@ -37,6 +37,9 @@ struct peer_table {
 	struct hlist_head bucket[];
 };
 
+/* Of these two there are many, of sizes that others waste half of. */
+static struct kmem_cache *peer_cache, *seen_cache;
+
 struct homa_peers {
 	struct peer_table __rcu *table;
 	spinlock_t lock;		/* BH; guards changes of the table, and what follows */
@@ -102,13 +105,19 @@ static void free_route(struct homa_route *route)
 	kfree_rcu(route, rcu);
 }
 
+static void free_late(struct rcu_head *rcu)
+{
+	kmem_cache_free(peer_cache, container_of(rcu, struct homa_peer, rcu));
+}
+
 static void peer_free(struct homa_peer *peer)
 {
 	free_route(rcu_dereference_protected(peer->route, true));
-	if (peer->seen)
+	if (peer->seen) {
 		homa_seen_clear(peer->seen, &peer->net->peers->seen_mem);
-	kfree(peer->seen);
-	kfree_rcu(peer, rcu);
+		kmem_cache_free(seen_cache, peer->seen);
+	}
+	call_rcu(&peer->rcu, free_late);
 }
 
 void homa_peer_put(struct homa_peer *peer)
@@ -215,7 +224,7 @@ static struct homa_peer *peer_alloc(struct homa_net *hn, const struct in6_addr *
 
 	/* There may be a million of them. Lock checking makes them bigger. */
 	BUILD_BUG_ON(sizeof(*peer) > 512 && !IS_ENABLED(CONFIG_LOCKDEP));
-	peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
+	peer = kmem_cache_zalloc(peer_cache, GFP_ATOMIC);
 	if (!peer)
 		return NULL;
 	peer->net = hn;
@@ -406,7 +415,7 @@ static int judge(struct homa_peer *peer, u64 id)
 	lockdep_assert_held(&peer->lock);
 	/* Now, because what is finished must be remembered, come what may. */
 	if (!peer->seen)
-		peer->seen = kzalloc(sizeof(*peer->seen), GFP_ATOMIC);
+		peer->seen = kmem_cache_zalloc(seen_cache, GFP_ATOMIC);
 	if (!peer->seen)
 		return -ENOMEM;
 	switch (homa_seen_look(peer->seen, id, now)) {
@@ -538,6 +547,23 @@ u8 homa_unsched_priority(const u32 cutoff[P4W_PRIORITIES], u32 length)
 		if (READ_ONCE(cutoff[i]) >= length)
 			break;
 	return i;
+}
+
+int homa_peers_init(void)
+{
+	peer_cache = KMEM_CACHE(homa_peer, 0);
+	seen_cache = KMEM_CACHE(homa_seen, 0);
+	if (peer_cache && seen_cache)
+		return 0;
+	homa_peers_exit();
+	return -ENOMEM;
+}
+
+void homa_peers_exit(void)
+{
+	rcu_barrier();		/* free_late() */
+	kmem_cache_destroy(peer_cache);
+	kmem_cache_destroy(seen_cache);
 }
 
 int homa_peers_net_init(struct homa_net *hn)

@@ -53,6 +53,8 @@ struct homa_peer {
 	struct hlist_head grant_flows;	/* grants->lock, see grant.c */
 };
 
+int homa_peers_init(void);
+void homa_peers_exit(void);
 int homa_peers_net_init(struct homa_net *hn);
 void homa_peers_net_exit(struct homa_net *hn);
 

@@ -24,6 +24,7 @@ static struct homa_net *make(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, hn->counters);
 	hn->knobs.peer_net_max = 16;
 	hn->knobs.resend_ticks = 5;
+	KUNIT_ASSERT_EQ(test, homa_peers_init(), 0);
 	KUNIT_ASSERT_EQ(test, homa_peers_net_init(hn), 0);
 	return hn;
 }
@@ -31,6 +32,7 @@ static struct homa_net *make(struct kunit *test)
 static void finish(struct homa_net *hn)
 {
 	homa_peers_net_exit(hn);
+	homa_peers_exit();
 	free_percpu(hn->counters);
 }
 
