@@ -214,7 +214,7 @@ put:
 	return err;
 }
 
-static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
+static int copy_done(struct homa_sock *hsk, const struct homa_done_own *own,
 		     struct homa_recvmsg_args *args)
 {
 	int err;
@@ -222,13 +222,13 @@ static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
 	u64 to;
 
 	local_bh_disable();
-	err = homa_pool_alloc(hsk->pool, done->len, args->bpage_offsets, &nr);
+	err = homa_pool_alloc(hsk->pool, own->len, args->bpage_offsets, &nr);
 	local_bh_enable();
 	if (err)
 		return err;
 	args->num_bpages = nr;
 	to = homa_pool_start(hsk->pool) + args->bpage_offsets[0];
-	if (!copy_to_user(u64_to_user_ptr(to), done->data, done->len))
+	if (!copy_to_user(u64_to_user_ptr(to), own->data, own->len))
 		return 0;
 	homa_pool_free(hsk->pool, args->bpage_offsets, nr);
 	args->num_bpages = 0;
@@ -238,21 +238,22 @@ static int copy_done(struct homa_sock *hsk, const struct homa_done *done,
 static int deliver_done(struct homa_sock *hsk, struct homa_done *done, struct msghdr *msg,
 			int *addr_len, void __user *control, struct homa_recvmsg_args *args)
 {
-	int err = done->error;
+	const struct homa_done_own *own = container_of(done, struct homa_done_own, done);
+	int err = own->error;
 
 	if (!err)
-		err = copy_done(hsk, done, args);
+		err = copy_done(hsk, own, args);
 	if (err == -ENOBUFS) {
 		homa_ready_put_back(hsk, done);	/* the program has to give pages back first */
 		return write_args(control, args) ?: err;
 	}
-	args->id = done->id;
-	args->completion_cookie = done->cookie;
+	args->id = own->id;
+	args->completion_cookie = own->cookie;
 	if (write_args(control, args))
 		err = -EFAULT;
 	if (!err) {
-		fill_address(hsk, msg, addr_len, &done->peer, done->port);
-		err = done->len;
+		fill_address(hsk, msg, addr_len, &own->peer, own->port);
+		err = own->len;
 	}
 	done->release(done);
 	return err;

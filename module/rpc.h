@@ -40,6 +40,7 @@ struct homa_msg_in {
 	u32 incoming;		/* first packet: bytes that come without grants */
 	u32 received;		/* different bytes that have come */
 	u32 kept;		/* memory of `packets`, in bytes */
+	u32 nr_bpages;		/* of bpage_offsets, of the pool; 0 once they are the program's */
 	int promised;		/* rmem.c: bytes of memory for what is to come; 0 if it is short */
 	int ifindex;		/* of the device that the first packet came in by */
 	bool stalled;		/* waits for room in the pool; its packets are dropped */
@@ -48,7 +49,6 @@ struct homa_msg_in {
 	bool was_asked_for;	/* request: its first packet to come had been asked for */
 	struct homa_gaps gaps;
 	struct sk_buff_head packets;	/* in order of arrival, see struct homa_skb_range */
-	u32 nr_bpages;		/* of bpage_offsets, of the pool; 0 once they are the program's */
 };
 
 /* skb->cb of a queued packet: bytes of the message that are taken from it. */
@@ -65,15 +65,17 @@ struct homa_rpc {
 	struct homa_sock *hsk;	/* reference */
 	struct homa_net *net;
 	struct homa_peer *peer;	/* reference */
-	struct in6_addr saddr;	/* our address */
+	union {
+		struct in6_addr saddr;	/* our address */
+		struct rcu_head rcu;	/* after the last reference */
+	};
 	u16 dport;
 	bool is_private;
-	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
 	u32 tenant_id;		/* stamped into DATA that we send */
+	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
 	unsigned long born;	/* jiffies */
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
-	struct rcu_head rcu;
 	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */
 	struct list_head in_sock;	/* hsk->rpcs_lock */
 	struct list_head in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */

@@ -30,16 +30,20 @@ struct homa_tenant;
  */
 struct homa_done {
 	struct list_head link;
+	struct homa_rpc *rpc;	/* the message is that RPC's; NULL: it is in a struct homa_done_own */
+	void (*release)(struct homa_done *done);
+	bool is_long;		/* more than a buffer page, or the answer to such: is no hurry */
+};
+
+struct homa_done_own {
+	struct homa_done done;
 	u64 id;
 	u64 cookie;
 	int error;		/* 0 or a negative errno, then there is no data */
-	bool is_long;		/* more than a buffer page, or the answer to such: is no hurry */
 	u32 len;		/* bytes at data, 1 .. HOMA_DONE_MAX */
 	const void *data;
 	struct in6_addr peer;	/* see addr.h */
 	u16 port;		/* of the peer */
-	struct homa_rpc *rpc;	/* set by rpc.c only: the message is that RPC's; else NULL */
-	void (*release)(struct homa_done *done);
 };
 
 #define HOMA_DONE_MAX	256

@@ -119,11 +119,11 @@ static struct homa_txn_call *create_call(struct homa_sock *hsk, struct homa_tena
 	/* Address and port may be of two policies: the switch answers whatever they are. */
 	call->daddr = homa_addr_v4(READ_ONCE(policy->alloc_addr));
 	call->count = txn->count;
-	call->done.id = homa_sock_next_id(hsk);
-	homa_txn_fill_head(&call->packet, txn, call->done.id, READ_ONCE(hsk->port),
+	call->own.id = homa_sock_next_id(hsk);
+	homa_txn_fill_head(&call->packet, txn, call->own.id, READ_ONCE(hsk->port),
 			   READ_ONCE(policy->alloc_port));
-	call->done.peer = call->daddr;
-	call->done.port = ntohs(call->packet.common.dport);
+	call->own.peer = call->daddr;
+	call->own.port = ntohs(call->packet.common.dport);
 	return call;
 }
 
@@ -149,11 +149,11 @@ static int send_txn(struct homa_sock *hsk, struct homa_tenant *t, const struct h
 	err = -EDESTADDRREQ;
 	if (!homa_addr_to_v4(&call->daddr))
 		goto out;
-	call->done.cookie = args->completion_cookie;
+	call->own.cookie = args->completion_cookie;
 	err = start_or_wait(call, txn, may_wait);
 	if (err)
 		goto out;
-	args->id = call->done.id;
+	args->id = call->own.id;
 	err = send_first(call);
 out:
 	homa_txn_call_put(call);
@@ -298,7 +298,7 @@ static void detach_all(struct homa_tenant *t, struct list_head *detached)
 	lockdep_assert_held(&t->lock);
 	list_for_each_entry_safe(call, next, &t->outstanding, link) {
 		homa_txn_call_detach(call);
-		list_add_tail(&call->done.link, detached);
+		list_add_tail(&call->own.done.link, detached);
 	}
 }
 

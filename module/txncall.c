@@ -43,7 +43,7 @@ void homa_txn_call_put(struct homa_txn_call *call)
 
 static void release_done(struct homa_done *done)
 {
-	homa_txn_call_put(container_of(done, struct homa_txn_call, done));
+	homa_txn_call_put(container_of(done, struct homa_txn_call, own.done));
 }
 
 /* A call of this socket for its tenant; NULL: no memory. The caller has charged the send buffer. */
@@ -58,7 +58,7 @@ struct homa_txn_call *homa_txn_call_create(struct homa_sock *hsk, struct homa_te
 	call->tenant = t;
 	call->hsk = hsk;
 	call->resend_us = homa_knob(t->hn, txn_resend_us);
-	call->done.release = release_done;
+	call->own.done.release = release_done;
 	return call;
 }
 
@@ -183,10 +183,10 @@ void homa_txn_call_finish(struct homa_txn_call *call, int error)
 {
 	struct homa_sock *hsk = call->hsk;
 
-	call->done.error = error;
-	call->done.len = error ? 0 : sizeof(call->result);
-	call->done.data = &call->result;
-	homa_sock_complete(hsk, &call->done);
+	call->own.error = error;
+	call->own.len = error ? 0 : sizeof(call->result);
+	call->own.data = &call->result;
+	homa_sock_complete(hsk, &call->own.done);
 	sock_put(homa_to_sk(hsk));
 }
 
@@ -194,7 +194,7 @@ void homa_txn_call_finish_all(struct list_head *detached, int error)
 {
 	struct homa_txn_call *call, *next;
 
-	list_for_each_entry_safe(call, next, detached, done.link)
+	list_for_each_entry_safe(call, next, detached, own.done.link)
 		homa_txn_call_finish(call, error);
 }
 
@@ -244,7 +244,7 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 		if (!ktime_before(now, call->give_up)) {
 			homa_txn_call_detach(call);
 			t->stats.timeout++;
-			list_add_tail(&call->done.link, &due->expired);
+			list_add_tail(&call->own.done.link, &due->expired);
 			continue;
 		}
 		if (!ktime_before(now, call->due)) {
@@ -281,7 +281,7 @@ static void expire(struct homa_net *hn, struct due_calls *due)
 {
 	struct homa_txn_call *call;
 
-	list_for_each_entry(call, &due->expired, done.link)
+	list_for_each_entry(call, &due->expired, own.done.link)
 		homa_count(hn, txn_timeout);
 	homa_txn_call_finish_all(&due->expired, -ETIMEDOUT);
 }

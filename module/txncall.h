@@ -30,7 +30,7 @@ struct homa_txn_call {
 	u8 count;
 	struct p4w_txn packet;
 
-	struct homa_done done;		/* for whoever detached it */
+	struct homa_done_own own;	/* for whoever detached it */
 	struct homa_txn_result result;
 };
 
@@ -48,7 +48,7 @@ bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered);
 
 /* For whoever has detached it, without a lock. */
 void homa_txn_call_finish(struct homa_txn_call *call, int error);
-void homa_txn_call_finish_all(struct list_head *detached, int error);	/* by done.link */
+void homa_txn_call_finish_all(struct list_head *detached, int error);	/* by own.done.link */
 void homa_txn_call_discard(struct homa_txn_call *call);
 
 enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer);

@@ -10,12 +10,15 @@
 
 rpcs=100000 peers=10000 rounds=4
 
-kernel_bytes() {	# in use, but not by programs, caches of files, or for what was there before
-	sleep 1		# what waits for a grace period
+settle() {	# what was there before takes no memory any more
+	sleep 3		# what waits for a grace period
 	echo 3 > /proc/sys/vm/drop_caches
 	for c in /sys/kernel/slab/*/shrink; do
 		echo 1 > $c
 	done
+}
+
+kernel_bytes() {	# in use, but not by programs or caches of files
 	awk '{ kb[$1] = $2 }
 	END { print (kb["MemTotal:"] - kb["MemFree:"] - kb["Buffers:"] - kb["Cached:"] - kb["AnonPages:"] - \
 		     kb["PageTables:"]) * 1024 }' /proc/meminfo
@@ -38,6 +41,12 @@ hold() {	# hold NAME ADDRESS COUNT PEERS: until let_go
 	fi
 }
 
+serve() {
+	start_on h2 server p4bench server
+	server=$pid
+	await 20 answers homa
+}
+
 let_go() {
 	for p in $holders; do
 		stop $p || failed scale homa /tmp/scale-*.log
@@ -46,7 +55,7 @@ let_go() {
 }
 
 meet() {	# meet ROUND: that many other peers, with which nothing is under way then
-	hold scale-peers 10.1.$((1 + $1 * 50)).1 $peers $peers
+	hold scale-peers$1 10.1.$((1 + $1 * 50)).1 $peers $peers
 	let_go
 }
 
@@ -55,20 +64,25 @@ two_hosts
 ip -n h2 route add local 10.1.0.0/16 dev lo
 ip -n h1 route add 10.1.0.0/16 via 10.0.0.2
 on h1 sysctl -q -w net.homa.peer_net_max=$((peers * 10))
-start_on h2 server p4bench server
 client_host=h1 address=10.0.0.2
-await 20 answers homa
-round_trips alone
+serve
+settle		# allocations take longer after it: not between the two
 begin=$(kernel_bytes)
+round_trips alone
 hold scale-most 10.0.0.2 $rpcs 1
 echo "value scale-rpc memory homa $((($(kernel_bytes) - begin) / rpcs / 2))"
 hold scale-rest 10.1.1.1 $peers $peers
 sleep 10	# until those that wait have found how often to ask
 round_trips homa
 let_go
+stop $server || true	# and with it the requests that it has and will not answer
+settle
 begin=$(kernel_bytes)
+serve
 for round in $(seq $rounds); do
 	meet $round
 done
+stop $server || true
+settle
 echo "value scale-peer memory homa $((($(kernel_bytes) - begin) / peers / rounds))"
 finish

@@ -33,7 +33,7 @@ static struct rig {
 	spinlock_t lock;
 	struct p4w_txn sent[SENT_MAX];
 	int nr_sent;
-	struct homa_done *done[DONE_MAX];
+	struct homa_done_own *done[DONE_MAX];
 	int nr_done;
 	int xmit_error;
 } rig;
@@ -60,7 +60,7 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 {
 	spin_lock_bh(&rig.lock);
 	if (rig.nr_done < DONE_MAX)
-		rig.done[rig.nr_done] = done;
+		rig.done[rig.nr_done] = container_of(done, struct homa_done_own, done);
 	rig.nr_done++;
 	spin_unlock_bh(&rig.lock);
 }
@@ -88,7 +88,7 @@ static void drop_done(void)
 	struct homa_done *done;
 
 	while (rig.nr_done) {
-		done = rig.done[--rig.nr_done];
+		done = &rig.done[--rig.nr_done]->done;
 		done->release(done);
 	}
 }
