@@ -214,8 +214,9 @@ void homa_cutoffs_look(struct homa_cutoffs *c)
 	u32 ms = READ_ONCE(c->has_seen) ? LOOK_MS : FIRST_LOOK_MS;
 
 	/* Racy on purpose: two CPUs may come here, the work is queued once. */
-	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(ms));
-	schedule_work(&c->look);
+	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(READ_ONCE(c->is_fixed) ? LOOK_MS : ms));
+	if (!READ_ONCE(c->is_fixed))
+		schedule_work(&c->look);
 }
 
 /* ------------------------------------------------------------------ knobs */
@@ -262,7 +263,7 @@ static int proc_unsched_cutoffs(ctl_const struct ctl_table *table, int write, vo
 	mutex_lock(&c->lock);
 	err = proc_copy(table, write, buffer, lenp, ppos, cutoff);
 	if (!err && write) {
-		c->is_fixed = memchr_inv(cutoff, 0, sizeof(cutoff));
+		WRITE_ONCE(c->is_fixed, memchr_inv(cutoff, 0, sizeof(cutoff)));
 		if (c->is_fixed)
 			max_sched = homa_cutoffs_fixed(c->num_priorities, cutoff);
 		else
