@@ -179,6 +179,8 @@ void homa_place_give(struct homa_budget *b, struct homa_grant *g)
 	g->where = HOMA_GRANT_GRANTED;
 	g->needy = false;
 	g->heard = jiffies;
+	if (!list_empty(&g->by_heard))
+		list_move_tail(&g->by_heard, &b->by_heard);
 }
 
 void homa_place_take(struct homa_budget *b, struct homa_grant *g)

@@ -514,6 +514,27 @@ static void silent_gives_way(struct kunit *test)
 	unmake(test, rig);
 }
 
+/* The longest silent first, also where a new place counts as having been heard. */
+static void silent_in_order(struct kunit *test)
+{
+	struct rig *rig = make(test, 2);
+	struct homa_grant *a = &rig->rpc[0]->grant, *b = &rig->rpc[1]->grant;
+
+	begin(rig->rpc[0], 600000);
+	begin(rig->rpc[1], 700000);
+	receive(rig->rpc[0], 1000);
+	receive(rig->rpc[1], 1000);
+	KUNIT_EXPECT_PTR_EQ(test, rig->b->by_heard.next, &a->by_heard);
+	spin_lock_bh(&rig->hn.grants->lock);
+	homa_place_take(rig->b, a);
+	homa_place_give(rig->b, a);
+	spin_unlock_bh(&rig->hn.grants->lock);
+	KUNIT_EXPECT_PTR_EQ(test, rig->b->by_heard.next, &b->by_heard);
+	end(rig->rpc[0]);
+	end(rig->rpc[1]);
+	unmake(test, rig);
+}
+
 /* A stream of shorter messages, and a long one that was there first. */
 static void oldest_gets_its_part(struct kunit *test)
 {
@@ -591,6 +612,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(all_that_is_granted_counts),
 	KUNIT_CASE(death_passes_on),
 	KUNIT_CASE(silent_gives_way),
+	KUNIT_CASE(silent_in_order),
 	KUNIT_CASE(oldest_gets_its_part),
 	KUNIT_CASE(many_wait),
 	{}
