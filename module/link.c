@@ -174,13 +174,14 @@ static void look_below(struct homa_links *links, struct homa_link *link)
 	struct homa_link *queue = NULL, *sender = NULL;
 
 	while ((lower = below(dev))) {
+		queue = link_of(links, lower);
+		/* Of another namespace: packets may wait there, whatever is below it. */
+		if (!queue)
+			break;
 		if (!sender && netif_is_lag_master(dev))
 			sender = link_of(links, dev);
 		dev = lower;
 	}
-	queue = link_of(links, dev);
-	if (queue == link)
-		queue = NULL;
 	sender = queue ? sender ?: queue : NULL;
 	rcu_assign_pointer(link->queue, queue);
 	rcu_assign_pointer(link->sender, sender);

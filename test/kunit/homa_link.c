@@ -114,6 +114,18 @@ static void on_one(struct kunit *test)
 	expect(test, inner, inner, false);
 }
 
+/* Such as one of another namespace: what it does with packets is not known. */
+static void on_one_without_record(struct kunit *test)
+{
+	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
+	struct net_device *inner = upper(test, 0, vlan, NULL);
+
+	expect(test, inner, eth, true);
+	drop(hn.links, vlan);
+	look_below_all(hn.links);
+	expect(test, inner, inner, false);
+}
+
 static void on_one_without_queue(struct kunit *test)
 {
 	struct net_device *veth = make(test, IFF_NO_QUEUE), *vlan = upper(test, 0, veth, NULL);
@@ -208,6 +220,7 @@ static void leave(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(on_one),
+	KUNIT_CASE(on_one_without_record),
 	KUNIT_CASE(on_one_without_queue),
 	KUNIT_CASE(on_two),
 	KUNIT_CASE(on_one_with_queues),
