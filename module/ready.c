@@ -88,6 +88,9 @@ void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 	spin_lock(&hsk->lock);
 	add = !hsk->is_shutdown;
 	if (add) {
+		/* What it counted for may have died. */
+		if (done->is_long && list_empty(&hsk->ready.long_queue))
+			hsk->ready.overtook = 0;
 		list_add_tail(&done->link, done->is_long ? &hsk->ready.long_queue : &hsk->ready.queue);
 		waiter = waiter_for(&hsk->ready, done);
 	}
@@ -201,7 +204,7 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 		hlist_add_head(&waiter.link,
 			       how & HOMA_READY_HEAVY ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);
-		if (!(how & HOMA_READY_HEAVY))
+		if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
 			homa_turns_end(ready);
 		spin_or_sleep(hsk, &waiter);
 		spin_lock_bh(&hsk->lock);
@@ -213,7 +216,7 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	if (done)
 		return done;
 	/* Who goes to poll for more is about to sleep there. */
-	if (!(how & HOMA_READY_HEAVY))
+	if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
 		homa_turns_end(ready);
 	return ERR_PTR(err);
 }

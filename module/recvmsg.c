@@ -92,7 +92,7 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 {
 	u64 region = homa_pool_start(hsk->pool);
 	const struct sk_buff *skb;
-	int err;
+	int err = 0;
 	u32 i;
 
 	skb_queue_walk(&rpc->in.packets, skb) {
@@ -100,10 +100,12 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 			homa_turns_pass(skb->len);
 		err = copy_bytes(rpc, skb, region);
 		if (err)
-			return err;
+			break;
 	}
 	if (rpc->done.is_long)
 		homa_turns_leave();
+	if (err)
+		return err;
 	args->num_bpages = rpc->in.nr_bpages;
 	for (i = 0; i < rpc->in.nr_bpages; i++)		/* one, mostly */
 		args->bpage_offsets[i] = rpc->in.bpage_offsets[i];

@@ -61,6 +61,12 @@ static bool may_go_on(const struct homa_turns *turns)
 	return homa_turns_may_go_on(is_claimed(turns), READ_ONCE(turns->passed));
 }
 
+/* A thread that takes all messages of its socket, short and long, would wait for itself. */
+static bool is_ours(const struct homa_turns *turns)
+{
+	return homa_turns_is_taker() && (!READ_ONCE(turns->claim[0]) || !READ_ONCE(turns->claim[1]));
+}
+
 static void stand_aside(struct homa_turns *turns)
 {
 	ktime_t until = ktime_add_ns(ktime_get(), ASIDE_NS);
@@ -87,7 +93,7 @@ void homa_turns_pass(u32 bytes)
 		cond_resched();
 		return;
 	}
-	if (!may_go_on(turns))
+	if (!may_go_on(turns) && !is_ours(turns))
 		stand_aside(turns);
 	WRITE_ONCE(turns->passed, READ_ONCE(turns->passed) + bytes);
 }

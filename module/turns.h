@@ -8,6 +8,7 @@
 #include <linux/compiler.h>
 #include <linux/kernel.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -16,6 +17,7 @@
 /* One CPU. Racy, all of it: what is torn or stale costs a worse choice, and ends by itself. */
 struct homa_turns {
 	const struct homa_ready *claim[2];	/* sockets with short messages in progress here */
+	const struct task_struct *taker;	/* who took the last of them; only compared */
 	u32 passed;		/* bytes of long messages since a short one had the CPU */
 	u32 lapsed;		/* times that somebody stood aside in vain */
 	wait_queue_head_t aside;	/* threads with long messages */
@@ -34,6 +36,12 @@ bool homa_turns_may_go_on(bool claimed, u32 passed);
 void homa_turns_pass(u32 bytes);
 /* After the last piece: the next may have the turn. */
 void homa_turns_leave(void);
+
+/* We took the last short one here: a claim is for us. */
+static inline bool homa_turns_is_taker(void)
+{
+	return READ_ONCE(raw_cpu_ptr(&homa_turns)->taker) == current;
+}
 
 /* A short message is ready: it goes first on the CPU where the socket's last one was taken. */
 static inline void homa_turns_claim(struct homa_ready *ready)
@@ -66,8 +74,10 @@ static inline void homa_turns_begin(struct homa_ready *ready)
 {
 	struct homa_turns *here = raw_cpu_ptr(&homa_turns);
 
+	/* Who stands aside then may go on, but is not woken: it is the short one's turn. */
 	WRITE_ONCE(here->passed, 0);
 	WRITE_ONCE(here->lapsed, 0);
+	WRITE_ONCE(here->taker, current);
 	if (unlikely(READ_ONCE(ready->turns) != here))
 		homa_turns_move(ready, here);
 }

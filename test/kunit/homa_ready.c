@@ -345,6 +345,35 @@ static void forgotten_claim(struct kunit *test)
 	migrate_enable();
 }
 
+/* Whoever copies long ones, and took the last short one himself, does not wait for himself. */
+static void own_claim(struct kunit *test)
+{
+	struct rig *rig = make(test, 0), *other = make(test, 0);
+
+	migrate_disable();
+	memset(turns_here(), 0, offsetof(struct homa_turns, aside));
+	homa_turns_begin(&rig->hsk->ready);
+	homa_turns_claim(&rig->hsk->ready);
+	turns_here()->passed = PASS_BYTES;
+	KUNIT_EXPECT_FALSE(test, may_go_on(turns_here()));
+	KUNIT_EXPECT_TRUE(test, is_ours(turns_here()));
+	/* Unless another socket has one too, or another thread took it. */
+	homa_turns_begin(&other->hsk->ready);
+	homa_turns_claim(&other->hsk->ready);
+	KUNIT_EXPECT_FALSE(test, is_ours(turns_here()));
+	homa_turns_end(&other->hsk->ready);
+	KUNIT_EXPECT_TRUE(test, is_ours(turns_here()));
+	turns_here()->taker = NULL;
+	KUNIT_EXPECT_FALSE(test, is_ours(turns_here()));
+	/* A thread that had a long one before ends its own claim, not that of others. */
+	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK | HOMA_READY_HEAVY);
+	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
+	turns_here()->taker = current;
+	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK | HOMA_READY_HEAVY);
+	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
+	migrate_enable();
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(poll_time),
 	KUNIT_CASE(oldest_first),
@@ -357,6 +386,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(turns),
 	KUNIT_CASE(claims),
 	KUNIT_CASE(forgotten_claim),
+	KUNIT_CASE(own_claim),
 	{}
 };
 
