@@ -50,6 +50,21 @@ static void put_number(struct p4d_lines_out *l, uint64_t v)
 		l->text[l->len++] = digits[--n];
 }
 
+/* Up to the last node that has any; the length. */
+static size_t ranges_to_wire(const struct p4d_range *r, uint8_t *out)
+{
+	unsigned int n = P4W_NODES_MAX;
+
+	while (n && !r[n - 1].count)
+		n--;
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t be[2] = { htobe32(r[i].first), htobe32(r[i].count) };
+
+		memcpy(out + 8 * i, be, 8);
+	}
+	return 8 * n;
+}
+
 static void put_field(struct p4d_lines_out *l, const struct p4d_field *f, const void *base)
 {
 	const char *p = (const char *)base + f->at;
@@ -73,13 +88,7 @@ static void put_field(struct p4d_lines_out *l, const struct p4d_field *f, const 
 		put_hex(l, bytes, f->size);
 		break;
 	case P4D_RANGES:
-		for (unsigned int i = 0; i < P4W_NODES_MAX; i++) {
-			const struct p4d_range *r = (const struct p4d_range *)p + i;
-			uint32_t be[2] = { htobe32(r->first), htobe32(r->count) };
-
-			memcpy(bytes + 8 * i, be, 8);
-		}
-		put_hex(l, bytes, f->size);
+		put_hex(l, bytes, ranges_to_wire((const struct p4d_range *)p, bytes));
 		break;
 	}
 	put_text(l, " ");

@@ -14,6 +14,7 @@ $(eval $(call bench_alloc,divide,test/unit/allocd_exact.c tools/p4allocd/curve.c
 $(eval $(call bench_alloc,turns,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
 $(eval $(call bench_alloc,log,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 $(eval $(call bench_alloc,control,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
+$(eval $(call bench_alloc,commit,$(P4ALLOCD_PURE:%=tools/p4allocd/%.c) $(P4ALLOCD_FILE),sqlite3))
 $(eval $(call bench_alloc,named,util/zipf.c tools/p4allocd/named.c tools/p4allocd/crowd.c tools/p4allocd/out.c tools/p4allocd/proto.c,,,-lm))
 $(eval $(call bench_alloc,fair,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
 
