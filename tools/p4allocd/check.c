@@ -58,11 +58,11 @@ void p4d_check_learn(struct p4d_check *c, const uint16_t *hist, unsigned int n,
 	c->batches++;
 }
 
-void p4d_check_off(const struct p4d_check *c, uint16_t off[P4W_MAX_BLOCKS])
+static void off_of(const struct p4d_check *c, unsigned int n, uint16_t *off)
 {
 	uint16_t last = 0;
 
-	for (unsigned int b = 0; b < P4W_MAX_BLOCKS; b++) {
+	for (unsigned int b = 0; b < n; b++) {
 		uint64_t expected = c->expected[b], had = at_most(c->seen[b]);
 
 		if (expected >= LEAST)
@@ -71,13 +71,18 @@ void p4d_check_off(const struct p4d_check *c, uint16_t off[P4W_MAX_BLOCKS])
 	}
 }
 
+void p4d_check_off(const struct p4d_check *c, uint16_t off[P4W_MAX_BLOCKS])
+{
+	off_of(c, P4W_MAX_BLOCKS, off);
+}
+
 uint32_t p4d_check_apply(const struct p4d_check *c, const uint16_t *hist, unsigned int n,
 			 uint16_t *believed)
 {
 	uint16_t declared = UINT16_MAX, most = UINT16_MAX, off[P4W_MAX_BLOCKS];
 	uint32_t sum = 0;
 
-	p4d_check_off(c, off);
+	off_of(c, n, off);
 	for (unsigned int b = 0; b < n; b++) {
 		declared = min16(declared, hist[b]);
 		sum += declared;
