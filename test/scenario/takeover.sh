@@ -59,9 +59,10 @@ start_on sw p4switch p4switch --port p1 --port p2 --port pa --port pb --spec /li
 	--socket /run/p4switch.sock --max-nap 500
 await 120 p4ctl switch show
 start_on etcd etcd etcd --data-dir /run/etcd --listen-client-urls http://0.0.0.0:2379 \
-	--advertise-client-urls http://10.1.1.1:2379
+	--advertise-client-urls http://10.1.1.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
+	--initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster default=http://127.0.0.1:2380
 start_one 1
-await 120 leads 1
+await 120 leads 1 || { tail -n 5 /tmp/etcd.log /tmp/alloc1.log; exit 1; }
 start_one 2
 await 60 stands_by 2
 check 'the other one stands by' stands_by 2

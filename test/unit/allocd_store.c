@@ -260,6 +260,9 @@ static void store__round_trip(void **state)
 	t->overrun = 1024;
 	t->account = (struct p4d_account){ .credit = -123456789012, .mean = 99, .due = 7, .had = 8 };
 	t->barred_until = e->now + 3000000;
+	t->check.batches = 3;
+	t->check.expected[2] = 1ull << 40;
+	t->check.seen[1] = 5;
 	s = p4d_escrow_append(t, 40, 6400, 3);	/* in two parts */
 	s->epoch = 5;
 	s->nodes = 64;
@@ -289,6 +292,7 @@ static void store__round_trip(void **state)
 	assert_int_equal(u->escrow->cells[6400 * 3 - 1], 0xdeadbeef);
 	assert_int_equal(u->hot, 77);
 	assert_int_equal(u->overrun, 1024);
+	assert_memory_equal(&u->check, &t->check, sizeof(t->check));
 	assert_true(u->account.credit == -123456789012 && u->account.mean == 99);
 	assert_int_equal(u->barred_until, f->now + 3000000);
 	p4d_escrow_ack(u, 0, 99);	/* 62 nodes to go: stays */
@@ -393,6 +397,7 @@ static void store__damaged_file_is_refused(void **state)
 		CHANGE("meta", "schema=2", "schema=3"), CHANGE("meta", "schema=2 ", ""),
 		CHANGE("tenant", "blocks=ff ", "blocks=00000000000000000000000000000000000000000"
 		       "00000000000000000000080 "),
+		"INSERT INTO record VALUES('check/00000001', x'0011')",
 		"UPDATE record SET key='tenants/3' WHERE key LIKE 'tenant%'",
 		"INSERT INTO record VALUES('escrow/00000001/0000000007/0000', x'00000000')",
 		"INSERT INTO record VALUES('escrow/00000001/0000000007',"

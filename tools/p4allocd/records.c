@@ -179,6 +179,32 @@ static void collect_locks(struct p4d_tenant *t, struct p4d_changes *c)
 	}
 }
 
+/*
+ * What its declarations were worth, for each block up to the last that anything is known of: two
+ * numbers of 64 bits, the least byte first, behind how often they were compared.
+ */
+static void collect_check(struct p4d_tenant *t, struct p4d_changes *c)
+{
+	struct p4d_change *change;
+	unsigned int n = P4W_MAX_BLOCKS;
+	uint64_t *le;
+
+	if (t->check.batches == t->saved_check)
+		return;
+	while (n && !t->check.expected[n - 1] && !t->check.seen[n - 1])
+		n--;
+	change = p4d_changes_append(c, (1 + 2 * n) * sizeof(*le), "check/%08u", t->id);
+	le = p4d_alloc(change->len);
+	le[0] = htole64(t->check.batches);
+	for (unsigned int b = 0; b < n; b++) {
+		le[1 + 2 * b] = htole64(t->check.expected[b]);
+		le[2 + 2 * b] = htole64(t->check.seen[b]);
+	}
+	memcpy(change->value, le, change->len);
+	free(le);
+	t->saved_check = t->check.batches;
+}
+
 static void collect_cells(const struct p4d_tenant *t, const struct p4d_escrow *s,
 			  struct p4d_changes *c)
 {
@@ -230,6 +256,7 @@ void p4d_records_collect(struct p4d_engine *e, struct p4d_changes *c)
 		if (!t->dirty)
 			continue;
 		collect_tenant(e, t, c);
+		collect_check(t, c);
 		collect_locks(t, c);
 		collect_escrow(t, c);
 		t->dirty = false;
@@ -282,6 +309,22 @@ static bool load_tenant(struct load *l, struct p4d_tenant *t)
 	while (p4d_fields_next(&l->in))
 		if (!load_batch(l, t))
 			return false;
+	return true;
+}
+
+static bool load_check(struct load *l, struct p4d_tenant *t)
+{
+	size_t len = l->in.end - l->in.rest, n = len / 16;
+	uint64_t le[1 + 2 * P4W_MAX_BLOCKS];
+
+	if (len % 16 != sizeof(*le) || n > P4W_MAX_BLOCKS)
+		return p4d_fields_spoil(&l->in, "blocks");
+	memcpy(le, l->in.rest, len);
+	t->check.batches = t->saved_check = le64toh(le[0]);
+	for (size_t b = 0; b < n; b++) {
+		t->check.expected[b] = le64toh(le[1 + 2 * b]);
+		t->check.seen[b] = le64toh(le[2 + 2 * b]);
+	}
 	return true;
 }
 
@@ -358,6 +401,8 @@ static bool load(struct load *l, const char *key)
 		abort();
 	if (!strcmp(what, "tenant") && n == 1)
 		return load_tenant(l, t);
+	if (!strcmp(what, "check") && n == 1)
+		return load_check(l, t);
 	if (!strcmp(what, "locks") && n == 2)
 		return load_locks(l, t);
 	if (!strcmp(what, "escrow") && n == 2)

@@ -7,11 +7,12 @@
  *
  *	meta				epochs, tokens and reservations drawn; the switch
  *	tenant/ID			nodes, habits, credit; the current and the next batch
+ *	check/ID			what its declarations were worth
  *	locks/ID/0, locks/ID/1		lock bits of a batch, by the parity of its number
  *	escrow/ID/BATCH			a set of drained cells
  *	escrow/ID/BATCH/PART		the cells themselves, 64 KiB in each
  *
- * Values are lines of `name=value` (bytes follow the first line of locks; the cells are bytes only).
+ * Values are lines of `name=value` (bytes follow the first line of locks; check and cells are bytes).
  * A name that a later version adds has a default when an older version wrote the record; one that
  * is not known is an error, so that an older version never goes on with half of the truth.
  */

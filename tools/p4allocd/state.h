@@ -185,6 +185,7 @@ struct p4d_tenant {
 	uint64_t refused[P4D_REFUSALS];
 	struct p4d_account account;
 	struct p4d_check check;	/* of what it declares */
+	uint64_t saved_check;	/* check.batches that the store has */
 	uint32_t target;	/* blocks that it should have, see target.h */
 	uint32_t hot;		/* part of the time that it holds blocks if nobody waits, in 1/256 */
 	uint64_t cold_us;	/* before the current batch */
