@@ -59,21 +59,29 @@ struct p4a_error {
 
 /* ------------------------------------------------------------------------------------ layout */
 
-/* Shape of the switch: `registers` arrays (1 .. 32), each of `blocks` (1 .. 256) times 64 slots. */
+/*
+ * Shape of the switch: `registers` arrays (1 .. 32), each of `blocks` (1 .. 256) times 64 slots. The last
+ * `dependent` of them (0 .. registers-1) are a stage of their own behind all others: what a cell there
+ * gets can depend on cells read elsewhere in the same trip. 0: there is none, or it is not used.
+ */
 struct p4a_geometry {
 	uint16_t registers;
 	uint16_t blocks;
+	uint16_t dependent;
 };
 
 struct p4a_key_count {
 	uint64_t key;
-	uint64_t count;			/* accesses, 1 .. P4A_MAX_TOTAL */
+	uint64_t count;			/* accesses, 1 .. P4A_MAX_TOTAL, for a layout | P4A_KEY_ flags */
 };
+
+#define P4A_KEY_DEPENDENT	(UINT64_C(1) << 63)	/* its new value depends on others: P4A_DEPENDENT */
+#define P4A_KEY_SOURCE		(UINT64_C(1) << 62)	/* the value of others depends on it: P4A_SOURCE */
 
 /* Where a key lives. */
 struct p4a_cell {
 	uint64_t key;
-	uint64_t count;			/* as given */
+	uint64_t count;			/* as given, without flags */
 	uint32_t rank;			/* 0 = most accesses of all keys; ties: larger key first */
 	uint16_t slot;			/* virtual: 64 * virtual block + slot in block */
 	uint8_t reg;			/* register array */
@@ -89,7 +97,9 @@ struct p4a_layout;
  * @kc:   n keys in any order, each key once, sum of counts <= P4A_MAX_TOTAL; not kept
  *
  * Keys are taken by descending count (ties: descending key). Each goes to the register with the
- * smallest sum of counts (ties: smallest number) among those with a free slot, into its next slot.
+ * smallest sum of counts (ties: smallest number) among those with a free slot, into its next slot. For
+ * a key with P4A_KEY_DEPENDENT these are the registers of the dependent stage, for one with
+ * P4A_KEY_SOURCE alone the others, unless the slot there would be in a later block than among all.
  * Keys for which no slot is left are cold. A key outside of slot 0 gets the lock bit with the
  * smallest sum of counts (ties: smallest bit). Hence equal input, in whatever order, gives equal
  * layouts on all nodes. O(n); 10^6 keys take less than a second.
@@ -104,7 +114,8 @@ int p4a_layout_from_counts(struct p4a_layout **out, const struct p4a_geometry *g
  * p4a_layout_from_file - the same from a text file with one `key:count` a line.
  *
  * Decimal numbers, key 0 .. 2^64-1, count 1 .. P4A_MAX_TOTAL; spaces and tabs around them, empty
- * lines and lines that start with # are allowed. An error text is "FILE:LINE: FIELD ...".
+ * lines and lines that start with # are allowed. `key:count:d` is P4A_KEY_DEPENDENT, `key:count:s`
+ * P4A_KEY_SOURCE. An error text is "FILE:LINE: FIELD ...".
  * Returns as p4a_layout_from_counts(), or the -errno of opening and reading.
  */
 int p4a_layout_from_file(struct p4a_layout **out, const struct p4a_geometry *geo,
@@ -150,17 +161,56 @@ enum p4a_op_code {
 	P4A_ADD = 3,			/* result = cell, cell += operand modulo 2^32 */
 	P4A_CADD = 4,			/* ADD if the sum, as a signed number, is >= 0, else the whole
 					 * transaction does nothing: P4A_TXN_ABORT */
+	P4A_REFILL = 5,			/* ADD; if the sum is then below 10: 91 more, as TPC-C's stock */
+	P4A_CHARGE = 6,			/* ADD; if the sum is then below 0: one less, as a check that is
+					 * not covered */
 };
+
+/*
+ * Flags of a code. The results of sources make up a sum. An operation that depends on it has it added to
+ * its operand; CHARGE has it added where it looks if anything is below 0. Sources come before what
+ * depends on them. Amalgamate, for example: { savings_a, 0, P4A_WRITE | P4A_SOURCE }, { checking_a, 0,
+ * P4A_WRITE | P4A_SOURCE }, { checking_b, 0, P4A_ADD | P4A_DEPENDENT }.
+ */
+#define P4A_SOURCE		0x40
+#define P4A_DEPENDENT		0x20
+#define P4A_CODE		0x1f	/* enum p4a_op_code */
 
 struct p4a_op {
 	uint64_t key;
 	uint32_t operand;		/* READ: ignored */
-	uint32_t code;			/* enum p4a_op_code */
+	uint32_t code;			/* enum p4a_op_code, and flags */
 };
+
+/*
+ * What an operation leaves in a cell with value `before`; for a program's own cold path. sum: of the
+ * results of sources, not used without P4A_DEPENDENT. A CADD whose value, as a signed number, is below 0
+ * says that the transaction aborts.
+ */
+static inline uint32_t p4a_apply(uint32_t code, uint32_t operand, uint32_t before, uint32_t sum)
+{
+	uint32_t more = code & P4A_DEPENDENT ? sum : 0, after;
+
+	switch (code & P4A_CODE) {
+	case P4A_WRITE:
+		return operand + more;
+	case P4A_ADD:
+	case P4A_CADD:
+		return before + operand + more;
+	case P4A_REFILL:
+		after = before + operand + more;
+		return (int32_t)(after - 10) < 0 ? after + 91 : after;
+	case P4A_CHARGE:
+		after = before + operand;
+		return (int32_t)(after + more) < 0 ? after - 1 : after;
+	default:
+		return before;
+	}
+}
 
 struct p4a_instr {
 	uint8_t reg;
-	uint8_t op;			/* enum p4a_op_code, | P4A_SECOND_PASS */
+	uint8_t op;			/* code of the operation, | P4A_SECOND_PASS */
 	uint16_t slot;			/* virtual */
 	uint32_t operand;
 };
@@ -183,13 +233,17 @@ struct p4a_plan {
  * @ops:    n (0 .. P4A_MAX_OPS) operations in program order
  *
  * The first operation on a register array runs in the first pass. With a second one on the same
- * array, the colder key of the two (larger rank) moves to the second pass; but never a key of slot 0
- * and never a CADD, then it is the other one. Two operations on one key keep their order.
+ * array, the colder key of the two (larger rank) moves to the second pass; but never a key of slot 0,
+ * never a CADD and never a source, then it is the other one. Two operations on one key keep their order.
+ * What depends on sources is in the first pass only if its key is in the dependent stage and theirs are
+ * not; else it goes to the second pass. Sources, and what depends on them, are all hot or all cold.
  *
  * Returns the number of hot operations (0: run it cold), or: the transaction does not fit and must
  * run cold as a whole (*plan is then a valid plan with nothing hot): -E2BIG more than 8 hot
  * operations; -EMLINK a third operation on a register array; -EXDEV two operations on an array of
- * which neither may be in the second pass. -EINVAL: an unknown code or n too large.
+ * which neither may be in the second pass, or something that depends on sources and can be in neither
+ * pass, or is hot while a source is cold, or the other way round. -EINVAL: an unknown code, a source
+ * behind something that depends on it, or n too large.
  */
 int p4a_plan(const struct p4a_layout *layout, unsigned int blocks, const struct p4a_op *ops,
 	     unsigned int n, struct p4a_plan *plan);
@@ -668,7 +722,7 @@ struct p4a_logged {
 	struct {
 		uint64_t key;
 		uint32_t operand;
-		uint32_t code;		/* enum p4a_op_code, | P4A_SECOND_PASS */
+		uint32_t code;		/* of the operation, | P4A_SECOND_PASS */
 		uint32_t result;	/* OK: value before */
 		uint32_t reserved;
 	} op[P4A_MAX_INSTRS];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "layout.h"
 #include "logged.h"
 
 void p4a_batch_move(struct p4a_ctx *ctx, enum p4a_event event)
@@ -74,10 +75,11 @@ static int hello_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	rc = p4a_msg_read_welcome(msg, &w, &ctx->err);
 	if (rc)
 		return rc;
-	if (w.geo.registers != ctx->geo.registers || w.geo.blocks != ctx->geo.blocks)
-		return p4a_fail(&ctx->err, -ENOTUNIQ, "geometry: %u registers and %u blocks are set on "
-				"this host, %u and %u at the allocator", ctx->geo.registers,
-				ctx->geo.blocks, w.geo.registers, w.geo.blocks);
+	if (!p4a_same_geometry(&w.geo, &ctx->geo))
+		return p4a_fail(&ctx->err, -ENOTUNIQ, "geometry: %u registers (%u dependent) and %u "
+				"blocks are set on this host, %u (%u) and %u at the allocator",
+				ctx->geo.registers, ctx->geo.dependent, ctx->geo.blocks,
+				w.geo.registers, w.geo.dependent, w.geo.blocks);
 	ctx->welcome = w;
 	ctx->next_batch = w.batch;
 	p4a_set_cold(ctx, P4A_HOT, "");

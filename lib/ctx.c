@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctx.h"
+#include "layout.h"
 #include "logged.h"
 
 #define DEPTH_DEFAULT		256
@@ -138,11 +139,10 @@ int p4a_use_layout(struct p4a_ctx *ctx, const struct p4a_layout *layout)
 	if (p4a_state_after(ctx->state, P4A_EV_LAYOUT) < 0)
 		return p4a_fail(&ctx->err, -EPROTO, "layout: not in state %s",
 				p4a_state_name(ctx->state));
-	if (ctx->geo.registers &&
-	    (geo.registers != ctx->geo.registers || geo.blocks != ctx->geo.blocks))
-		return p4a_fail(&ctx->err, -EINVAL, "layout: made for %u registers and %u blocks, must "
-				"be %u and %u", geo.registers, geo.blocks, ctx->geo.registers,
-				ctx->geo.blocks);
+	if (ctx->geo.registers && !p4a_same_geometry(&geo, &ctx->geo))
+		return p4a_fail(&ctx->err, -EINVAL, "layout: made for %u registers (%u dependent) and "
+				"%u blocks, must be %u (%u) and %u", geo.registers, geo.dependent,
+				geo.blocks, ctx->geo.registers, ctx->geo.dependent, ctx->geo.blocks);
 	ctx->layout = layout;
 	return 0;
 }

@@ -60,6 +60,11 @@ static size_t find(const struct p4a_layout *l, uint64_t key)
 	return i;
 }
 
+static uint64_t count_of(const struct p4a_key_count *kc)
+{
+	return kc->count & ~(P4A_KEY_DEPENDENT | P4A_KEY_SOURCE);
+}
+
 static int check_counts(const struct p4a_key_count *kc, size_t n, uint64_t *total,
 			struct p4a_error *err)
 {
@@ -67,11 +72,13 @@ static int check_counts(const struct p4a_key_count *kc, size_t n, uint64_t *tota
 
 	*total = 0;
 	for (i = 0; i < n; i++) {
-		if (!kc[i].count || kc[i].count > P4A_MAX_TOTAL)
+		uint64_t count = count_of(&kc[i]);
+
+		if (!count || count > P4A_MAX_TOTAL)
 			return p4a_fail(err, -EINVAL, "count %" PRIu64 " of key %" PRIu64
-					" (entry %zu): must be 1 .. %" PRIu64, kc[i].count,
+					" (entry %zu): must be 1 .. %" PRIu64, count,
 					kc[i].key, i, P4A_MAX_TOTAL);
-		*total += kc[i].count;
+		*total += count;
 		if (*total > P4A_MAX_TOTAL)
 			return p4a_fail(err, -ERANGE, "sum of counts at entry %zu: must be 1 .. %"
 					PRIu64, i, P4A_MAX_TOTAL);
@@ -106,7 +113,9 @@ static int check_unique(const struct p4a_key_count *kc, size_t n, struct p4a_err
 	return p4a_fail(err, -EEXIST, "key %" PRIu64 " (entry %zu) occurs twice", kc[i].key, i);
 }
 
-/* Byte `digit` of (count, key) as one number of 16 bytes, from the lowest on. */
+#define DIGITS 14	/* 8 bytes of key, 6 of count: flags do not take part */
+
+/* Byte `digit` of (count, key) as one number, from the lowest on. */
 static unsigned int byte_of(const struct p4a_key_count *kc, unsigned int digit)
 {
 	return (digit < 8 ? kc->key : kc->count) >> digit % 8 * 8 & 0xff;
@@ -142,7 +151,7 @@ static const struct p4a_key_count *sort(struct p4a_key_count *a, struct p4a_key_
 {
 	unsigned int digit;
 
-	for (digit = 0; n && digit < 16; digit++)
+	for (digit = 0; n && digit < DIGITS; digit++)
 		if (sort_by(a, b, n, digit) == b) {
 			struct p4a_key_count *swap = a;
 
@@ -152,38 +161,66 @@ static const struct p4a_key_count *sort(struct p4a_key_count *a, struct p4a_key_
 	return a;
 }
 
-static unsigned int lightest(const uint64_t *sum, const uint32_t *used, uint32_t room, unsigned int n)
-{
-	unsigned int i, best = n;
+struct loads {				/* of register arrays */
+	uint64_t sum[P4A_MAX_REGISTERS];	/* of counts */
+	uint32_t used[P4A_MAX_REGISTERS];	/* slots */
+};
 
-	for (i = 0; i < n; i++)
-		if ((!used || used[i] < room) && (best == n || sum[i] < sum[best]))
+/* The lightest of first .. end-1 that has room, or end. */
+static unsigned int lightest(const uint64_t *sum, const uint32_t *used, uint32_t room,
+			     unsigned int first, unsigned int end)
+{
+	unsigned int i, best = end;
+
+	for (i = first; i < end; i++)
+		if ((!used || used[i] < room) && (best == end || sum[i] < sum[best]))
 			best = i;
 	return best;
+}
+
+/* Stages matter less than blocks: a key in a later block may not be in the switch at all. */
+static unsigned int choose_register(const struct p4a_geometry *geo, const struct loads *ld,
+				    uint64_t flags)
+{
+	uint32_t room = geo->blocks * P4A_BLOCK_SLOTS;
+	unsigned int n = geo->registers, ordinary = n - geo->dependent;
+	unsigned int any = lightest(ld->sum, ld->used, room, 0, n), own = any;
+	unsigned int end = n;
+
+	if (!geo->dependent || !flags)
+		return any;
+	if (flags & P4A_KEY_DEPENDENT)
+		own = lightest(ld->sum, ld->used, room, ordinary, end);
+	else
+		own = lightest(ld->sum, ld->used, room, 0, end = ordinary);
+	if (own == end || ld->used[own] / P4A_BLOCK_SLOTS > ld->used[any] / P4A_BLOCK_SLOTS)
+		return any;
+	return own;
 }
 
 /* Deals sorted keys to registers and lock bits. */
 static void deal(struct p4a_layout *l, const struct p4a_key_count *sorted)
 {
-	uint64_t reg_sum[P4A_MAX_REGISTERS] = { 0 }, bit_sum[P4A_LOCK_BITS] = { 0 };
-	uint32_t used[P4A_MAX_REGISTERS] = { 0 };
-	uint32_t room = l->geo.blocks * P4A_BLOCK_SLOTS, rank;
+	uint64_t bit_sum[P4A_LOCK_BITS] = { 0 };
+	struct loads ld = { 0 };
+	uint32_t rank;
 
 	for (rank = 0; rank < l->held; rank++) {
-		unsigned int reg = lightest(reg_sum, used, room, l->geo.registers);
-		unsigned int slot = used[reg]++;
+		unsigned int reg = choose_register(&l->geo, &ld,
+						   sorted[rank].count & ~count_of(&sorted[rank]));
+		unsigned int slot = ld.used[reg]++;
 		size_t i = find(l, sorted[rank].key);
 		struct p4a_cell *cell = &l->table[i];
 
 		*cell = (struct p4a_cell) {
-			.key = sorted[rank].key, .count = sorted[rank].count, .rank = rank,
+			.key = sorted[rank].key, .count = count_of(&sorted[rank]), .rank = rank,
 			.slot = slot, .reg = reg, .lock = P4A_NO_LOCK,
 		};
 		if (slot) {
-			cell->lock = lightest(bit_sum, NULL, 0, P4A_LOCK_BITS);
+			cell->lock = lightest(bit_sum, NULL, 0, 0, P4A_LOCK_BITS);
 			bit_sum[cell->lock] += cell->count;
 		}
-		reg_sum[reg] += cell->count;
+		ld.sum[reg] += cell->count;
 		l->at[slot * l->geo.registers + reg] = i + 1;
 		if (slot >= l->slots)
 			l->slots = slot + 1;
@@ -225,6 +262,9 @@ int p4a_layout_build(struct p4a_layout **out, const struct p4a_geometry *geo,
 	if (!geo->blocks || geo->blocks > P4A_MAX_BLOCKS)
 		return p4a_fail(err, -EINVAL, "blocks %u: must be 1 .. %d", geo->blocks,
 				P4A_MAX_BLOCKS);
+	if (geo->dependent >= geo->registers)
+		return p4a_fail(err, -EINVAL, "dependent %u: must be 0 .. %u", geo->dependent,
+				geo->registers - 1);
 	if (n >= UINT32_MAX)
 		return p4a_fail(err, -EINVAL, "number of keys %zu: must be below %u", n, UINT32_MAX);
 	rc = check_counts(kc, n, &total, err);

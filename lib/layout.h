@@ -10,6 +10,12 @@ int p4a_layout_build(struct p4a_layout **out, const struct p4a_geometry *geo,
 		     const struct p4a_key_count *kc, size_t n, struct p4a_error *err,
 		     uint64_t *twice);
 
+static inline int p4a_same_geometry(const struct p4a_geometry *a, const struct p4a_geometry *b)
+{
+	return a->registers == b->registers && a->blocks == b->blocks &&
+	       a->dependent == b->dependent;
+}
+
 struct p4a_lock_bit {
 	uint64_t key;
 	uint8_t bit;

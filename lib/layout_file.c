@@ -59,8 +59,15 @@ static int parse_line(const char *p, struct p4a_key_count *kc, const char **what
 	p = number(skip_blanks(p + 1), P4A_MAX_TOTAL, &kc->count);
 	if (!p || !kc->count)
 		return -EINVAL;
-	*what = "count: must end the line";
-	return *skip_blanks(p) ? -EINVAL : 1;
+	p = skip_blanks(p);
+	*what = "count: must end the line, or :d or :s follows";
+	if (!*p)
+		return 1;
+	if (*p != ':')
+		return -EINVAL;
+	p = skip_blanks(p + 1);
+	kc->count |= *p == 'd' ? P4A_KEY_DEPENDENT : *p == 's' ? P4A_KEY_SOURCE : 0;
+	return *p && strchr("ds", *p) && !*skip_blanks(p + 1) ? 1 : -EINVAL;
 }
 
 static int append(struct counts *c, const struct p4a_key_count *kc, uint32_t line)
@@ -120,7 +127,7 @@ static int read_counts(FILE *f, const char *path, struct counts *c, struct p4a_e
 			return p4a_fail(err, rc, "%s:%u: %s", path, line, what);
 		if (!rc)
 			continue;
-		c->total += kc.count;
+		c->total += kc.count & ~(P4A_KEY_DEPENDENT | P4A_KEY_SOURCE);
 		if (c->total > P4A_MAX_TOTAL)
 			return p4a_fail(err, -ERANGE, "%s:%u: count: the sum of all must be 1 .. %"
 					PRIu64, path, line, P4A_MAX_TOTAL);

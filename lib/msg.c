@@ -22,6 +22,8 @@ _Static_assert(P4A_LOCK_NAME == P4W_LOCK_NAME_BYTES, "limits");
 _Static_assert(P4A_LOCK_EXCLUSIVE == (int)P4W_LOCK_EXCLUSIVE, "the allocator's numbers");
 _Static_assert(P4A_MAX_LOCK_KEYS == P4W_LOCK_KEYS_MAX, "limits");
 _Static_assert(P4A_CADD == (int)P4W_OP_CADD, "the switch's numbers");
+_Static_assert(P4A_CHARGE + 1 == (int)P4W_OPS_END, "the switch's numbers");
+_Static_assert(P4A_SOURCE == P4W_OP_SOURCE && P4A_DEPENDENT == P4W_OP_DEPENDENT, "its flags");
 _Static_assert(P4A_SECOND_PASS == P4W_OP_SECOND_PASS, "the switch's numbers");
 _Static_assert(P4A_TXN_MALFORMED == (int)P4W_TXN_MALFORMED, "the switch's numbers");
 _Static_assert(P4A_FILLED == (int)P4W_PHASE_FILLED, "the allocator's numbers");
@@ -237,7 +239,7 @@ int p4a_msg_read_welcome(const void *buf, struct p4a_welcome *w, struct p4a_erro
 
 	*w = (struct p4a_welcome) {
 		.batch = ntohl(m->msg.batch),
-		.geo = { ntohs(m->registers), ntohs(m->blocks) },
+		.geo = { ntohs(m->registers), ntohs(m->blocks), ntohs(m->dependent) },
 		.flows = ntohl(m->flows), .lease_max_us = ntohl(m->lease_max_us),
 		.grace_us = ntohl(m->grace_us), .escrow = ntohl(m->escrow),
 	};
@@ -247,6 +249,8 @@ int p4a_msg_read_welcome(const void *buf, struct p4a_welcome *w, struct p4a_erro
 		return bad_field(err, "registers", w->geo.registers, 1, P4W_MAX_REGISTERS);
 	if (!w->geo.blocks || w->geo.blocks > P4W_MAX_BLOCKS)
 		return bad_field(err, "blocks", w->geo.blocks, 1, P4W_MAX_BLOCKS);
+	if (w->geo.dependent >= w->geo.registers)
+		return bad_field(err, "dependent", w->geo.dependent, 0, w->geo.registers - 1);
 	if (ntohs(m->block_slots) != P4W_BLOCK_SLOTS)
 		return bad_field(err, "block_slots", ntohs(m->block_slots), P4W_BLOCK_SLOTS,
 				 P4W_BLOCK_SLOTS);

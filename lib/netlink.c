@@ -178,6 +178,7 @@ static int read_geometry(struct nlattr **attrs, struct p4a_geometry *geo, struct
 		return p4a_fail(err, -ENODATA, "geometry: none set on this host");
 	geo->registers = nla_get_u32(attrs[P4A_A_GEO_REGISTERS]);
 	geo->blocks = nla_get_u32(attrs[P4A_A_GEO_BLOCKS]);
+	geo->dependent = attrs[P4A_A_GEO_DEPENDENT] ? nla_get_u32(attrs[P4A_A_GEO_DEPENDENT]) : 0;
 	return 0;
 }
 

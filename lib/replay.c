@@ -255,32 +255,33 @@ static void find_twice(struct p4a_replay *r)
 		r->info.damaged += !by_place(&s[i], &s[i - 1]);
 }
 
-static uint32_t applied(const struct p4a_replay_op *op)
+/* Of the results of sources that instruction i can see. */
+static uint32_t sum_before(const struct p4a_replay_op *op, unsigned int i, unsigned int n)
 {
-	switch (op->code & ~P4A_SECOND_PASS) {
-	case P4A_WRITE:
-		return op->operand;
-	case P4A_ADD:
-	case P4A_CADD:
-		return op->before + op->operand;
-	default:
-		return op->before;
-	}
+	unsigned int end = op[i].code & P4A_SECOND_PASS ? n : i, k;
+	uint32_t sum = 0;
+
+	for (k = 0; k < end; k++)
+		if (op[k].code & P4A_SOURCE)
+			sum += op[k].before;
+	return sum;
 }
 
 static int touch_ops(struct p4a_replay *r, const struct p4a_replay_intent *t)
 {
-	const struct p4a_replay_op *op = r->ops.data;
+	const struct p4a_replay_op *ops = r->ops.data, *op;
 	unsigned int i;
 
-	for (i = 0, op += t->op; i < t->count; i++, op++) {
+	for (i = 0, ops += t->op; i < t->count; i++) {
 		struct touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
 
 		if (!touch)
 			return -ENOMEM;
+		op = &ops[i];
 		*touch = (struct touch) {
 			.key = op->key, .epoch = t->epoch, .serial = t->serial, .before = op->before,
-			.after = applied(op),
+			.after = p4a_apply(op->code, op->operand, op->before,
+					   sum_before(ops, i, t->count)),
 			.order = op->code & P4A_SECOND_PASS ? SECOND_PASS_ORDER + i : i,
 		};
 	}
@@ -363,7 +364,7 @@ static void mark_doubt(struct p4a_replay *r, uint64_t after)
 
 			found = bsearch(&want, v, r->values.n, sizeof(*v), by_key);
 			if (found && found->epoch == t->epoch && !found->doubt &&
-			    (op->code & ~P4A_SECOND_PASS) != P4A_READ)
+			    (op->code & P4A_CODE) != P4A_READ)
 				found->doubt = 1;
 		}
 	}

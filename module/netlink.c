@@ -212,15 +212,21 @@ static int tenant_get(struct sk_buff *skb, struct genl_info *info)
 static int geometry_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct homa_net *hn = net_of(info);
-	struct homa_geometry geo;
+	struct homa_geometry geo = { 0 };
 	int err;
 
-	err = homa_nl_check(info, ATTR(GEO_REGISTERS) | ATTR(GEO_BLOCKS) | ATTR(GEO_FLOWS), 0);
+	err = homa_nl_check(info, ATTR(GEO_REGISTERS) | ATTR(GEO_BLOCKS) | ATTR(GEO_FLOWS),
+			    ATTR(GEO_DEPENDENT));
 	if (err)
 		return err;
 	get_u32(info, P4A_A_GEO_REGISTERS, &geo.registers);
 	get_u32(info, P4A_A_GEO_BLOCKS, &geo.blocks);
 	get_u32(info, P4A_A_GEO_FLOWS, &geo.flows);
+	get_u32(info, P4A_A_GEO_DEPENDENT, &geo.dependent);
+	if (geo.dependent >= geo.registers) {
+		NL_SET_ERR_MSG(info->extack, "GEO_DEPENDENT: must be below GEO_REGISTERS");
+		return -ERANGE;
+	}
 	mutex_lock(&hn->tenants->lock);
 	err = homa_geometry_set(hn, &geo, info->extack);
 	if (!err)

@@ -27,6 +27,7 @@ const struct nla_policy homa_nl_policy[P4A_A_MAX + 1] = {
 	[P4A_A_GEO_REGISTERS]		= { .type = NLA_U32 },
 	[P4A_A_GEO_BLOCKS]		= { .type = NLA_U32 },
 	[P4A_A_GEO_FLOWS]		= { .type = NLA_U32 },
+	[P4A_A_GEO_DEPENDENT]		= { .type = NLA_U32 },
 	[P4A_A_POL_ALLOC_ADDR]		= { .type = NLA_U32 },
 	[P4A_A_POL_ALLOC_PORT]		= { .type = NLA_U16 },
 	[P4A_A_POL_LEASE_MAX_US]	= { .type = NLA_U32 },
@@ -61,6 +62,7 @@ static const struct rule rules[P4A_A_MAX + 1] = {
 	[P4A_A_GEO_REGISTERS]	  = { 1, P4W_MAX_REGISTERS, "GEO_REGISTERS: u32, 1 .. 32" },
 	[P4A_A_GEO_BLOCKS]	  = { 1, P4W_MAX_BLOCKS, "GEO_BLOCKS: u32, 1 .. 256" },
 	[P4A_A_GEO_FLOWS]	  = { 1, 65536, "GEO_FLOWS: u32, 1 .. 65536" },
+	[P4A_A_GEO_DEPENDENT]	  = { 0, P4W_MAX_REGISTERS - 1, "GEO_DEPENDENT: u32, 0 .. 31" },
 	[P4A_A_POL_ALLOC_ADDR]	  = { 0, U32_MAX, "POL_ALLOC_ADDR: u32, network order" },
 	[P4A_A_POL_ALLOC_PORT]	  = { 1, 32767, "POL_ALLOC_PORT: u16, 1 .. 32767" },
 	[P4A_A_POL_LEASE_MAX_US]  = { 1000, 60000000, "POL_LEASE_MAX_US: u32, 1000 .. 60000000" },
@@ -160,7 +162,8 @@ int homa_nl_put_geometry(struct sk_buff *msg, const void *what)
 
 	if (nla_put_u32(msg, P4A_A_GEO_REGISTERS, geo->registers) ||
 	    nla_put_u32(msg, P4A_A_GEO_BLOCKS, geo->blocks) ||
-	    nla_put_u32(msg, P4A_A_GEO_FLOWS, geo->flows))
+	    nla_put_u32(msg, P4A_A_GEO_FLOWS, geo->flows) ||
+	    nla_put_u32(msg, P4A_A_GEO_DEPENDENT, geo->dependent))
 		return -EMSGSIZE;
 	return 0;
 }

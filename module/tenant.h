@@ -84,6 +84,7 @@ struct homa_geometry {
 	u32 registers;			/* 0: never set */
 	u32 blocks;
 	u32 flows;
+	u32 dependent;			/* the last of the registers */
 };
 
 struct homa_policy {

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 	struct p4a_options opts = { .nodes = 1, .tenant = argc > 1 ? strtoul(argv[1], NULL, 0) : 0 };
 	struct p4a_demand want = { .duration_us = 1000000, .min_blocks = 1, .want_blocks = 1, .flows = 16 };
 	struct p4a_log_options log = { .dir = argv[argc - 1] };
-	struct p4a_geometry geo = { 1, 1 };
+	struct p4a_geometry geo = { .registers = 1, .blocks = 1 };
 	struct p4a_error err = { "" };
 	struct p4a_kv kv[64] = { 0 };
 	struct p4a_layout *l;

@@ -22,7 +22,7 @@ shows() {	# shows TEXT COMMAND...: runs of blanks count as one
 }
 
 rack
-check 'switch show: geometry' shows '20 register arrays, 4 blocks of 64 slots, 256 flows' \
+check 'switch show: geometry' shows '20 register arrays (4 dependent), 4 blocks of 64 slots, 256 flows' \
 	p4ctl switch show
 check 'switch show: ports' shows ' p1 ' p4ctl switch show
 check 'switch show: counters' shows 'txn_stale 0' p4ctl switch show

@@ -861,13 +861,24 @@ static void epoch__is_above_what_a_lost_switch_can_have_counted(void **state)
 
 static void geometry__must_be_the_configured_one(void **state)
 {
-	struct p4d_geometry other = { 2, 16, 64 }, right = { 2, 8, 64 };
+	struct p4d_geometry other = { 2, 16, 64, 1 }, right = { 2, 8, 64, 1 };
+	const struct p4w_welcome *m;
 	struct world *w = small(1);
 
 	p4d_engine_geometry(w->e, w->now, &other);
 	assert_int_equal(world_refusal(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0)), P4W_REFUSED_SWITCH);
 	p4d_engine_geometry(w->e, w->now, &right);
-	assert_int_equal(world_type(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0)), P4W_WELCOME);
+	m = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
+	assert_int_equal(m->msg.type, P4W_WELCOME);
+	assert_int_equal(ntohs(m->dependent), 1);
+	right.dependent = 0;		/* nobody uses the stage that the switch has */
+	p4d_engine_geometry(w->e, w->now, &right);
+	m = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
+	assert_int_equal(m->msg.type, P4W_WELCOME);
+	assert_int_equal(ntohs(m->dependent), 0);
+	right.dependent = 2;
+	p4d_engine_geometry(w->e, w->now, &right);
+	assert_int_equal(world_refusal(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0)), P4W_REFUSED_SWITCH);
 	world_destroy(w);
 }
 

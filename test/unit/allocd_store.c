@@ -234,7 +234,7 @@ static void store__round_trip(void **state)
 	struct p4d_tenant *t = p4d_engine_tenant_record(e, 0xffffff), *u;
 	struct p4d_escrow *s;
 
-	e->geo = (struct p4d_geometry){ 3, 200, 640 };
+	e->geo = (struct p4d_geometry){ 3, 200, 640, 2 };
 	e->bound = true;
 	e->boot = 0xfedcba9876543210ull;
 	e->meta_dirty = true;

@@ -106,6 +106,7 @@ static struct json_object *do_command(struct json_object *o)
 	if (!strcmp(cmd, "info")) {
 		answer = json_tokener_parse("{\"version\":1,\"block_slots\":64}");
 		json_object_object_add(answer, "registers", json_object_new_int(REGISTERS));
+		json_object_object_add(answer, "dependent", json_object_new_int(1));
 		json_object_object_add(answer, "blocks", json_object_new_int(BLOCKS));
 		json_object_object_add(answer, "flows", json_object_new_int(FLOWS));
 		json_object_object_add(answer, "boot", json_object_new_uint64(sw.boot));

@@ -257,7 +257,7 @@ struct world *world_create(uint32_t registers, uint32_t blocks, uint32_t flows, 
 
 	assert_non_null(w);
 	assert_true(flows <= WORLD_FLOWS);
-	w->geo = (struct p4d_geometry){ registers, blocks, flows };
+	w->geo = (struct p4d_geometry){ registers, blocks, flows, registers / 2 };
 	w->cells = calloc(blocks * P4W_BLOCK_SLOTS, registers * sizeof(*w->cells));
 	w->now = 1000000;
 	w->boot = 77;

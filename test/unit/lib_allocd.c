@@ -116,7 +116,7 @@ static const struct p4a_io_ops ops = {
 
 static int set_up(void **state)
 {
-	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8, .dependent = 2 };
 
 	w = world_create(geo.registers, geo.blocks, 512, 1);
 	w->on_answer = on_answer;
@@ -167,7 +167,7 @@ static void ask_for_a_batch(unsigned int i)
 
 static void lock_info__all_nodes_get_the_same_bits(void **state)
 {
-	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8, .dependent = 2 };
 	struct p4a_key_count kc[KEYS], list[NODES][200];
 	struct p4a_layout *bits[NODES];
 	unsigned int with = 0, of_bit[P4A_LOCK_BITS] = { 0 };
@@ -213,7 +213,7 @@ static void lock_info__all_nodes_get_the_same_bits(void **state)
 
 static void lock_info__one_goes_on_without(void **state)
 {
-	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8 };
+	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8, .dependent = 2 };
 	const struct p4a_key_count kc[] = { { 1, 1 }, { 2, 2 } };
 	struct p4a_layout *bits = NULL;
 

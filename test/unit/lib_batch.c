@@ -29,7 +29,7 @@ static struct p4a_kv kv[KEYS];
 
 static int make_layout(void **state)
 {
-	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS };
+	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS, 0 };
 	struct p4a_key_count kc[KEYS];
 	unsigned int i;
 
@@ -622,15 +622,15 @@ static void hello__other_geometry(void **state)
 
 	f->on_msg = other_geometry;
 	assert_int_equal(p4a_hello(f->ctx), -ENOTUNIQ);
-	assert_non_null(strstr(p4a_last_error(f->ctx), "4 registers and 8 blocks are set on this host, "
-			       "4 and 9 at the allocator"));
+	assert_non_null(strstr(p4a_last_error(f->ctx), "4 registers (0 dependent) and 8 blocks are set on this host, "
+			       "4 (0) and 9 at the allocator"));
 	assert_int_equal(state_of(f->ctx), P4A_NEW);
 	fake_close(f);
 }
 
 static void use_layout__geometry(void **state)
 {
-	static const struct p4a_geometry other = { 4, 7 };
+	static const struct p4a_geometry other = { 4, 7, 0 };
 	struct fake *f = open_in(P4A_IDLE);
 	struct p4a_layout *l;
 

@@ -316,7 +316,7 @@ static const struct p4a_io_ops fake_ops = {
 
 struct fake *fake_open(void)
 {
-	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS };
+	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS, 0 };
 	struct p4a_options opts = {
 		.tenant = 7, .node = 1, .nodes = 2, .depth = 16, .timeout_us = 1000000,
 	};

@@ -26,7 +26,7 @@ static uint32_t rng(void)
 static struct p4a_layout *make(unsigned int registers, unsigned int blocks,
 			       const struct p4a_key_count *kc, size_t n, int held)
 {
-	struct p4a_geometry geo = { registers, blocks };
+	struct p4a_geometry geo = { registers, blocks, 0 };
 	struct p4a_layout *l = NULL;
 
 	assert_int_equal(p4a_layout_from_counts(&l, &geo, kc, n, NULL), held);
@@ -66,6 +66,51 @@ static void layout__hand_computed(void **state)
 	assert_int_equal(p4a_layout_histogram(l, hist), 1);
 	assert_int_equal(hist[0], 65535);
 	p4a_layout_free(l);
+}
+
+/* Which stage a key asks for, and when that asks too much: 4 registers, the last one dependent. */
+static void layout__stages(void **state)
+{
+	static const struct p4a_geometry geo = { 4, 2, 1 };
+	struct p4a_key_count kc[256];
+	struct p4a_layout *l, *plain;
+	unsigned int i, late = 0;
+	struct p4a_cell cell;
+
+	for (i = 0; i < 240; i++)
+		kc[i] = (struct p4a_key_count) { i, 1000 | (i % 5 ? P4A_KEY_SOURCE : P4A_KEY_DEPENDENT) };
+	assert_int_equal(p4a_layout_from_counts(&l, &geo, kc, 240, NULL), 240);
+	for (i = 0; i < 240; i++) {
+		assert_int_equal(p4a_layout_lookup(l, i, &cell), 1);
+		assert_int_equal(cell.count, 1000);
+		assert_int_equal(cell.reg == 3, i % 5 == 0);
+	}
+	p4a_layout_free(l);
+	/* Half of them: the first 64 find their stage; no other is in a later block for its sake. */
+	for (i = 0; i < 256; i++)
+		kc[i] = (struct p4a_key_count) { i, 1000 | (i % 2 ? 0 : P4A_KEY_DEPENDENT) };
+	assert_int_equal(p4a_layout_from_counts(&l, &geo, kc, 256, NULL), 256);
+	for (i = 0; i < 256; i++) {
+		assert_int_equal(p4a_layout_lookup(l, i, &cell), 1);
+		assert_true(cell.slot < 64);
+		late += cell.reg == 3 && i % 2 == 0;
+	}
+	assert_true(late > 48);		/* others get there only while it is not behind */
+	p4a_layout_free(l);
+	/* Without the stage, flags mean nothing. */
+	l = make(4, 2, kc, 256, 256);
+	for (i = 0; i < 256; i++)
+		kc[i].count = 1000;
+	plain = make(4, 2, kc, 256, 256);
+	for (i = 0; i < 256; i++) {
+		struct p4a_cell other;
+
+		p4a_layout_lookup(l, i, &cell);
+		p4a_layout_lookup(plain, i, &other);
+		assert_memory_equal(&cell, &other, sizeof(cell));
+	}
+	p4a_layout_free(l);
+	p4a_layout_free(plain);
 }
 
 #define N	9000
@@ -267,14 +312,16 @@ static void layout__refuses_arguments(void **state)
 		int want;
 		const char *text;
 	} t[] = {
-		{ { 0, 1 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "registers 0: must be 1 .. 32" },
-		{ { 33, 1 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "registers 33" },
-		{ { 1, 0 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "blocks 0: must be 1 .. 256" },
-		{ { 1, 257 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "blocks 257" },
-		{ { 1, 1 }, { { 1, 1 }, { 2, 0 }, { 3, 1 } }, -EINVAL, "count 0 of key 2 (entry 1)" },
-		{ { 1, 1 }, { { 1, 1 }, { 2, P4A_MAX_TOTAL + 1 }, { 3, 1 } }, -EINVAL, "of key 2" },
-		{ { 1, 1 }, { { 1, 1 }, { 2, P4A_MAX_TOTAL }, { 3, 1 } }, -ERANGE, "at entry 1" },
-		{ { 1, 1 }, { { 1, 1 }, { 2, 1 }, { 1, 9 } }, -EEXIST, "key 1 (entry 2) occurs twice" },
+		{ { 0, 1, 0 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "registers 0: must be 1 .. 32" },
+		{ { 33, 1, 0 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "registers 33" },
+		{ { 1, 0, 0 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "blocks 0: must be 1 .. 256" },
+		{ { 1, 257, 0 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "blocks 257" },
+		{ { 4, 1, 4 }, { { 1, 1 }, { 2, 1 }, { 3, 1 } }, -EINVAL, "dependent 4: must be 0 .. 3" },
+		{ { 1, 1, 0 }, { { 1, 1 }, { 2, 0 }, { 3, 1 } }, -EINVAL, "count 0 of key 2 (entry 1)" },
+		{ { 1, 1, 0 }, { { 1, 1 }, { 2, P4A_MAX_TOTAL + 1 }, { 3, 1 } }, -EINVAL, "of key 2" },
+		{ { 1, 1, 0 }, { { 1, 1 }, { 2, P4A_KEY_SOURCE }, { 3, 1 } }, -EINVAL, "count 0 of key 2" },
+		{ { 1, 1, 0 }, { { 1, 1 }, { 2, P4A_MAX_TOTAL }, { 3, 1 } }, -ERANGE, "at entry 1" },
+		{ { 1, 1, 0 }, { { 1, 1 }, { 2, 1 }, { 1, 9 } }, -EEXIST, "key 1 (entry 2) occurs twice" },
 	};
 	struct p4a_layout *l = (void *)1;
 	struct p4a_error err;
@@ -289,7 +336,7 @@ static void layout__refuses_arguments(void **state)
 
 static int from_text(const char *text, size_t len, struct p4a_layout **l, struct p4a_error *err)
 {
-	static const struct p4a_geometry geo = { 4, 1 };
+	static const struct p4a_geometry geo = { 4, 1, 1 };
 	char path[] = "/tmp/lib_layout.XXXXXX";
 	int fd = mkstemp(path), rc;
 
@@ -300,6 +347,8 @@ static int from_text(const char *text, size_t len, struct p4a_layout **l, struct
 	unlink(path);
 	return rc;
 }
+
+#define TEXT(s)	s, sizeof(s) - 1
 
 static void file__good(void **state)
 {
@@ -321,12 +370,17 @@ static void file__good(void **state)
 	p4a_layout_free(l);
 	assert_int_equal(from_text("", 0, &l, NULL), 0);
 	p4a_layout_free(l);
+	assert_int_equal(from_text(TEXT("9:5:d\n8:5 : s \n7:5:d"), &l, NULL), 3);
+	for (uint64_t key = 7; key <= 9; key++) {
+		assert_int_equal(p4a_layout_lookup(l, key, &cell), 1);
+		assert_int_equal(cell.reg == 3, key != 8);
+	}
+	p4a_layout_free(l);
 }
 
 static void file__bad(void **state)
 {
 #define LONG	"1234567890123456789012345678901234567890"
-#define TEXT(s)	s, sizeof(s) - 1
 	static const struct {
 		const char *text;
 		size_t len;
@@ -345,7 +399,11 @@ static void file__bad(void **state)
 		{ TEXT("1:0\n"), -EINVAL, ":1: count:" },
 		{ TEXT("1:-3\n"), -EINVAL, ":1: count:" },
 		{ TEXT("1:281474976710656\n"), -EINVAL, ":1: count:" },
-		{ TEXT("1:2 3\n"), -EINVAL, ":1: count: must end the line" },
+		{ TEXT("1:2 3\n"), -EINVAL, ":1: count: must end the line, or :d or :s follows" },
+		{ TEXT("1:2:\n"), -EINVAL, ":1: count: must end" },
+		{ TEXT("1:2:x\n"), -EINVAL, ":1: count: must end" },
+		{ TEXT("1:2:ds\n"), -EINVAL, ":1: count: must end" },
+		{ TEXT("1:2:d d\n"), -EINVAL, ":1: count: must end" },
 		{ TEXT("1:2:3\n"), -EINVAL, ":1: count: must end the line" },
 		{ TEXT("1:2.5\n"), -EINVAL, ":1: count: must end the line" },
 		{ TEXT("1:281474976710655\n2:1\n"), -ERANGE, ":2: count: the sum" },
@@ -370,7 +428,7 @@ static void file__bad(void **state)
 
 static void file__missing(void **state)
 {
-	static const struct p4a_geometry geo = { 4, 1 };
+	static const struct p4a_geometry geo = { 4, 1, 0 };
 	struct p4a_layout *l = NULL;
 	struct p4a_error err;
 
@@ -415,6 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layout__hand_computed),
+		cmocka_unit_test(layout__stages),
 		cmocka_unit_test(layout__follows_rule),
 		cmocka_unit_test(layout__same_from_any_order),
 		cmocka_unit_test(layout__lock_bits_balanced),

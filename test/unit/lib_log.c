@@ -912,7 +912,7 @@ static void check__one_word(void **state)
 
 static int make_dir(void **state)
 {
-	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS };
+	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS, 0 };
 	struct p4a_key_count kc[KEYS];
 	unsigned int i;
 

@@ -21,7 +21,7 @@
 #include "msg.h"
 
 static const struct p4a_self self = { .node = 3, .nodes = 5 };
-static const struct p4a_geometry geo = { 20, 100 };
+static const struct p4a_geometry geo = { 20, 100, 0 };
 static struct p4a_error err;
 static uint8_t *page_end;	/* the first byte that must not be touched */
 

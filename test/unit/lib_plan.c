@@ -16,13 +16,14 @@
  * 200 keys in 3 registers of 2 blocks: key k has count 1000 - k, so rank = k.
  * Key 0: register 0 slot 0, key 1: register 1 slot 0, key 2: register 2 slot 0, key 3: register 2
  * slot 1, key 4: register 1 slot 1, key 5: register 0 slot 1, key 6: register 0 or rank decides.
+ * Register 2 is the dependent stage.
  */
 static struct p4a_layout *layout;
 static struct p4a_cell cell[201];	/* by key; 200 is cold */
 
 static int setup(void **state)
 {
-	static const struct p4a_geometry geo = { 3, 2 };
+	static const struct p4a_geometry geo = { 3, 2, 1 };
 	struct p4a_key_count kc[200];
 	unsigned int i;
 
@@ -45,6 +46,8 @@ static int teardown(void **state)
 #define W(k, v)	{ (k), (v), P4A_WRITE }
 #define A(k, v)	{ (k), (v), P4A_ADD }
 #define C(k, v)	{ (k), (v), P4A_CADD }
+#define S(k)	{ (k), 0, P4A_READ | P4A_SOURCE }
+#define D(k, v)	{ (k), (v), P4A_ADD | P4A_DEPENDENT }
 
 static void plan__table(void **state)
 {
@@ -76,8 +79,27 @@ static void plan__table(void **state)
 		{ "slot 0 twice", { R(0), R(0) }, 2, 2, -EXDEV, 0 },
 		{ "third on a register", { R(0), R(5), R(6) }, 3, 2, -EMLINK, 0 },
 		{ "three pairs", { R(0), R(1), R(2), R(3), R(4), R(5) }, 6, 2, 6, 0x38 },
-		{ "unknown code", { { 0, 0, 5 } }, 1, 2, -EINVAL, 0 },
+		{ "dependent in its stage", { S(0), S(1), D(2, 0) }, 3, 2, 3, 0 },
+		{ "dependent elsewhere", { S(0), D(4, 0) }, 2, 2, 2, 0x2 },
+		{ "dependent elsewhere, slot 0", { S(0), D(1, 0) }, 2, 2, -EXDEV, 0 },
+		{ "source in the same stage", { S(2), D(3, 0) }, 2, 2, 2, 0x2 },
+		{ "source in the same stage, slot 0", { S(3), D(2, 0) }, 2, 2, -EXDEV, 0 },
+		{ "source stays, though colder", { S(5), A(0, 1) }, 2, 2, -EXDEV, 0 },
+		{ "source stays, other goes", { S(6), A(5, 1) }, 2, 2, 2, 0x2 },
+		{ "two dependent ones, both in the stage", { S(0), D(2, 0), D(3, 0) }, 3, 2, 3, 0x4 },
+		{ "two dependent ones on one array", { S(0), D(5, 0), D(6, 0) }, 3, 2, -EMLINK, 0 },
+		{ "two that must be second", { S(1), D(5, 0), D(6, 0) }, 3, 2, -EXDEV, 0 },
+		{ "a CADD that depends", { S(0), { 2, 1, P4A_CADD | P4A_DEPENDENT } }, 2, 2, 2, 0 },
+		{ "elsewhere it can't", { S(0), { 4, 1, P4A_CADD | P4A_DEPENDENT } }, 2, 2, -EXDEV, 0 },
+		{ "source is cold", { S(200), D(2, 0) }, 2, 2, -EXDEV, 0 },
+		{ "dependent is cold", { S(0), D(200, 0), R(1) }, 3, 2, -EXDEV, 0 },
+		{ "both are", { S(200), D(201, 0), R(1) }, 3, 2, 1, 0 },
+		{ "a source for nobody", { S(200), S(0), R(1) }, 3, 2, 2, 0 },
+		{ "dependent before its source", { D(2, 0), S(0) }, 2, 2, -EINVAL, 0 },
+		{ "unknown code", { { 0, 0, 7 } }, 1, 2, -EINVAL, 0 },
+		{ "unknown flag", { { 0, 0, 0x81 } }, 1, 2, -EINVAL, 0 },
 		{ "code 0", { { 0, 0, 0 } }, 1, 2, -EINVAL, 0 },
+		{ "code 0 with flags", { { 0, 0, P4A_SOURCE } }, 1, 2, -EINVAL, 0 },
 	};
 	unsigned int i, j;
 
@@ -135,7 +157,7 @@ static void plan__instructions(void **state)
 
 static void plan__limits(void **state)
 {
-	static const struct p4a_geometry geo = { 20, 1 };
+	static const struct p4a_geometry geo = { 20, 1, 0 };
 	struct p4a_key_count kc[20];
 	struct p4a_op ops[P4A_MAX_OPS + 1];
 	struct p4a_layout *wide;
@@ -166,11 +188,51 @@ static uint32_t rng(uint32_t below)
 	return (rng_state >> 33) % below;
 }
 
+static int is_held(const struct p4a_op *op, unsigned int blocks)
+{
+	return op->key < 200 && cell[op->key].slot < 64 * blocks;
+}
+
+static int may_be_second(const struct p4a_op *op)
+{
+	return (op->code & P4A_CODE) != P4A_CADD && !(op->code & P4A_SOURCE);
+}
+
+static int has_late_source(const struct p4a_op *ops, unsigned int n, unsigned int blocks)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (ops[i].code & P4A_SOURCE && is_held(&ops[i], blocks) && cell[ops[i].key].reg == 2)
+			return 1;
+	return 0;
+}
+
+static int may_be_first(const struct p4a_op *op, const struct p4a_op *ops, unsigned int n,
+			unsigned int blocks)
+{
+	return !(op->code & P4A_DEPENDENT) ||
+	       (cell[op->key].reg == 2 && !has_late_source(ops, n, blocks));
+}
+
+static int is_torn(const struct p4a_op *ops, unsigned int n, unsigned int blocks)
+{
+	int hot = 0, cold = 0, dependent = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		dependent |= !!(ops[i].code & P4A_DEPENDENT);
+		if (ops[i].code & (P4A_SOURCE | P4A_DEPENDENT))
+			*(is_held(&ops[i], blocks) ? &hot : &cold) = 1;
+	}
+	return dependent && hot && cold;
+}
+
 /* What a plan must be, said without any of the planner's own ideas. 0, or the broken promise. */
 static const char *judge(const struct p4a_plan *p, const struct p4a_op *ops, unsigned int n,
 			 unsigned int blocks)
 {
-	uint32_t pass1 = 0, pass2 = 0, check = 0, acquire = 0, taken = 0;
+	uint32_t pass1 = 0, pass2 = 0, late = 0, check = 0, acquire = 0, taken = 0;
 	unsigned int i, j;
 
 	for (i = 0; i < n; i++) {
@@ -190,7 +252,7 @@ static const char *judge(const struct p4a_plan *p, const struct p4a_op *ops, uns
 		if (in->reg != c->reg || in->slot != c->slot ||
 		    (in->op & ~P4A_SECOND_PASS) != ops[i].code)
 			return "instruction";
-		if (in->operand != (ops[i].code == P4A_READ ? 0 : ops[i].operand))
+		if (in->operand != ((ops[i].code & P4A_CODE) == P4A_READ ? 0 : ops[i].operand))
 			return "operand";
 		pass = in->op & P4A_SECOND_PASS ? &pass2 : &pass1;
 		if (*pass >> in->reg & 1)
@@ -198,12 +260,17 @@ static const char *judge(const struct p4a_plan *p, const struct p4a_op *ops, uns
 		*pass |= 1u << in->reg;
 		if (c->lock != P4A_NO_LOCK)
 			check |= 1u << c->lock;
+		if (in->op & P4A_SECOND_PASS && ops[i].code & P4A_DEPENDENT)
+			late |= 1u << in->reg;
+		if (ops[i].code & P4A_DEPENDENT && !(in->op & P4A_SECOND_PASS) &&
+		    (c->reg != 2 || has_late_source(ops, n, blocks)))
+			return "something dependent in the first pass";
 		if (!(in->op & P4A_SECOND_PASS))
 			continue;
 		if (!c->slot)
 			return "slot 0 in the second pass";
-		if (ops[i].code == P4A_CADD)
-			return "CADD in the second pass";
+		if (!may_be_second(&ops[i]))
+			return "CADD or source in the second pass";
 		acquire |= 1u << c->lock;
 		for (j = 0; j < n; j++) {
 			const struct p4a_cell *other = &cell[ops[j].key];
@@ -211,11 +278,12 @@ static const char *judge(const struct p4a_plan *p, const struct p4a_op *ops, uns
 			if (j > i && ops[j].key == ops[i].key)
 				return "order of one key";
 			if (ops[j].key < 200 && other->slot < 64 * blocks && other->reg == c->reg &&
-			    other->rank > c->rank && other->slot && ops[j].code != P4A_CADD)
+			    other->rank > c->rank && other->slot && may_be_second(&ops[j]) &&
+			    may_be_first(&ops[i], ops, n, blocks))
 				return "the hotter key in the second pass";
 		}
 	}
-	if (pass2 & ~pass1)
+	if (pass2 & ~pass1 & ~late)
 		return "second pass without a first";
 	if (taken != (1u << p->count) - 1)
 		return "count";
@@ -232,7 +300,7 @@ static int possible(const struct p4a_op *ops, unsigned int n, unsigned int block
 	for (i = 0; i < n; i++)
 		if (ops[i].key < 200 && cell[ops[i].key].slot < 64 * blocks)
 			hot[nr++] = i;
-	if (nr > P4A_MAX_INSTRS)
+	if (nr > P4A_MAX_INSTRS || is_torn(ops, n, blocks))
 		return 0;
 	for (m = 0; m < 1u << nr; m++) {
 		int ok = 1;
@@ -240,7 +308,9 @@ static int possible(const struct p4a_op *ops, unsigned int n, unsigned int block
 		for (i = 0; i < nr && ok; i++) {
 			const struct p4a_cell *a = &cell[ops[hot[i]].key];
 
-			if (m >> i & 1 && (!a->slot || ops[hot[i]].code == P4A_CADD))
+			if (m >> i & 1 && (!a->slot || !may_be_second(&ops[hot[i]])))
+				ok = 0;
+			if (!(m >> i & 1) && !may_be_first(&ops[hot[i]], ops, n, blocks))
 				ok = 0;
 			for (j = 0; j < i && ok; j++) {
 				const struct p4a_cell *b = &cell[ops[hot[j]].key];
@@ -271,8 +341,12 @@ static void plan__random(void **state)
 		for (i = 0; i < n; i++)
 			ops[i] = (struct p4a_op) {
 				.key = rng(4) ? 140 + rng(61) : rng(201), .operand = rng(1000),
-				.code = 1 + rng(4),
+				.code = 1 + rng(6),
 			};
+		for (i = 0; n && round % 2 && i < rng(n); i++)
+			ops[i].code |= P4A_SOURCE;
+		for (; n && round % 2 && i < n; i++)
+			ops[i].code |= rng(3) ? 0 : P4A_DEPENDENT;
 		rc = p4a_plan(layout, blocks, ops, n, &plan);
 		if ((rc >= 0) != possible(ops, n, blocks))
 			fail_msg("round %u: %d", round, rc);

@@ -146,6 +146,7 @@ static struct sent intend(unsigned int node, const struct p4a_op *op, unsigned i
 static void execute(struct sent *s)
 {
 	unsigned int pass, i;
+	uint32_t sum = 0;
 
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < s->n; i++) {
@@ -154,10 +155,8 @@ static void execute(struct sent *s)
 			if (s->op[i].code / P4A_SECOND_PASS != pass)
 				continue;
 			s->before[i] = *c;
-			if ((s->op[i].code & 0x7f) == P4A_WRITE)
-				*c = s->op[i].operand;
-			else if ((s->op[i].code & 0x7f) != P4A_READ)
-				*c += s->op[i].operand;
+			*c = p4a_apply(s->op[i].code, s->op[i].operand, *c, sum);
+			sum += s->op[i].code & P4A_SOURCE ? s->before[i] : 0;
 		}
 }
 
@@ -288,6 +287,38 @@ static void second_pass__comes_after_the_first(void **state)
 	r = replay(&info);
 	all_well(&info);
 	assert_int_equal(value_of(r, 4).value, 100);
+	p4a_replay_free(r);
+}
+
+/* What an operation adds depends on what others have seen, in either pass. */
+static void sum__comes_from_results(void **state)
+{
+	const struct p4a_op ops[3] = {
+		{ 5, 0, P4A_WRITE | P4A_SOURCE }, { 4, 1, P4A_ADD | P4A_DEPENDENT },
+		{ 6, 0, P4A_WRITE | P4A_SOURCE },
+	};
+	struct p4a_op late[3] = { ops[0], ops[1], ops[2] };
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 100);
+	commit(0, ops, 3);		/* 104 + 1 + 105: the source behind it does not count */
+	end_all(1);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 210);
+	p4a_replay_free(r);
+	late[1].code |= P4A_SECOND_PASS;
+	open_books();
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 100);
+	commit(0, late, 3);
+	end_all(1);
+	r = replay(&info);
+	all_well(&info);
+	assert_int_equal(value_of(r, 4).value, 316);
 	p4a_replay_free(r);
 }
 
@@ -556,9 +587,11 @@ static void files__wrong_ones(void **state)
 
 static struct p4a_op any_op(void)
 {
-	static const uint32_t codes[] = { P4A_READ, P4A_WRITE, P4A_ADD, P4A_ADD };
+	static const uint32_t codes[] = { P4A_READ, P4A_WRITE, P4A_ADD, P4A_REFILL,
+					  P4A_CHARGE, P4A_ADD | P4A_SOURCE,
+					  P4A_WRITE | P4A_DEPENDENT, P4A_CHARGE | P4A_DEPENDENT };
 
-	return (struct p4a_op) { below(KEYS), below(1000), codes[below(4)] };
+	return (struct p4a_op) { below(KEYS), below(1000), codes[below(8)] };
 }
 
 /*
@@ -676,6 +709,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_nodes__interleaved),
 		cmocka_unit_test(second_pass__comes_after_the_first),
+		cmocka_unit_test(sum__comes_from_results),
 		cmocka_unit_test(unknown__is_never_applied_and_named),
 		cmocka_unit_test(stale__of_a_switch_without_memory),
 		cmocka_unit_test(drains__may_be_repeated),

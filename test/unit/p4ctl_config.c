@@ -221,7 +221,7 @@ static void tenant_line__reads_back(void **state)
 
 static void geometry_line__reads_back(void **state)
 {
-	const struct geometry g = { 7, 32, 256, 65536 };
+	const struct geometry g = { 15, 32, 256, 65536, 31 };
 	struct arg args[ARGS_MAX];
 	struct geometry back;
 	char line[256];

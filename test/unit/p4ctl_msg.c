@@ -237,7 +237,7 @@ static void event__lines_and_json(void **state)
 	const struct tenant tenant = { .have = ALL(tenant_fields) & ~(1u << 2), .id = 7,
 		.name = "shop", .gid = 5, .weight = 100, .max_blocks = 256, .sockets = 1 };
 	const struct tenant gone = { .have = 1, .id = 7 };
-	const struct geometry geometry = { 7, 20, 16, 1024 };
+	const struct geometry geometry = { 15, 20, 16, 1024, 4 };
 	const struct policy policy = { 15, 0xfe00000a, 2000000, 100000, 4001 };
 	struct alloc alloc = { .have = ALL(alloc_fields), .id = 7, .epoch = 12, .flow_first = 8,
 		.flow_count = 16, .bitmap = { 0x8f } };
@@ -254,9 +254,9 @@ static void event__lines_and_json(void **state)
 		{ P4A_CMD_TENANT_DEL_NTF, tenant_fields, &gone, "tenant del 7",
 		  "{\"event\":\"tenant_del\",\"value\":{\"id\":7}}" },
 		{ P4A_CMD_GEOMETRY_NTF, geometry_fields, &geometry,
-		  "geometry set registers 20 blocks 16 flows 1024",
+		  "geometry set registers 20 blocks 16 flows 1024 dependent 4",
 		  "{\"event\":\"geometry\",\"value\":{\"registers\":20,\"blocks\":16,"
-		  "\"flows\":1024}}" },
+		  "\"flows\":1024,\"dependent\":4}}" },
 		{ P4A_CMD_POLICY_NTF, policy_fields, &policy,
 		  "policy set allocator 10.0.0.254 port 4001 lease-max 2s grace 100ms",
 		  "{\"event\":\"policy\",\"value\":{\"allocator\":\"10.0.0.254\"" },

@@ -139,7 +139,7 @@ static void alloc_frames(void)
 		{ head(P4W_REQUEST, 40, P4W_REQ_DONE), htonl(100), htonl(2000), htons(3), htons(9),
 		  htonl(64), htons(2), htons(8) }, { htons(600), htons(300) } };
 	const struct p4w_welcome welcome = { head(P4W_WELCOME, 40, 0), htons(20), htons(16), htons(64),
-		0, htonl(32), htonl(2000000), htonl(100000), htonl(12) };
+		htons(4), htonl(32), htonl(2000000), htonl(100000), htonl(12) };
 	const struct p4w_reserved reserved = { head(P4W_RESERVED, 36, 0), htobe64(777), htonl(888),
 		htonl(2), htons(5), P4W_WHY_TURN, 93 };
 	const struct p4w_granted granted = { head(P4W_GRANTED, 72, 0), htobe64(4242), htonl(128),

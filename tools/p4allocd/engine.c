@@ -266,11 +266,12 @@ static bool fits_configuration(struct p4d_engine *e)
 {
 	const struct p4d_geometry *w = &e->wanted, *g = &e->geo;
 
-	if (!w->blocks || !memcmp(w, g, sizeof(*w)))
+	if (!w->blocks || (w->registers == g->registers && w->blocks == g->blocks &&
+			   w->flows == g->flows && (!w->dependent || w->dependent == g->dependent)))
 		return true;
 	snprintf(e->sw_why, sizeof(e->sw_why),
-		 "geometry is %ux%u, %u flows; the switch has %ux%u, %u", w->registers, w->blocks,
-		 w->flows, g->registers, g->blocks, g->flows);
+		 "geometry is %u (%u)x%u, %u flows; the switch has %u (%u)x%u, %u", w->registers,
+		 w->dependent, w->blocks, w->flows, g->registers, g->dependent, g->blocks, g->flows);
 	return false;
 }
 

@@ -69,6 +69,7 @@ static void on_geometry(struct p4d_netlink *nl, struct nlattr **a)
 		.registers = u32_or(a, P4A_A_GEO_REGISTERS, 0),
 		.blocks = u32_or(a, P4A_A_GEO_BLOCKS, 0),
 		.flows = u32_or(a, P4A_A_GEO_FLOWS, 0),
+		.dependent = u32_or(a, P4A_A_GEO_DEPENDENT, 0),
 	};
 
 	nl->events.geometry(nl->events.arg, &geo);

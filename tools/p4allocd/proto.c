@@ -296,6 +296,7 @@ size_t p4d_proto_welcome(void *out, const struct p4d_request *req, const struct 
 		.registers = htons(w->registers),
 		.blocks = htons(w->blocks),
 		.block_slots = htons(P4W_BLOCK_SLOTS),
+		.dependent = htons(w->dependent),
 		.flows = htonl(w->flows),
 		.lease_max_us = htonl(w->lease_max_us),
 		.grace_us = htonl(w->grace_us),

@@ -73,7 +73,7 @@ size_t p4d_proto_plain(void *out, const struct p4d_request *req);	/* SYNCED, FRE
 size_t p4d_proto_refused(void *out, const struct p4d_request *req, const struct p4d_refusal *why);
 
 struct p4d_welcome {
-	uint32_t batch, registers, blocks, flows, lease_max_us, grace_us, escrow;
+	uint32_t batch, registers, dependent, blocks, flows, lease_max_us, grace_us, escrow;
 };
 size_t p4d_proto_welcome(void *out, const struct p4d_request *req, const struct p4d_welcome *w);
 

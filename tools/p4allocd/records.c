@@ -45,6 +45,7 @@ static const struct p4d_field meta_fields[] = {
 	NAMED("registers", meta, geo.registers, 0, P4W_MAX_REGISTERS),
 	NAMED("blocks", meta, geo.blocks, 0, P4W_MAX_BLOCKS),
 	NAMED("flows", meta, geo.flows, 0, 65536),
+	NAMED("dependent", meta, geo.dependent, 0, P4W_MAX_REGISTERS - 1),
 	END
 }, tenant_fields[] = {
 	F(p4d_tenant, nodes, 0, P4W_NODES_MAX),

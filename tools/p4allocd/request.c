@@ -207,6 +207,7 @@ static void welcome(const struct call *c)
 		.batch = batch_to_ask_for(c),
 		.registers = e->geo.registers,
 		.blocks = e->geo.blocks,
+		.dependent = e->wanted.blocks ? e->wanted.dependent : e->geo.dependent,
 		.flows = p4d_flows_max(&e->flows),
 		.lease_max_us = e->policy.lease_max_us,
 		.grace_us = e->policy.grace_us,

@@ -32,6 +32,7 @@ struct p4d_geometry {
 	uint32_t registers;
 	uint32_t blocks;	/* 0: not known */
 	uint32_t flows;
+	uint32_t dependent;	/* the last of the registers */
 };
 
 struct p4d_policy {

@@ -108,6 +108,7 @@ static void answer_info(const struct p4d_engine *e, const struct p4d_status_conf
 	put(o, "registers", e->geo.registers);
 	put(o, "blocks", e->geo.blocks);
 	put(o, "flows", e->geo.flows);
+	put(o, "dependent", e->geo.dependent);
 	sub = put_object(o, "policy");
 	put(sub, "lease_max_us", e->policy.lease_max_us);
 	put(sub, "grace_us", e->policy.grace_us);

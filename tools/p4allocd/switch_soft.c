@@ -222,10 +222,11 @@ static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 
 static bool take_info(struct soft *sw, struct json_object *o)
 {
-	uint64_t version, registers, blocks, slots, flows;
+	uint64_t version, registers, dependent, blocks, slots, flows;
 
 	if (!get_uint(o, "version", UINT64_MAX, &version) ||
 	    !get_uint(o, "registers", P4W_MAX_REGISTERS, &registers) || !registers ||
+	    !get_uint(o, "dependent", registers - 1, &dependent) ||
 	    !get_uint(o, "blocks", P4W_MAX_BLOCKS, &blocks) || !blocks ||
 	    !get_uint(o, "flows", 65536, &flows) || !flows ||
 	    !get_uint(o, "block_slots", P4W_BLOCK_SLOTS, &slots) || slots != P4W_BLOCK_SLOTS ||
@@ -238,7 +239,7 @@ static bool take_info(struct soft *sw, struct json_object *o)
 		     (unsigned long long)version, P4W_VERSION);
 		return false;
 	}
-	sw->info.geo = (struct p4d_geometry){ registers, blocks, flows };
+	sw->info.geo = (struct p4d_geometry){ registers, blocks, flows, dependent };
 	send_step(sw, STEP_OWNER, read_cells("owner", 0, blocks));
 	send_step(sw, STEP_SERIAL, read_cells("serial", 0, blocks));
 	return true;

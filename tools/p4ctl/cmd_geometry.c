@@ -16,7 +16,7 @@ static bool is_set_already(struct nlink *nl, const struct geometry *want)
 	       !nlink_get(nl, P4A_CMD_GEOMETRY_GET, geometry_fields, NULL, &now, sizeof(now),
 			  &ignored) &&
 	       now.registers == want->registers && now.blocks == want->blocks &&
-	       now.flows == want->flows;
+	       now.flows == want->flows && now.dependent == want->dependent;
 }
 
 static int set_run(struct run *r, const struct arg *args)
@@ -43,12 +43,12 @@ static void print_geometry(const struct run *r, const struct geometry *g)
 		output_json(r, config_json(geometry_fields, g));
 		return;
 	}
-	fprintf(r->out, "register arrays  %u\n"
+	fprintf(r->out, "register arrays  %u, the last %u are the dependent stage\n"
 		"blocks           %u\n"
 		"slots            %u (64 a block)\n"
 		"cells            %u\n"
 		"flows            %u\n",
-		g->registers, g->blocks, 64 * g->blocks, 64 * g->blocks * g->registers, g->flows);
+		g->registers, g->dependent, g->blocks, 64 * g->blocks, 64 * g->blocks * g->registers, g->flows);
 }
 
 static int geometry_show_run(struct run *r, const struct arg *args)
@@ -72,8 +72,9 @@ static int geometry_show_run(struct run *r, const struct arg *args)
 const struct cmd geometry_cmds[] = {
 	{ "set", "tell this host the size of the switch", .run = set_run, .args = geometry_args,
 	  .about = "Must be what the switch was built with (p4ctl switch show). Refused while a\n"
-		   "tenant holds an allocation, unless nothing changes.\n\nExamples:\n"
-		   "  p4ctl geometry set registers 20 blocks 16 flows 1024\n" },
+		   "tenant holds an allocation, unless nothing changes. DEPENDENT is the same on all\n"
+		   "hosts: it decides which key belongs into which cell.\n\nExamples:\n"
+		   "  p4ctl geometry set registers 20 blocks 16 flows 1024 dependent 4\n" },
 	{ "show", "the size of the switch that this host knows", .run = geometry_show_run,
 	  .args = no_args, .about = "Examples:\n  p4ctl geometry show\n" },
 	{ 0 },

@@ -272,9 +272,10 @@ static void print_view(const struct run *r, const struct view *v)
 		output_json(r, o);
 		return;
 	}
-	fprintf(r->out, "program %s, %" PRIu64 " register arrays, %" PRIu64 " blocks of %" PRIu64
+	fprintf(r->out, "program %s, %" PRIu64 " register arrays (%" PRIu64 " dependent), %" PRIu64 " blocks of %" PRIu64
 		" slots, %" PRIu64 " flows, protocol version %s, boot %s\n",
 		json_object_get_string(member(v->info, "program")), number(v->info, "registers"),
+		number(v->info, "dependent"),
 		number(v->info, "blocks"), number(v->info, "block_slots"),
 		number(v->info, "flows"), json_object_get_string(member(v->info, "version")),
 		json_object_get_string(member(v->info, "boot")));

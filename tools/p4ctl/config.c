@@ -39,7 +39,7 @@ const struct arg_spec tenant_args[] = {
 const struct arg_spec tenant_id_args[] = { ID_SPEC(true), { 0 } };
 const struct arg_spec tenant_show_args[] = { ID_SPEC(false), { 0 } };
 
-enum { G_REGISTERS, G_BLOCKS, G_FLOWS };
+enum { G_REGISTERS, G_BLOCKS, G_FLOWS, G_DEPENDENT };
 
 const struct arg_spec geometry_args[] = {
 	[G_REGISTERS] = { .word = "registers", .value = "R", .type = ARG_NUMBER, .min = 1,
@@ -49,6 +49,9 @@ const struct arg_spec geometry_args[] = {
 		       .help = "blocks of 64 unified slots" },
 	[G_FLOWS] = { .word = "flows", .value = "F", .type = ARG_NUMBER, .min = 1, .max = 65536,
 		      .required = true, .help = "flow entries of the switch" },
+	[G_DEPENDENT] = { .word = "dependent", .value = "D", .type = ARG_NUMBER,
+			  .max = P4W_MAX_REGISTERS - 1,
+			  .help = "the last of the register arrays; default 0, none is used as such" },
 	{ 0 },
 };
 
@@ -118,6 +121,7 @@ int config_geometry(const struct arg *args, struct geometry *g, struct diag *d)
 	set_u32(g, f, P4A_A_GEO_REGISTERS, &g->registers, &args[G_REGISTERS]);
 	set_u32(g, f, P4A_A_GEO_BLOCKS, &g->blocks, &args[G_BLOCKS]);
 	set_u32(g, f, P4A_A_GEO_FLOWS, &g->flows, &args[G_FLOWS]);
+	set_u32(g, f, P4A_A_GEO_DEPENDENT, &g->dependent, &args[G_DEPENDENT]);
 	return 0;
 }
 
@@ -165,8 +169,8 @@ void config_tenant_line(const struct tenant *t, char *buf, size_t len)
 
 void config_geometry_line(const struct geometry *g, char *buf, size_t len)
 {
-	snprintf(buf, len, "geometry set registers %u blocks %u flows %u", g->registers, g->blocks,
-		 g->flows);
+	snprintf(buf, len, "geometry set registers %u blocks %u flows %u dependent %u",
+		 g->registers, g->blocks, g->flows, g->dependent);
 }
 
 void config_policy_line(const struct policy *p, char *buf, size_t len)

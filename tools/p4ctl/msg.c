@@ -30,6 +30,7 @@ const struct field geometry_fields[] = {
 	FIELD(geometry, registers, GEO_REGISTERS, U32, "registers"),
 	FIELD(geometry, blocks, GEO_BLOCKS, U32, "blocks"),
 	FIELD(geometry, flows, GEO_FLOWS, U32, "flows"),
+	FIELD(geometry, dependent, GEO_DEPENDENT, U32, "dependent"),
 	{ 0 },
 };
 
@@ -97,6 +98,7 @@ static const char *const attr_names[P4A_A_MAX + 1] = {
 	[P4A_A_GEO_REGISTERS] = "GEO_REGISTERS",
 	[P4A_A_GEO_BLOCKS] = "GEO_BLOCKS",
 	[P4A_A_GEO_FLOWS] = "GEO_FLOWS",
+	[P4A_A_GEO_DEPENDENT] = "GEO_DEPENDENT",
 	[P4A_A_POL_ALLOC_ADDR] = "POL_ALLOC_ADDR",
 	[P4A_A_POL_ALLOC_PORT] = "POL_ALLOC_PORT",
 	[P4A_A_POL_LEASE_MAX_US] = "POL_LEASE_MAX_US",

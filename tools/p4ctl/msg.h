@@ -27,7 +27,7 @@ struct tenant {
 };
 
 struct geometry {
-	uint32_t have, registers, blocks, flows;
+	uint32_t have, registers, blocks, flows, dependent;
 };
 
 struct policy {

@@ -15,9 +15,10 @@ const char *p4log_op_name(unsigned int code)
 {
 	static const char *const name[] = {
 		[P4A_READ] = "read", [P4A_WRITE] = "write", [P4A_ADD] = "add", [P4A_CADD] = "cadd",
+		[P4A_REFILL] = "refill", [P4A_CHARGE] = "charge",
 	};
 
-	code &= ~P4A_SECOND_PASS;
+	code &= P4A_CODE;
 	return code < sizeof(name) / sizeof(name[0]) && name[code] ? name[code] : "?";
 }
 

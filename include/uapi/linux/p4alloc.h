@@ -30,10 +30,12 @@
  * P4A_CMD_TENANT_GET (anybody): do with P4A_A_TENANT_ID, or dump. Answers with all attributes of
  *    TENANT_SET except FLAGS, and P4A_A_TENANT_SOCKETS: u32, joined sockets.
  *
- * P4A_CMD_GEOMETRY_SET (admin): all three required
+ * P4A_CMD_GEOMETRY_SET (admin): all but the last required
  *    P4A_A_GEO_REGISTERS:	u32, 1 .. 32, register arrays
  *    P4A_A_GEO_BLOCKS:		u32, 1 .. 256, blocks of 64 unified slots
  *    P4A_A_GEO_FLOWS:		u32, 1 .. 65536, flow entries of the switch
+ *    P4A_A_GEO_DEPENDENT:	u32, 0 .. REGISTERS - 1, default 0: the last register arrays, which are
+ *				the switch's dependent stage; 0: layouts make no use of it
  *    EBUSY while a tenant of this namespace holds an allocation.
  * P4A_CMD_GEOMETRY_GET (anybody): the same; ENODATA if it was never set.
  *
@@ -165,6 +167,7 @@ enum p4a_attr {
 	P4A_A_RPC_AGE_MS,
 	P4A_A_RPC_SILENCE_MS,
 	P4A_A_RPC_FLAGS,
+	P4A_A_GEO_DEPENDENT,
 	__P4A_A_MAX,
 	P4A_A_MAX = __P4A_A_MAX - 1
 };

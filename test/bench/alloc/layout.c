@@ -16,7 +16,7 @@
 #define GROUP	16		/* lookups between two looks at the clock */
 #define GROUPS	20000
 
-static const struct p4a_geometry geo = { .registers = 20, .blocks = 256 };
+static const struct p4a_geometry geo = { .registers = 20, .blocks = 256, .dependent = 4 };
 
 /* Every key once, and as often as it is drawn; key numbers without order. */
 static struct p4a_key_count *count_keys(struct rng *r)
@@ -29,6 +29,8 @@ static struct p4a_key_count *count_keys(struct rng *r)
 		kc[i] = (struct p4a_key_count) { .key = rng_next(r), .count = 1 };
 	for (uint32_t i = 0; i < DRAWS; i++)
 		kc[zipf_draw(&z, r) - 1].count++;
+	for (uint32_t i = 0; i < KEYS; i++)
+		kc[i].count |= i % 3 ? i % 3 == 1 ? P4A_KEY_SOURCE : 0 : P4A_KEY_DEPENDENT;
 	return kc;
 }
 

@@ -132,7 +132,7 @@ static void must(int ok, const char *what)
 
 static struct p4a_ctx *open_running(const struct p4a_layout *layout, const char *dir)
 {
-	static const struct p4a_geometry geo = { 20, 4 };
+	static const struct p4a_geometry geo = { 20, 4, 0 };
 	const struct p4a_demand demand = { 0, 1000, 1, 1, DEPTH };
 	const struct p4a_log_options log = { .dir = dir };
 	struct p4a_options opts = { .tenant = 7, .nodes = 1, .depth = DEPTH };
@@ -216,7 +216,7 @@ static void clear(const char *dir)
 
 int main(void)
 {
-	static const struct p4a_geometry geo = { 20, 4 };
+	static const struct p4a_geometry geo = { 20, 4, 0 };
 	static struct p4a_key_count kc[KEYS];
 	char dir[] = "/tmp/bench-log.XXXXXX";
 	struct p4a_layout *layout;
