@@ -153,6 +153,50 @@ int p4a_layout_histogram(const struct p4a_layout *layout, uint16_t *hist);
 /* Geometry that the layout was made for. */
 struct p4a_geometry p4a_layout_geometry(const struct p4a_layout *layout);
 
+/* --------------------------------------------------------------------------------- observing */
+
+/*
+ * Counts of what transactions access, so that the next batch's layout follows them. Each node counts its
+ * own; between two batches the nodes send each other what p4a_counts_get() says, and each adds up all of
+ * it, its own included, in counts made for this, and builds the layout of the sum: the same everywhere.
+ * p4a_use_layout() takes it once the values of the batch before are in the tenant's own store.
+ * For one thread at a time.
+ */
+struct p4a_counts;
+
+/* At most max_keys (1 .. 2^28) keys are kept. 0; -EINVAL; -ENOMEM. */
+int p4a_counts_new(struct p4a_counts **out, size_t max_keys);
+void p4a_counts_free(struct p4a_counts *c);
+
+struct p4a_op;
+
+/*
+ * p4a_counts_txn - a transaction's n operations, hot and cold ones. If there is no room for its keys, all
+ * counts are halved until some are 0. 0; -EINVAL n is above P4A_MAX_OPS; -ENOMEM.
+ */
+int p4a_counts_txn(struct p4a_counts *c, const struct p4a_op *ops, unsigned int n);
+
+/* Halves all counts, so that what was long ago matters less. 0 or -ENOMEM. */
+int p4a_counts_age(struct p4a_counts *c);
+
+/* Up to n keys with their counts and flags, in no order. Returns how many there are. kc may be NULL. */
+size_t p4a_counts_get(const struct p4a_counts *c, struct p4a_key_count *kc, size_t n);
+
+/* Adds what p4a_counts_get() of a node says. 0; -ENOSPC no room, some were added; -EINVAL a count of 0. */
+int p4a_counts_add(struct p4a_counts *c, const struct p4a_key_count *kc, size_t n);
+
+/* As p4a_layout_from_counts(). */
+int p4a_counts_layout(const struct p4a_counts *c, struct p4a_layout **out,
+		      const struct p4a_geometry *geo, struct p4a_error *err);
+
+/*
+ * p4a_counts_together - what to declare in p4a_demand if a transaction gains only when all its keys are
+ * hot. From a sample of p4a_counts_txn()'s transactions: how many of them lie wholly in the layout's first
+ * blocks, against how many of the accesses; the power, 1 .. 64, that makes the second the first. Keys that
+ * always come together have a low one, keys that meet by chance as many as a transaction has.
+ */
+unsigned int p4a_counts_together(const struct p4a_counts *c, const struct p4a_layout *layout);
+
 /* ---------------------------------------------------------------------------------- planning */
 
 enum p4a_op_code {
@@ -469,6 +513,9 @@ struct p4a_demand {
 	uint16_t min_blocks;		/* fewer are useless, 1 .. want_blocks */
 	uint16_t want_blocks;		/* more are useless, .. blocks of the geometry */
 	uint32_t flows;			/* transactions outstanding, 1 .. flows_max */
+	uint16_t together;		/* accesses of a transaction that gain only if all of them are
+					 * hot, 0 .. 64: p4a_counts_together(). 0, 1: each by itself */
+	uint16_t reserved;		/* 0 */
 };
 
 /*

@@ -194,6 +194,10 @@ static int check_demand(struct p4a_ctx *ctx, const struct p4a_demand *d)
 		return p4a_batch_range(ctx, "min_blocks", d->min_blocks, 1, d->want_blocks);
 	if (!d->flows || d->flows > ctx->welcome.flows)
 		return p4a_batch_range(ctx, "flows", d->flows, 1, ctx->welcome.flows);
+	if (d->together > P4W_TOGETHER_MAX)
+		return p4a_batch_range(ctx, "together", d->together, 0, P4W_TOGETHER_MAX);
+	if (d->reserved)
+		return p4a_batch_range(ctx, "reserved", d->reserved, 0, 0);
 	if (!ctx->layout)
 		return p4a_fail(&ctx->err, -ENODATA, "request: p4a_use_layout() comes first");
 	return 0;

@@ -11,7 +11,7 @@ LIB_LINK	:= $(B)/lib/libp4alloc.so
 LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
-lib_srcs := error layout layout_file plan state msg netlink uring ctx open call lock pump txn cells batch \
+lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call lock pump txn cells batch \
 	lock_bits escrow \
 	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
@@ -44,7 +44,7 @@ $(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS
 
 .PHONY: always
 
-lib_tests := lib_layout lib_plan lib_shapes lib_state lib_msg lib_replay
+lib_tests := lib_layout lib_counts lib_plan lib_shapes lib_state lib_msg lib_replay
 UNIT += $(lib_tests:%=test/%) test/lib_batch
 $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka,$(LIBP4ALLOC),-Ilib)))
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))

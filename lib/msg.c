@@ -59,6 +59,7 @@ uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch,
 		.start_us = htonl(demand->start_us), .duration_us = htonl(demand->duration_us),
 		.min_blocks = htons(demand->min_blocks), .want_blocks = htons(demand->want_blocks),
 		.flows = htonl(demand->flows), .nr_hist = htons(nr_hist),
+		.together = htons(demand->together),
 	};
 	put_head(&r->msg, self, P4W_REQUEST, length, batch, flags);
 	for (i = 0; i < nr_hist; i++)

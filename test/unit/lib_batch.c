@@ -261,15 +261,17 @@ static void batch__wrong_order(void **state)
 static void batch__bad_demands(void **state)
 {
 	static const struct { struct p4a_demand d; const char *says; } t[] = {
-		{ { 60000001, 1, 1, 1, 1 }, "start_us = 60000001: must be 0 .. 60000000" },
-		{ { 0, 0, 1, 1, 1 }, "duration_us = 0: must be 1 .. 2000000" },
-		{ { 0, 2000001, 1, 1, 1 }, "duration_us = 2000001" },
-		{ { 0, 1, 0, 1, 1 }, "min_blocks = 0: must be 1 .. 1" },
-		{ { 0, 1, 2, 1, 1 }, "min_blocks = 2: must be 1 .. 1" },
-		{ { 0, 1, 1, 9, 1 }, "want_blocks = 9: must be 1 .. 8" },
-		{ { 0, 1, 1, 0, 1 }, "want_blocks = 0" },
-		{ { 0, 1, 1, 1, 0 }, "flows = 0: must be 1 .. 512" },
-		{ { 0, 1, 1, 1, 513 }, "flows = 513" },
+		{ { 60000001, 1, 1, 1, 1, 0, 0 }, "start_us = 60000001: must be 0 .. 60000000" },
+		{ { 0, 0, 1, 1, 1, 0, 0 }, "duration_us = 0: must be 1 .. 2000000" },
+		{ { 0, 2000001, 1, 1, 1, 0, 0 }, "duration_us = 2000001" },
+		{ { 0, 1, 0, 1, 1, 0, 0 }, "min_blocks = 0: must be 1 .. 1" },
+		{ { 0, 1, 2, 1, 1, 0, 0 }, "min_blocks = 2: must be 1 .. 1" },
+		{ { 0, 1, 1, 9, 1, 0, 0 }, "want_blocks = 9: must be 1 .. 8" },
+		{ { 0, 1, 1, 0, 1, 0, 0 }, "want_blocks = 0" },
+		{ { 0, 1, 1, 1, 0, 0, 0 }, "flows = 0: must be 1 .. 512" },
+		{ { 0, 1, 1, 1, 513, 0, 0 }, "flows = 513" },
+		{ { 0, 1, 1, 1, 1, 65, 0 }, "together = 65: must be 0 .. 64" },
+		{ { 0, 1, 1, 1, 1, 64, 1 }, "reserved = 1: must be 0 .. 0" },
 	};
 	struct fake *f = open_in(P4A_DRAINING);
 	unsigned int i;

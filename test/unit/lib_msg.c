@@ -54,13 +54,13 @@ static void write__request(void **state)
 {
 	static const struct p4a_demand d = {
 		.start_us = 0x01020304, .duration_us = 0x11121314, .min_blocks = 0x2122,
-		.want_blocks = 0x3132, .flows = 0x41424344,
+		.want_blocks = 0x3132, .flows = 0x41424344, .together = 0x0051,
 	};
 	static const uint16_t hist[] = { 0xaabb, 0xccdd };
 	static const uint8_t want[] = {
 		1, P4W_REQUEST, 0, 40, 0, 3, 0, 5, 0, 0, 0, 9, 0, 0, 0, P4W_REQ_DONE,
 		1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x31, 0x32, 0x41, 0x42, 0x43, 0x44,
-		0, 2, 0, 0, 0xaa, 0xbb, 0xcc, 0xdd,
+		0, 2, 0, 0x51, 0xaa, 0xbb, 0xcc, 0xdd,
 	};
 	uint8_t buf[P4A_MSG_MAX];
 	uint16_t full[P4A_MAX_BLOCKS] = { 0 };

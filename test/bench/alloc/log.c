@@ -133,7 +133,8 @@ static void must(int ok, const char *what)
 static struct p4a_ctx *open_running(const struct p4a_layout *layout, const char *dir)
 {
 	static const struct p4a_geometry geo = { 20, 4, 0 };
-	const struct p4a_demand demand = { 0, 1000, 1, 1, DEPTH };
+	const struct p4a_demand demand = { .duration_us = 1000, .min_blocks = 1,
+					   .want_blocks = 1, .flows = DEPTH };
 	const struct p4a_log_options log = { .dir = dir };
 	struct p4a_options opts = { .tenant = 7, .nodes = 1, .depth = DEPTH };
 	struct echo *e = bench_alloc(1, sizeof(*e));
