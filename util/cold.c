@@ -2,8 +2,9 @@
 /*
  * cold.c - the cold phase: every transaction of the batch gets its cold keys or is carried over.
  *
- * Main thread only. One request to each remote owner, up to a window of them at a time. Locks are
- * never waited for, so there is no deadlock; the batch that comes next is the retry.
+ * Main thread only. One request to each remote owner, up to a window of them at a time. Owners of what
+ * depends on sources elsewhere are asked when these have answered. Locks are never waited for, so there is
+ * no deadlock; the batch that comes next is the retry.
  */
 #include <errno.h>
 #include <string.h>
@@ -42,26 +43,45 @@ static void take_results(const struct node *n, struct work *w, unsigned int owne
 	w->held |= 1ull << owner;
 }
 
+/* An abort is for good, whatever else has been refused. */
 static void take_refusal(struct node *n, struct work *w, enum store_verdict verdict)
 {
+	w->aborts |= verdict == STORE_ABORT;
 	if (w->refused)
 		return;
 	w->refused = true;
 	if (verdict == STORE_IN_SWITCH)
 		n->stats.in_switch++;
-	else
+	else if (verdict != STORE_ABORT)
 		n->stats.locked++;
 }
 
-/* All owners have answered. */
-static int conclude(struct node *n, struct work *w)
+/* Which step of a transaction an owner is in: the second if it needs results of others. */
+static bool is_late(const struct node *n, const struct work *w, unsigned int owner)
 {
-	if (w->refused)
-		return work_undo(n, w);
-	if (!w->plan.count)
-		return work_commit(n, w, 0, 0);
-	w->state = WORK_PREPARED;
-	return 0;
+	bool dependent = false, elsewhere = false;
+
+	for (unsigned int i = 0; i < w->n; i++) {
+		bool here = w->ops[i].op.key % n->cfg.self.nodes == owner;
+
+		dependent |= here && w->ops[i].op.kind & TRACE_DEPENDENT;
+		elsewhere |= !here && w->ops[i].op.kind & TRACE_SOURCE;
+	}
+	return dependent && elsewhere;
+}
+
+/* Of the sources that have answered at other owners. */
+static uint32_t sum_elsewhere(const struct node *n, const struct work *w, unsigned int owner)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i < w->n; i++) {
+		unsigned int at = w->ops[i].op.key % n->cfg.self.nodes;
+
+		if (w->ops[i].op.kind & TRACE_SOURCE && at != owner && w->held >> at & 1)
+			sum += w->ops[i].got;
+	}
+	return sum;
 }
 
 static void access_own(struct node *n, struct work *w)
@@ -74,7 +94,8 @@ static void access_own(struct node *n, struct work *w)
 
 	if (!found)
 		return;
-	verdict = store_access(n->store, peer_txn(self, w->number), ops, found, results);
+	verdict = store_access(n->store, peer_txn(self, w->number), ops, found,
+			       sum_elsewhere(n, w, self), results);
 	if (verdict)
 		take_refusal(n, w, verdict);
 	else
@@ -90,24 +111,60 @@ static int ask_peers(struct node *n, struct work *w)
 	for (unsigned int owner = 0; owner < n->cfg.self.nodes && !rc; owner++) {
 		unsigned int found = cold_ops_of(n, w, owner, ops, at);
 
-		if (owner == n->cfg.self.node || !found)
+		if (owner == n->cfg.self.node || !found || is_late(n, w, owner) != w->late)
 			continue;
-		rc = peer_access(n->client, owner, w->number, ops, found, w);
+		rc = peer_access(n->client, owner, w->number, ops, found,
+				 sum_elsewhere(n, w, owner), w);
 		w->asked++;
 	}
 	return rc ? node_fail(n, rc, "access", peer_client_error(n->client)) : 0;
 }
 
-static int start(struct node *n, struct work *w)
+static bool has_late(const struct node *n, const struct work *w)
+{
+	for (unsigned int i = 0; i < w->n; i++)
+		if (!w->ops[i].hot && w->ops[i].op.kind & TRACE_DEPENDENT &&
+		    is_late(n, w, w->ops[i].op.key % n->cfg.self.nodes))
+			return true;
+	return false;
+}
+
+static int step(struct node *n, struct work *w)
+{
+	if (is_late(n, w, n->cfg.self.node) == w->late)
+		access_own(n, w);
+	return w->refused ? 0 : ask_peers(n, w);
+}
+
+/* All owners have answered; the second step may be answered at once, by this node. */
+static int conclude(struct node *n, struct work *w)
 {
 	int rc = 0;
 
+	if (!w->refused && !w->late && has_late(n, w)) {
+		w->late = true;
+		rc = step(n, w);
+		if (rc || w->asked)
+			return rc;
+	}
+	if (w->aborts)
+		return work_abort(n, w);
+	if (w->refused)
+		return work_undo(n, w);
+	if (!w->plan.count)
+		return work_commit(n, w, 0, 0);
+	w->state = WORK_PREPARED;
+	return 0;
+}
+
+static int start(struct node *n, struct work *w)
+{
+	int rc;
+
 	w->state = WORK_ACCESSING;
-	w->refused = false;
+	w->refused = w->late = w->aborts = false;
 	w->asked = 0;
-	access_own(n, w);
-	if (!w->refused)
-		rc = ask_peers(n, w);
+	rc = step(n, w);
 	return rc || w->asked ? rc : conclude(n, w);
 }
 

@@ -2,7 +2,7 @@
 /*
  * history.h - what one node of a tenant did, as text, for the oracle.
  *
- *	history 1 tenant T node N of M keys K txns X
+ *	history 1 tenant T node N of M keys K txns X start S
  *	C NUMBER SERIAL EPOCH;OP;OP...	committed transaction of the trace; serial 0: nothing hot in it
  *	A NUMBER			aborted: took no effect
  *	U NUMBER			unknown: nobody can tell
@@ -10,7 +10,7 @@
  *	end LINES			lines before this one; without it the file is not complete
  *
  * OP is `hKIND KEY OPERAND GOT` for an operation in the switch or `cKIND KEY OPERAND GOT VERSION
- * EPOCH` for one in the owner's store; KIND is r, w or a, GOT the value before the operation.
+ * EPOCH` for one in the owner's store; KIND is trace_kind_letter(), GOT the value before the operation, S start_name().
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "start.h"
 #include "trace.h"
 
 #define HISTORY_VERSION 1
@@ -34,6 +35,7 @@ struct history_op {
 struct history_head {
 	uint32_t tenant, keys, txns;
 	unsigned int node, nodes;
+	enum start start;
 };
 
 /* ------------------------------------------------------------------ writing */

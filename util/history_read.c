@@ -78,11 +78,17 @@ static int read_head(struct reader *r)
 {
 	struct history_head *d = &r->h->head;
 	unsigned int version;
+	char start[16];
 	int used = 0;
 
-	if (sscanf(r->p, "history %u tenant %u node %u of %u keys %u txns %u%n", &version,
-		   &d->tenant, &d->node, &d->nodes, &d->keys, &d->txns, &used) != 6 || r->p[used])
-		return refuse(r, "head", "'history 1 tenant T node N of M keys K txns X'");
+	if (sscanf(r->p, "history %u tenant %u node %u of %u keys %u txns %u start %15s%n", &version,
+		   &d->tenant, &d->node, &d->nodes, &d->keys, &d->txns, start, &used) != 7 ||
+	    r->p[used])
+		return refuse(r, "head", "'history 1 tenant T node N of M keys K txns X start S'");
+	while (d->start < START_KINDS && strcmp(start_name(d->start), start))
+		d->start++;
+	if (d->start == START_KINDS)
+		return refuse(r, "start", "mixed, bank or orders");
 	if (version != HISTORY_VERSION)
 		return refuse(r, "version", "1");
 	if (!d->nodes || d->nodes > 64 || d->node >= d->nodes)
@@ -99,7 +105,7 @@ static int read_op(struct reader *r)
 	int rc;
 
 	if (r->p[0] != ';' || (r->p[1] != 'h' && r->p[1] != 'c') || !trace_kind_of(r->p[2]))
-		return refuse(r, "operation", ";h or ;c and r, w or a");
+		return refuse(r, "operation", ";h or ;c and a kind of operation");
 	o.hot = r->p[1] == 'h';
 	o.op.kind = trace_kind_of(r->p[2]);
 	r->p += 3;

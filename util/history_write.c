@@ -21,8 +21,10 @@ struct history_log *history_create(const char *path, const struct history_head *
 		free(log);
 		return NULL;
 	}
-	fprintf(log->file, "history %u tenant %u node %u of %u keys %u txns %u\n", HISTORY_VERSION,
-		head->tenant, head->node, head->nodes, head->keys, head->txns);
+	fprintf(log->file, "history %u tenant %u node %u of %u keys %u txns %u start %s\n",
+		HISTORY_VERSION,
+		head->tenant, head->node, head->nodes, head->keys, head->txns,
+		start_name(head->start));
 	log->lines = 1;
 	return log;
 }

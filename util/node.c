@@ -189,6 +189,21 @@ static int64_t end_round(struct node *n, unsigned int round)
 	return left + others;
 }
 
+int node_sum(struct node *n, uint32_t *number)
+{
+	uint32_t round = n->stats.rounds + ++n->sums;
+	int rc = peer_tell(n->client, PEER_ROUND, round, *number);
+	int64_t others;
+
+	if (rc)
+		return node_fail(n, rc, "sum", peer_client_error(n->client));
+	others = peer_serve_round(n->server, round, ROUND_MS);
+	if (others < 0)
+		return node_fail(n, others, "sum", "a peer does not tell its own");
+	*number += others;
+	return 0;
+}
+
 /* Gives the blocks back, together with the next request if there will be one. */
 static int hand_over(struct node *n, enum node_step next)
 {
@@ -239,6 +254,10 @@ int node_run(struct node *n)
 	if (rc)
 		return rc;
 	report_progress(n, "end", true);
+	if (n->cfg.check)
+		rc = n->cfg.check(n->cfg.arg, n);
+	if (rc)
+		return rc;
 	rc = peer_tell(n->client, PEER_BYE, 0, 0);
 	if (rc)
 		return node_fail(n, rc, "bye", peer_client_error(n->client));

@@ -37,17 +37,28 @@ struct work {				/* a transaction of the trace */
 	unsigned int n;
 	unsigned int asked;		/* owners that have not answered yet */
 	bool refused;			/* an owner said no */
+	bool aborts;			/* because a value would be below 0 */
+	bool late;			/* owners are asked that need results of others */
 	uint64_t held;			/* owners at which locks are held: bit = node */
 	struct p4a_plan plan;		/* nothing hot: runs cold as a whole */
 	struct history_op ops[TRACE_OPS_MAX];
 };
 
+struct node;
+
 struct node_config {
+	const char *name;		/* of the program */
 	struct peer_self self;
+	enum start start;		/* what keys hold at first */
+	/* A transaction has committed; ops with their results. NULL: nobody wants to know. */
+	void (*committed)(void *arg, uint32_t number, const struct history_op *ops, unsigned int n);
+	/* All have ended and values are in the stores. 0, or -errno and node_fail() was called. */
+	int (*check)(void *arg, struct node *n);
+	void *arg;			/* of both */
 	unsigned int batches;		/* that the trace is split into */
 	unsigned int want_blocks, flows;
 	uint32_t duration_us;		/* to declare */
-	const char *history, *summary;	/* files to write */
+	const char *history, *summary;	/* files to write; NULL: none */
 	const char *log;		/* directory of all nodes' logs; NULL: none is kept */
 	uint32_t log_sync;		/* enum p4a_log_sync */
 };
@@ -84,6 +95,7 @@ struct node {
 	struct p4a_kv *hot_kv;
 	size_t nr_hot;
 	unsigned int window;		/* requests outstanding in a cold round */
+	unsigned int sums;		/* made with the peers */
 	bool requested;			/* the next grant is asked for */
 	bool filled;			/* own hot keys live in the switch */
 	uint64_t epoch;			/* of the grant */
@@ -117,6 +129,9 @@ enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t
 
 /* Requests outstanding in the next cold round. */
 unsigned int node_next_window(unsigned int window, uint64_t committed, uint64_t tried);
+
+/* Adds up a number over all nodes, modulo 2^32, once the rounds are over: 0, or -errno. */
+int node_sum(struct node *n, uint32_t *number);
 
 /* Index of the first transaction that is not of rounds 1 .. round any more. */
 uint32_t node_slice_end(uint32_t txns, unsigned int batches, unsigned int round);

@@ -73,9 +73,10 @@ static bool check_heads(struct check *k)
 		if (b->node != i || b->nodes != k->nodes)
 			fault(k, "history %u is of node %u of %u, must be of node %u of %u", i,
 			      b->node, b->nodes, i, k->nodes);
-		if (b->tenant != a->tenant || b->keys != a->keys)
-			fault(k, "history %u is of tenant %u with %u keys, node 0 of %u with %u", i,
-			      b->tenant, b->keys, a->tenant, a->keys);
+		if (b->tenant != a->tenant || b->keys != a->keys || b->start != a->start)
+			fault(k, "history %u is of tenant %u with %u keys (%s), node 0 of %u with %u (%s)",
+			      i, b->tenant, b->keys, start_name(b->start), a->tenant, a->keys,
+			      start_name(a->start));
 		if (k->traces && k->traces[i].txns != b->txns)
 			fault(k, "node %u: history is of %u transactions, the trace has %u", i,
 			      b->txns, k->traces[i].txns);
@@ -338,6 +339,11 @@ struct model {				/* of one key */
 	bool checked;
 };
 
+static uint32_t start_of(const struct check *k, uint32_t key)
+{
+	return start_value(k->h[0].head.start, k->h[0].head.keys, key);
+}
+
 static int by_key(const void *a, const void *b)
 {
 	uint32_t x = ((const struct model *)a)->key, y = ((const struct model *)b)->key;
@@ -355,7 +361,7 @@ static struct model *make_model(const struct check *k, size_t *n)
 
 		if (!i || a[-1].key != a->key)
 			m[(*n)++] = (struct model){ .key = a->key,
-						    .value = trace_initial(a->key) };
+						    .value = start_of(k, a->key) };
 		m[*n - 1].accesses += a->cold;
 	}
 	return m;
@@ -372,6 +378,7 @@ static void replay(struct check *k, struct model *m, size_t n)
 {
 	for (size_t i = 0; i < k->nr_txns; i++) {
 		const struct txn *t = &k->txns[k->place[i]];
+		uint32_t sum = 0;
 
 		for (unsigned int o = 0; o < t->c->n; o++) {
 			const struct history_op *op = &txn_ops(t)[o];
@@ -384,7 +391,9 @@ static void replay(struct check *k, struct model *m, size_t n)
 				      trace_kind_letter(op->op.kind),
 				      op->hot ? "in the switch" : "in the store", op->op.key,
 				      op->got, cell->value);
-			cell->value = trace_apply(op->op.kind, op->op.operand, op->got);
+			cell->value = p4a_apply(op->op.kind, op->op.operand, op->got, sum);
+			if (op->op.kind & TRACE_SOURCE)
+				sum += op->got;
 		}
 	}
 }
@@ -392,7 +401,7 @@ static void replay(struct check *k, struct model *m, size_t n)
 static void check_final(struct check *k, const struct history *h, const struct history_key *f,
 			struct model *cell)
 {
-	uint32_t value = cell ? cell->value : trace_initial(f->key);
+	uint32_t value = cell ? cell->value : start_of(k, f->key);
 	uint32_t accesses = cell ? cell->accesses : 0;
 
 	k->stats->values++;

@@ -16,7 +16,7 @@
 #include "link.h"
 #include "store.h"
 
-#define PEER_VERSION	1
+#define PEER_VERSION	2
 #define PEER_NODES_MAX	64
 #define PEER_CALLS	16		/* requests of one node that may be outstanding */
 #define PEER_RELEASES	64		/* in one request */
@@ -24,18 +24,19 @@
 
 enum peer_type {
 	PEER_HELLO = 1,			/* are you there, and of the same mind? */
-	PEER_ACCESS = 2,		/* lock and execute; arg: transaction */
+	PEER_ACCESS = 2,		/* lock and execute; arg: transaction, value: sum of sources */
 	PEER_RELEASE = 3,		/* releases only */
 	PEER_ROUND = 4,			/* arg: round, value: transactions left at its end */
 	PEER_BYE = 5,			/* no request will follow */
 	PEER_ANSWER = 0x80,
 };
 
-enum peer_code {			/* of an answer; up to 3: enum store_verdict */
+enum peer_code {			/* of an answer; up to 4: enum store_verdict */
 	PEER_OK = STORE_OK,
 	PEER_LOCKED = STORE_LOCKED,
 	PEER_IN_SWITCH = STORE_IN_SWITCH,
 	PEER_FOREIGN = STORE_FOREIGN,
+	PEER_ABORT = STORE_ABORT,
 	PEER_BAD_VERSION = 16,
 	PEER_BAD_TENANT = 17,		/* the message is stamped with another tenant, or none */
 	PEER_BAD_SHAPE = 18,		/* nodes, keys or the sender's number differ from ours */
@@ -118,7 +119,7 @@ unsigned int peer_client_room(const struct peer_client *c);
  * why. There must be room.
  */
 int peer_access(struct peer_client *c, unsigned int node, uint32_t txn, const struct trace_op *ops,
-		unsigned int n, void *user);
+		unsigned int n, uint32_t sum, void *user);
 int peer_next(struct peer_client *c, struct peer_done *done, int timeout_ms);	/* 1 or 0 */
 int peer_release(struct peer_client *c, unsigned int node, uint32_t txn, bool undo);
 int peer_flush(struct peer_client *c);		/* sends all releases, waits for their answers */

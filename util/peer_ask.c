@@ -192,15 +192,15 @@ static int verdict(struct peer_client *c, struct call *call)
 {
 	if (call->err)
 		return fail(c, call->node, strerror(-call->err), call->err);
-	if (call->code > PEER_IN_SWITCH)
+	if (call->code > PEER_IN_SWITCH && call->code != PEER_ABORT)
 		return fail(c, call->node, peer_code_text(call->code), -EPROTO);
 	return 0;
 }
 
 int peer_access(struct peer_client *c, unsigned int node, uint32_t txn, const struct trace_op *ops,
-		unsigned int n, void *user)
+		unsigned int n, uint32_t sum, void *user)
 {
-	struct call *call = start(c, node, PEER_ACCESS, txn, 0, ops, n);
+	struct call *call = start(c, node, PEER_ACCESS, txn, sum, ops, n);
 
 	if (!call)
 		return -EIO;

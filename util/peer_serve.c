@@ -41,6 +41,7 @@ const char *peer_code_text(unsigned int code)
 	case PEER_LOCKED:	return "a key is locked";
 	case PEER_IN_SWITCH:	return "a key is in the switch";
 	case PEER_FOREIGN:	return "a key is not the peer's";
+	case PEER_ABORT:	return "a value would be below 0";
 	case PEER_BAD_VERSION:	return "the peer speaks another version";
 	case PEER_BAD_TENANT:	return "the peer is of another tenant";
 	case PEER_BAD_SHAPE:	return "the peer has other --keys, --nodes or node numbers";
@@ -103,7 +104,7 @@ static enum peer_code serve_access(struct store *store, const struct peer_head *
 
 	if (!n || !decode_ops(ops_at, ops, n))
 		return PEER_MALFORMED;
-	verdict = store_access(store, txn, ops, n, results);
+	verdict = store_access(store, txn, ops, n, ntohl(h->value), results);
 	for (unsigned int i = 0; i < n && !verdict; i++)
 		out[i] = (struct peer_result){ .got = htonl(results[i].got),
 					       .version = htonl(results[i].version),
@@ -189,7 +190,7 @@ static void *serve_peers(void *arg)
 			answer(s, &s->msg);
 	}
 	if (rc < 0)
-		fprintf(stderr, "p4ycsb: cannot serve peers any more: %s\n", strerror(-rc));
+		fprintf(stderr, "cannot serve peers any more: %s\n", strerror(-rc));
 	return NULL;
 }
 

@@ -2,7 +2,7 @@
 /*
  * report.c - what a node shows: progress lines, the final values for the oracle, a JSON summary.
  *
- * A progress line is for people and scripts alike: `p4ycsb` and pairs NAME VALUE, in this order,
+ * A progress line is for people and scripts alike: the program and pairs NAME VALUE, in this order,
  * new ones only ever appended.
  */
 #include <errno.h>
@@ -21,9 +21,9 @@ void report_progress(struct node *n, const char *phase, bool force)
 	if (!force && now - n->shown_us < PROGRESS_US)
 		return;
 	n->shown_us = now;
-	printf("p4ycsb tenant %u node %u ms %" PRIu64 " batch %u phase %s done %" PRIu64
+	printf("%s tenant %u node %u ms %" PRIu64 " batch %u phase %s done %" PRIu64
 	       " of %u epoch %" PRIu64 " locked %" PRIu64 " inswitch %" PRIu64 " conflict %" PRIu64
-	       " stale %" PRIu64 "\n", n->cfg.self.tenant, n->cfg.self.node,
+	       " stale %" PRIu64 "\n", n->cfg.name, n->cfg.self.tenant, n->cfg.self.node,
 	       (now - n->started_us) / 1000, s->rounds, phase,
 	       s->hot + s->mixed + s->cold + s->aborted + s->unknown, n->trace.txns, n->epoch,
 	       s->locked, s->in_switch, s->conflicts, s->stale);
@@ -42,6 +42,8 @@ int report_finals(struct node *n)
 {
 	const struct peer_self *self = &n->cfg.self;
 
+	if (!n->log)
+		return 0;
 	for (uint32_t key = self->node; key < self->keys; key += self->nodes) {
 		uint32_t value, version;
 
@@ -110,9 +112,12 @@ static void print_summary(struct node *n, FILE *f)
 
 int report_summary(struct node *n)
 {
-	FILE *f = fopen(n->cfg.summary, "we");
+	FILE *f;
 	int failed;
 
+	if (!n->cfg.summary)
+		return 0;
+	f = fopen(n->cfg.summary, "we");
 	if (!f)
 		return -errno;
 	print_summary(n, f);

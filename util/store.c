@@ -54,7 +54,7 @@ static bool is_own(const struct store *s, uint32_t key)
 	return key < s->keys && key % s->nodes == s->node;
 }
 
-struct store *store_new(uint32_t keys, unsigned int nodes, unsigned int node)
+struct store *store_new(uint32_t keys, enum start start, unsigned int nodes, unsigned int node)
 {
 	size_t n = keys / nodes + 1;
 	struct store *s = calloc(1, sizeof(*s) + n * sizeof(struct cell));
@@ -66,7 +66,7 @@ struct store *store_new(uint32_t keys, unsigned int nodes, unsigned int node)
 	s->nodes = nodes;
 	s->node = node;
 	for (uint32_t key = node; key < keys; key += nodes)
-		cell_of(s, key)->value = trace_initial(key);
+		cell_of(s, key)->value = start_value(start, keys, key);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -113,19 +113,36 @@ static enum store_verdict check(struct store *s, const struct trace_op *ops, uns
 	return STORE_OK;
 }
 
-static struct store_result execute(struct cell *c, const struct trace_op *op)
+/* The values that keys get, which is what can still be refused. No key occurs twice. */
+static enum store_verdict compute(struct store *s, const struct trace_op *ops, unsigned int n,
+				  uint32_t sum, uint32_t *after)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t before = cell_of(s, ops[i].key)->value;
+
+		after[i] = p4a_apply(ops[i].kind, ops[i].operand, before, sum);
+		if ((ops[i].kind & P4A_CODE) == TRACE_CADD && (int32_t)after[i] < 0)
+			return STORE_ABORT;
+		if (ops[i].kind & TRACE_SOURCE)
+			sum += before;
+	}
+	return STORE_OK;
+}
+
+static struct store_result execute(struct cell *c, uint32_t after)
 {
 	struct store_result r = { .got = c->value, .version = ++c->version, .epoch = c->epoch };
 
 	c->locked = true;
-	c->value = trace_apply(op->kind, op->operand, c->value);
+	c->value = after;
 	return r;
 }
 
 static enum store_verdict access_locked(struct store *s, uint64_t txn, const struct trace_op *ops,
-					unsigned int n, struct store_result *results)
+					unsigned int n, uint32_t sum, struct store_result *results)
 {
 	struct record **link = find(s, txn), *r = *link;
+	uint32_t after[TRACE_OPS_MAX];
 	enum store_verdict verdict;
 
 	if (r) {
@@ -134,6 +151,8 @@ static enum store_verdict access_locked(struct store *s, uint64_t txn, const str
 		return STORE_OK;
 	}
 	verdict = check(s, ops, n);
+	if (!verdict)
+		verdict = compute(s, ops, n, sum, after);
 	if (verdict)
 		return verdict;
 	r = calloc(1, sizeof(*r));
@@ -142,7 +161,7 @@ static enum store_verdict access_locked(struct store *s, uint64_t txn, const str
 	r->txn = txn;
 	r->n = n;
 	for (unsigned int i = 0; i < n; i++) {
-		results[i] = execute(cell_of(s, ops[i].key), &ops[i]);
+		results[i] = execute(cell_of(s, ops[i].key), after[i]);
 		r->done[i].key = ops[i].key;
 		r->done[i].result = results[i];
 	}
@@ -152,12 +171,12 @@ static enum store_verdict access_locked(struct store *s, uint64_t txn, const str
 }
 
 enum store_verdict store_access(struct store *s, uint64_t txn, const struct trace_op *ops,
-				unsigned int n, struct store_result *results)
+				unsigned int n, uint32_t sum, struct store_result *results)
 {
 	enum store_verdict verdict;
 
 	pthread_mutex_lock(&s->lock);
-	verdict = access_locked(s, txn, ops, n, results);
+	verdict = access_locked(s, txn, ops, n, sum, results);
 	pthread_mutex_unlock(&s->lock);
 	return verdict;
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "start.h"
 #include "trace.h"
 
 struct store;
@@ -22,6 +23,7 @@ enum store_verdict {
 	STORE_LOCKED = 1,		/* another transaction holds a key: nothing was done */
 	STORE_IN_SWITCH = 2,		/* a key is in the switch now: nothing was done */
 	STORE_FOREIGN = 3,		/* a key is not ours: nothing was done */
+	STORE_ABORT = 4,		/* a TRACE_CADD says no: nothing was done */
 };
 
 struct store_result {
@@ -30,15 +32,16 @@ struct store_result {
 	uint64_t epoch;			/* last epoch in which the key was in the switch; 0: never */
 };
 
-struct store *store_new(uint32_t keys, unsigned int nodes, unsigned int node);
+struct store *store_new(uint32_t keys, enum start start, unsigned int nodes, unsigned int node);
 void store_free(struct store *s);
 
 /*
  * Locks the keys of n operations for transaction `txn` and executes them. A transaction has one
- * access at an owner; a repeat is answered from its undo record.
+ * access at an owner; a repeat is answered from its undo record. sum: of the results of its sources
+ * elsewhere.
  */
 enum store_verdict store_access(struct store *s, uint64_t txn, const struct trace_op *ops,
-				unsigned int n, struct store_result *results);
+				unsigned int n, uint32_t sum, struct store_result *results);
 
 /*
  * Ends a transaction here: unlocks its keys, with undo puts values and versions back before.

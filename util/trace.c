@@ -14,25 +14,34 @@
 
 #include "trace.h"
 
-static const char letters[] = "?rwa";
+#define IN_TEXT 5		/* the first ones may stand in a trace */
+
+static const struct { char letter; uint8_t kind; } kinds[] = {
+	{ 'r', TRACE_READ }, { 'w', TRACE_WRITE }, { 'a', TRACE_ADD }, { 'c', TRACE_CADD },
+	{ 'f', TRACE_REFILL }, { 'k', TRACE_CHARGE }, { 'R', TRACE_READ | TRACE_SOURCE },
+	{ 'W', TRACE_WRITE | TRACE_SOURCE }, { 'd', TRACE_ADD | TRACE_DEPENDENT },
+	{ 'K', TRACE_CHARGE | TRACE_DEPENDENT },
+};
 
 char trace_kind_letter(unsigned int kind)
 {
-	return kind >= TRACE_READ && kind <= TRACE_ADD ? letters[kind] : '?';
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].letter;
+	return '?';
+}
+
+static unsigned int kind_among(char letter, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (kinds[i].letter == letter)
+			return kinds[i].kind;
+	return 0;
 }
 
 unsigned int trace_kind_of(char letter)
 {
-	const char *p = letter ? strchr(letters + 1, letter) : NULL;
-
-	return p ? p - letters : 0;
-}
-
-uint32_t trace_apply(unsigned int kind, uint32_t operand, uint32_t before)
-{
-	if (kind == TRACE_WRITE)
-		return operand;
-	return kind == TRACE_ADD ? before + operand : before;
+	return kind_among(letter, sizeof(kinds) / sizeof(kinds[0]));
 }
 
 uint32_t trace_initial(uint32_t key)
@@ -97,9 +106,9 @@ static int parse_op(const char *where, const char **p, uint32_t keys, struct tra
 	unsigned int kind;
 
 	*p = blanks(*p);
-	kind = trace_kind_of(**p);
+	kind = kind_among(**p, IN_TEXT);
 	if (!kind || ((*p)[1] != ' ' && (*p)[1] != '\t'))
-		return refuse(err, "%s: operation is '%.*s', must be r, w or a", where,
+		return refuse(err, "%s: operation is '%.*s', must be r, w, a, c or f", where,
 			      (int)strcspn(*p, " \t;"), *p);
 	++*p;
 	if (field(where, "KEY", p, keys - 1, &key, err))
@@ -233,6 +242,23 @@ int trace_read(struct trace *t, const char *path, uint32_t keys, struct trace_er
 	}
 	*t = g.t;
 	return 0;
+}
+
+int trace_new(struct trace *t, uint32_t txns)
+{
+	*t = (struct trace){ .ops = calloc((size_t)txns * TRACE_OPS_MAX, sizeof(*t->ops)),
+			     .first = calloc((size_t)txns + 1, sizeof(*t->first)) };
+	if (t->ops && t->first)
+		return 0;
+	trace_free(t);
+	return -ENOMEM;
+}
+
+void trace_add(struct trace *t, const struct trace_op *ops, unsigned int n)
+{
+	memcpy(t->ops + t->first[t->txns], ops, n * sizeof(*ops));
+	t->first[t->txns + 1] = t->first[t->txns] + n;
+	t->txns++;
 }
 
 void trace_free(struct trace *t)

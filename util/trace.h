@@ -2,7 +2,8 @@
 /*
  * trace.h - a trace: the transactions that one node of a tenant shall run, as text.
  *
- * One transaction a line, its operations joined by `;`: `r KEY`, `w KEY VALUE`, `a KEY DELTA`.
+ * One transaction a line, its operations joined by `;`: `r KEY`, `w KEY VALUE`, `a KEY DELTA`; also c
+ * (conditional add), f (refill) and, in transactions that a program makes itself, those with flags.
  * Decimal numbers; no key twice in a transaction; empty lines and lines that start with # are
  * skipped. Transactions are numbered from 0 in file order.
  */
@@ -13,13 +14,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <p4alloc.h>
+
 #define TRACE_OPS_MAX	16		/* operations in a transaction */
 #define TRACE_KEYS_MAX	1000000000u	/* keys are 0 .. keys-1 */
 
-enum trace_kind {			/* as in enum p4a_op_code */
-	TRACE_READ = 1,
-	TRACE_WRITE = 2,
-	TRACE_ADD = 3,
+enum trace_kind {			/* enum p4a_op_code, and its flags */
+	TRACE_READ = P4A_READ,
+	TRACE_WRITE = P4A_WRITE,
+	TRACE_ADD = P4A_ADD,
+	TRACE_CADD = P4A_CADD,
+	TRACE_REFILL = P4A_REFILL,
+	TRACE_CHARGE = P4A_CHARGE,
+	TRACE_SOURCE = P4A_SOURCE,
+	TRACE_DEPENDENT = P4A_DEPENDENT,
 };
 
 struct trace_op {
@@ -59,14 +67,18 @@ int trace_parse_line(const char *where, const char *line, uint32_t keys,
 int trace_read(struct trace *t, const char *path, uint32_t keys, struct trace_error *err);
 void trace_free(struct trace *t);
 
+/* A trace without transactions and with room for `txns`, 0 or -ENOMEM; and one more of them. */
+int trace_new(struct trace *t, uint32_t txns);
+void trace_add(struct trace *t, const struct trace_op *ops, unsigned int n);
+
 /* Writes one transaction as a line. */
 void trace_write_txn(FILE *f, const struct trace_op *ops, unsigned int n);
 
-char trace_kind_letter(unsigned int kind);		/* 'r', 'w', 'a'; '?' for others */
+/*
+ * 'r', 'w', 'a', 'c', 'f', 'k' (charge); sources 'R', 'W'; dependent 'd' (add), 'K' (charge); '?' for others.
+ */
+char trace_kind_letter(unsigned int kind);
 unsigned int trace_kind_of(char letter);		/* 0 for other letters */
-
-/* What an operation leaves in a cell that held `before`. */
-uint32_t trace_apply(unsigned int kind, uint32_t operand, uint32_t before);
 
 /* The value of a key before anything was done to it. Never 0, so that an empty cell shows. */
 uint32_t trace_initial(uint32_t key);

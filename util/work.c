@@ -73,7 +73,10 @@ static void count(struct node *n, const struct work *w)
 
 int work_commit(struct node *n, struct work *w, uint64_t serial, uint64_t epoch)
 {
-	history_commit(n->log, w->number, serial, epoch, w->ops, w->n);
+	if (n->log)
+		history_commit(n->log, w->number, serial, epoch, w->ops, w->n);
+	if (n->cfg.committed)
+		n->cfg.committed(n->cfg.arg, w->number, w->ops, w->n);
 	count(n, w);
 	w->state = WORK_OVER;
 	return release(n, w, false);
@@ -87,7 +90,8 @@ int work_undo(struct node *n, struct work *w)
 
 int work_abort(struct node *n, struct work *w)
 {
-	history_aborted(n->log, w->number);
+	if (n->log)
+		history_aborted(n->log, w->number);
 	n->stats.aborted++;
 	w->state = WORK_OVER;
 	return release(n, w, true);
@@ -95,7 +99,8 @@ int work_abort(struct node *n, struct work *w)
 
 void work_unknown(struct node *n, struct work *w)
 {
-	history_unknown(n->log, w->number);
+	if (n->log)
+		history_unknown(n->log, w->number);
 	n->stats.unknown++;
 	w->state = WORK_OVER;
 }

@@ -136,7 +136,7 @@ rack_host() {	# rack_host NAME PORT ADDRESS
 	ip -n sw link set "$2" up
 	# p4switch sees packets as they are in memory: all of a packet, with its checksums
 	on "$1" ethtool -K eth0 tx off rx off tso off gso off gro off > /dev/null
-	on "$1" p4ctl geometry set registers 20 blocks 4 flows 256
+	on "$1" p4ctl geometry set registers 20 blocks 4 flows 256 dependent "${dependent:-0}"
 	on "$1" p4ctl policy set allocator 10.0.0.254 lease-max 60s grace "${grace:-30s}"
 	on "$1" p4ctl tenant add 1 name ada uid 1001
 	on "$1" p4ctl tenant add 2 name bob uid 1002

@@ -86,6 +86,7 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 	const char *step;
 
 	n->cfg = (struct node_config){
+		.name = "util_node",
 		.self = { .tenant = 4, .keys = KEYS, .node = i, .nodes = rack.nodes },
 		.batches = 4, .want_blocks = 1, .flows = 16, .duration_us = 1000,
 		.history = rack.history[i], .summary = rack.summary[i],
@@ -94,7 +95,7 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 	close(mkstemp(strcpy(rack.summary[i], "/tmp/util_node.s.XXXXXX")));
 	assert_int_equal(link_open(&rack.links[i][0], 4, 5000 + i, &step), 0);
 	assert_int_equal(link_open(&rack.links[i][1], 4, 0, &step), 0);
-	n->store = store_new(KEYS, rack.nodes, i);
+	n->store = store_new(KEYS, START_MIXED, rack.nodes, i);
 	n->client = peer_client_new(&n->cfg.self, rack.links[i][1], rack.addr);
 	n->log = history_create(n->cfg.history, &(struct history_head){
 		.tenant = 4, .keys = KEYS, .txns = TXNS, .node = i, .nodes = rack.nodes });

@@ -318,12 +318,34 @@ static void check__access_in_store_during_epoch(void **state)
 	assert_said("not serialisable: ");
 }
 
+/* Accounts 0 .. 9: savings of 3, checking of 3 (13) and of 4 (14). All of 3 goes to 4's checking. */
+static void check__sums_of_sources(void **state)
+{
+	struct history_op ops[] = {
+		in_store(TRACE_WRITE | TRACE_SOURCE, 3, 0, 10000, 1, 0),
+		in_store(TRACE_WRITE | TRACE_SOURCE, 13, 0, 10000, 1, 0),
+		in_store(TRACE_ADD | TRACE_DEPENDENT, 14, 0, 10000, 1, 0),
+	};
+	struct history_commit c = { .n = 3 };
+	struct history_key finals[] = { { 3, 0, 1 }, { 13, 0, 1 }, { 14, 30000, 1 } };
+	struct history h = {
+		.head = { .tenant = 5, .keys = 20, .txns = 1, .nodes = 1, .start = START_BANK },
+		.commits = &c, .ops = ops, .finals = finals, .nr_commits = 1, .nr_ops = 3,
+		.nr_finals = 3,
+	};
+	struct oracle_stats stats;
+
+	assert_int_equal(oracle_check(&h, 1, NULL, stderr, &stats), 0);
+	finals[2].value--;
+	assert_int_equal(oracle_check(&h, 1, NULL, stderr, &stats), -EINVAL);
+}
+
 static void check__wrong_heads(void **state)
 {
 	SAMPLE(s);
 	s.h[1].head.tenant = 6;
 	assert_int_equal(judge(&s), 1);
-	assert_said("history 1 is of tenant 6 with 20 keys, node 0 of 5 with 20");
+	assert_said("history 1 is of tenant 6 with 20 keys (mixed), node 0 of 5 with 20 (mixed)");
 	s.h[1].head.tenant = 5;
 	s.h[1].head.node = 0;
 	assert_int_equal(judge(&s), 1);
@@ -380,15 +402,16 @@ static void read__takes_what_was_written(void **state)
 	unlink(path);
 }
 
-#define HEAD "history 1 tenant 5 node 0 of 2 keys 20 txns 3\n"
+#define HEAD "history 1 tenant 5 node 0 of 2 keys 20 txns 3 start mixed\n"
 
 static const struct {
 	const char *text, *says;
 } bad[] = {
 	{ "", ":1: end line is '', must be there: the file is not complete" },
-	{ "history 2 tenant 5 node 0 of 2 keys 20 txns 3\nend 1\n", ":1: version" },
-	{ "history 1 tenant 5 node 2 of 2 keys 20 txns 3\nend 1\n", ":1: node" },
+	{ "history 2 tenant 5 node 0 of 2 keys 20 txns 3 start mixed\nend 1\n", ":1: version" },
+	{ "history 1 tenant 5 node 2 of 2 keys 20 txns 3 start mixed\nend 1\n", ":1: node" },
 	{ "history 1 tenant 5 node 0 of 2 keys 20\nend 1\n", ":1: head" },
+	{ "history 1 tenant 5 node 0 of 2 keys 20 txns 3 start odd\nend 1\n", ":1: start" },
 	{ HEAD "A 1\n", ":3: end line is '', must be there: the file is not complete" },
 	{ HEAD "A 1\nend 1\n", ":3: LINES" },
 	{ HEAD "end 1\nA 1\n", ":3: line is 'A 1" },
@@ -429,6 +452,7 @@ int main(void)
 		cmocka_unit_test(check__value_read_in_store),
 		cmocka_unit_test(check__final_value),
 		cmocka_unit_test(check__final_missing),
+		cmocka_unit_test(check__sums_of_sources),
 		cmocka_unit_test(check__lost_write_back),
 		cmocka_unit_test(check__duplicate_serial),
 		cmocka_unit_test(check__missing_serial),

@@ -35,7 +35,7 @@ static enum peer_code ask(struct peer_server *s, const struct message *m, size_t
 
 static struct peer_server server(void)
 {
-	return (struct peer_server){ .self = SELF, .store = store_new(100, 2, 1),
+	return (struct peer_server){ .self = SELF, .store = store_new(100, START_MIXED, 2, 1),
 				     .lock = PTHREAD_MUTEX_INITIALIZER,
 				     .news = PTHREAD_COND_INITIALIZER };
 }
@@ -174,7 +174,7 @@ static struct pair make_pair(uint32_t server_tenant)
 	static const struct peer_self asking = { .tenant = 7, .keys = 100, .node = 0, .nodes = 2 };
 	struct peer_self serving = SELF;
 	struct sockaddr_in addr[2] = { { .sin_port = htons(1) }, { .sin_port = htons(5001) } };
-	struct pair p = { .store = store_new(100, 2, 1) };
+	struct pair p = { .store = store_new(100, START_MIXED, 2, 1) };
 	const char *step;
 
 	serving.tenant = server_tenant;
@@ -203,13 +203,13 @@ static void access__brings_results_and_verdicts(void **state)
 
 	assert_int_equal(peer_greet(p.client, 1000), 0);
 	assert_int_equal(peer_client_room(p.client), PEER_CALLS);
-	assert_int_equal(peer_access(p.client, 1, 11, ops, 2, &a), 0);
+	assert_int_equal(peer_access(p.client, 1, 11, ops, 2, 0, &a), 0);
 	assert_int_equal(peer_client_room(p.client), PEER_CALLS - 1);
 	assert_int_equal(peer_next(p.client, &done, 1000), 1);
 	assert_ptr_equal(done.user, &a);
 	assert_int_equal(done.verdict, STORE_OK);
 	assert_int_equal(done.results[1].got, trace_initial(5));
-	assert_int_equal(peer_access(p.client, 1, 12, ops, 1, &b), 0);
+	assert_int_equal(peer_access(p.client, 1, 12, ops, 1, 0, &b), 0);
 	assert_int_equal(peer_next(p.client, &done, 1000), 1);
 	assert_ptr_equal(done.user, &b);
 	assert_int_equal(done.verdict, STORE_LOCKED);
@@ -223,14 +223,14 @@ static void release__full_queue_is_sent(void **state)
 	struct pair p = make_pair(self.tenant);
 	struct peer_done done;
 
-	peer_access(p.client, 1, 0, &op, 1, NULL);
+	peer_access(p.client, 1, 0, &op, 1, 0, NULL);
 	assert_int_equal(peer_next(p.client, &done, 1000), 1);
 	for (uint32_t i = 0; i < PEER_RELEASES - 1; i++)
 		assert_int_equal(peer_release(p.client, 1, i, false), 0);
 	assert_int_equal(store_holders(p.store), 1);
 	assert_int_equal(peer_release(p.client, 1, 99, false), 0);
 	assert_int_equal(store_holders(p.store), 0);
-	peer_access(p.client, 1, 1, &op, 1, NULL);
+	peer_access(p.client, 1, 1, &op, 1, 0, NULL);
 	assert_int_equal(peer_next(p.client, &done, 1000), 1);
 	assert_int_equal(peer_release(p.client, 1, 1, true), 0);
 	assert_int_equal(peer_flush(p.client), 0);

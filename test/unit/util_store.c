@@ -18,7 +18,7 @@ static enum store_verdict access2(struct store *s, uint64_t txn, uint32_t a, uin
 {
 	struct trace_op ops[] = { { a, 10, TRACE_ADD }, { b, 20, TRACE_WRITE } };
 
-	return store_access(s, txn, ops, 2, got);
+	return store_access(s, txn, ops, 2, 0, got);
 }
 
 static uint32_t value(struct store *s, uint32_t key, uint32_t *version)
@@ -31,7 +31,7 @@ static uint32_t value(struct store *s, uint32_t key, uint32_t *version)
 
 static void access__executes_and_counts(void **state)
 {
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t version;
 
 	assert_int_equal(access2(s, 1, 3, 5), STORE_OK);
@@ -50,7 +50,7 @@ static void access__executes_and_counts(void **state)
 
 static void access__takes_all_or_none(void **state)
 {
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t version;
 
 	assert_int_equal(access2(s, 1, 3, 5), STORE_OK);
@@ -67,7 +67,7 @@ static void access__takes_all_or_none(void **state)
 
 static void access__repeat_is_answered_from_record(void **state)
 {
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t version;
 
 	assert_int_equal(access2(s, 1, 3, 5), STORE_OK);
@@ -80,7 +80,7 @@ static void access__repeat_is_answered_from_record(void **state)
 
 static void release__undo_restores_values_and_versions(void **state)
 {
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t version;
 
 	assert_int_equal(access2(s, 1, 3, 5), STORE_OK);
@@ -96,7 +96,7 @@ static void release__undo_restores_values_and_versions(void **state)
 static void take__refuses_until_put(void **state)
 {
 	static const uint32_t keys[] = { 3, 5 }, values[] = { 33, 55 };
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t out[2], version;
 
 	assert_int_equal(store_take(s, keys, 2, out, 1000), 0);
@@ -115,7 +115,7 @@ static void take__refuses_until_put(void **state)
 static void take__times_out_behind_a_lock(void **state)
 {
 	static const uint32_t keys[] = { 3, 5 };
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t out[2];
 
 	assert_int_equal(access2(s, 1, 9, 5), STORE_OK);
@@ -134,7 +134,7 @@ static void *release_later(void *arg)
 static void take__waits_for_the_lock(void **state)
 {
 	static const uint32_t keys[] = { 5 };
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	pthread_t t;
 	uint32_t out;
 
@@ -149,7 +149,7 @@ static void take__waits_for_the_lock(void **state)
 static void put__without_epoch_leaves_values(void **state)
 {
 	static const uint32_t keys[] = { 3 };
-	struct store *s = store_new(KEYS, 2, 1);
+	struct store *s = store_new(KEYS, START_MIXED, 2, 1);
 	uint32_t out;
 
 	assert_int_equal(store_take(s, keys, 1, &out, 0), 0);

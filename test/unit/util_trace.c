@@ -27,14 +27,14 @@ static const struct {
 	{ "r 999", 1, NULL },
 	{ "r 1000", -EINVAL, "f:1: KEY is '1000', must be 0 .. 999" },
 	{ "r -1", -EINVAL, "f:1: KEY is '-1', must be 0 .. 999" },
-	{ "r", -EINVAL, "f:1: operation is 'r', must be r, w or a" },
+	{ "r", -EINVAL, "f:1: operation is 'r', must be r, w, a, c or f" },
 	{ "r ", -EINVAL, "f:1: KEY is '', must be 0 .. 999" },
-	{ "x 1", -EINVAL, "f:1: operation is 'x', must be r, w or a" },
+	{ "x 1", -EINVAL, "f:1: operation is 'x', must be r, w, a, c or f" },
 	{ "w 1", -EINVAL, "f:1: VALUE is '', must be 0 .. 4294967295" },
 	{ "a 1 4294967296", -EINVAL, "f:1: DELTA is '4294967296', must be 0 .. 4294967295" },
 	{ "a 1 2z", -EINVAL, "f:1: DELTA is '2z', must be 0 .. 4294967295" },
 	{ "r 1 2", -EINVAL, "f:1: '2' behind the operation, must be ; or the end" },
-	{ "r 1;", -EINVAL, "f:1: operation is '', must be r, w or a" },
+	{ "r 1;", -EINVAL, "f:1: operation is '', must be r, w, a, c or f" },
 	{ "r 1;w 1 2", -EINVAL, "f:1: KEY 1 occurs twice in the transaction" },
 	{ "r 1;r 2;r 3;r 4;r 5;r 6;r 7;r 8;r 9;r 10;r 11;r 12;r 13;r 14;r 15;r 16;r 17", -EINVAL,
 	  "f:1: operations are more than 16, must be 1 .. 16" },
@@ -91,7 +91,7 @@ static void read__names_file_and_line(void **state)
 	close(mkstemp(path));
 	write_file(path, "r 1\nq 2\n", 8);
 	assert_int_equal(trace_read(&t, path, KEYS, &err), -EINVAL);
-	snprintf(want, sizeof(want), "%s:2: operation is 'q', must be r, w or a", path);
+	snprintf(want, sizeof(want), "%s:2: operation is 'q', must be r, w, a, c or f", path);
 	assert_string_equal(err.text, want);
 	write_file(path, "r 1\0;w 5\n", 9);
 	assert_int_equal(trace_read(&t, path, KEYS, &err), -EINVAL);
@@ -124,9 +124,19 @@ static void write_txn__is_read_back(void **state)
 
 static void apply__each_kind(void **state)
 {
-	assert_int_equal(trace_apply(TRACE_READ, 5, 7), 7);
-	assert_int_equal(trace_apply(TRACE_WRITE, 5, 7), 5);
-	assert_int_equal(trace_apply(TRACE_ADD, 5, UINT32_MAX), 4);
+	assert_int_equal(p4a_apply(TRACE_READ, 5, 7, 9), 7);
+	assert_int_equal(p4a_apply(TRACE_WRITE, 5, 7, 9), 5);
+	assert_int_equal(p4a_apply(TRACE_ADD, 5, UINT32_MAX, 9), 4);
+	assert_int_equal(p4a_apply(TRACE_CADD, -5, 4, 9), UINT32_MAX);
+	assert_int_equal(p4a_apply(TRACE_REFILL, -5, 15, 9), 10);
+	assert_int_equal(p4a_apply(TRACE_REFILL, -5, 14, 9), 100);
+	assert_int_equal(p4a_apply(TRACE_REFILL, -5, 2, 9), 88);
+	assert_int_equal(p4a_apply(TRACE_CHARGE, -5, 5, 9), 0);
+	assert_int_equal(p4a_apply(TRACE_CHARGE, -5, 4, 9), -2u);
+	assert_int_equal(p4a_apply(TRACE_CHARGE | TRACE_DEPENDENT, -5, 4, 1), -1u);
+	assert_int_equal(p4a_apply(TRACE_CHARGE | TRACE_DEPENDENT, -5, 4, 0), -2u);
+	assert_int_equal(p4a_apply(TRACE_ADD | TRACE_DEPENDENT, 1, 4, 9), 14);
+	assert_int_equal(p4a_apply(TRACE_WRITE | TRACE_DEPENDENT, 1, 4, 9), 10);
 }
 
 static void zipf_draw__has_zipf_shares(void **state)
