@@ -14,7 +14,6 @@
 #include "reconcile.h"
 #include "request.h"
 #include "target.h"
-#include "waits.h"
 
 #define SWITCH_PATIENCE_US 1000000	/* a switch may be away so long before nodes are told */
 
@@ -147,28 +146,16 @@ static void begin(struct p4d_engine *e, uint64_t now)
 	p4d_ledger_advance(&e->ledger, e->now);
 }
 
-static void record_waiting(struct p4d_engine *e)
-{
-	uint32_t n = 0;
-
-	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
-		n += p4d_waits(t);
-	p4d_history_record(e->waiting, e->now - e->start, 0, n);
-}
-
 /* t: the tenant whose message it was, or NULL. */
 static void finish(struct p4d_engine *e, struct p4d_tenant *t)
 {
-	bool scheduled = e->must_schedule;
-
 	while (e->must_schedule) {
 		e->must_schedule = false;
 		p4d_grant_schedule(e);
 	}
-	if (scheduled)
-		record_waiting(e);
 	if (t)
 		p4d_request_settle(e, t);
+	p4d_history_record(e->waiting, e->now - e->start, 0, e->nr_waiting);
 }
 
 /* ------------------------------------------------------------------------------- messages */

@@ -59,12 +59,15 @@ static void hold(const struct call *c, enum p4d_hold kind)
 		p4d_out_refuse(c->e, c->t, &h->who, &h->req, &why);
 	*h = (struct p4d_held){ .used = true, .who = *c->who, .req = *c->req };
 	h->req.hist = NULL;
+	c->e->nr_waiting += kind == P4D_HOLD_GRANT && !c->t->holding[kind];
 	c->t->holding[kind] |= bit_of(c);
 	h->req.keys = NULL;	/* they are of the message, which goes */
 }
 
-static void release(struct p4d_tenant *t, unsigned int node, enum p4d_hold kind)
+static void release(struct p4d_engine *e, struct p4d_tenant *t, unsigned int node,
+		    enum p4d_hold kind)
 {
+	e->nr_waiting -= kind == P4D_HOLD_GRANT && t->holding[kind] == p4d_bit(node);
 	t->node[node].held[kind].used = false;
 	t->holding[kind] &= ~p4d_bit(node);
 }
@@ -75,7 +78,7 @@ void p4d_request_wake(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold 
 		unsigned int i = __builtin_ctzll(left);
 		struct p4d_held h = t->node[i].held[kind];
 
-		release(t, i, kind);
+		release(e, t, i, kind);
 		p4d_request_dispatch(e, t, &h.who, &h.req);
 	}
 }
@@ -87,7 +90,7 @@ static void refuse_node(struct p4d_engine *e, struct p4d_tenant *t, unsigned int
 
 	if (h->used)
 		p4d_out_refuse(e, t, &h->who, &h->req, why);
-	release(t, node, kind);
+	release(e, t, node, kind);
 }
 
 void p4d_request_refuse_held(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind,
@@ -293,7 +296,7 @@ void p4d_request_settle(struct p4d_engine *e, struct p4d_tenant *t)
 
 		if (h->req.type != P4W_REQUEST || h->req.batch != t->next->number)
 			continue;
-		release(t, i, P4D_HOLD_GRANT);
+		release(e, t, i, P4D_HOLD_GRANT);
 		reserved(&c, t->next);
 	}
 }

@@ -244,7 +244,8 @@ struct p4d_engine {
 	struct p4d_divider *divider;
 	struct p4d_worth worth;		/* of the targets */
 	struct p4d_history *history;
-	struct p4d_history *waiting;	/* of tenants that wait for blocks: one column, 0 */
+	struct p4d_history *waiting;	/* of the next number: one column, 0 */
+	uint32_t nr_waiting;		/* tenants that wait for blocks */
 	uint64_t refused[P4D_REFUSALS];	/* of senders that are no tenant */
 	struct p4d_out *bundle;		/* answers to bundle_who are collected there; NULL: none are */
 	const struct p4d_who *bundle_who;

@@ -7,7 +7,7 @@
 
 bool p4d_waits(const struct p4d_tenant *t)
 {
-	return t->next && t->holding[P4D_HOLD_GRANT];
+	return t->holding[P4D_HOLD_GRANT];
 }
 
 static int compare(const void *a, const void *b)

@@ -40,6 +40,7 @@ struct play {
 	uint32_t over;		/* nodes that have had their batches */
 	struct p4d_out *order[4096];
 	size_t orders;
+	uint64_t seen[P4W_MAX_BLOCKS];	/* counts that an honest tenant has */
 };
 
 static void answered(struct play *p, const struct p4d_out *o)
@@ -85,13 +86,8 @@ static void collect(struct play *p)
 	}
 }
 
-/* The counts that an honest tenant has. */
 static void obey(struct play *p)
 {
-	uint64_t seen[P4W_MAX_BLOCKS];
-
-	for (int i = 0; i < P4W_MAX_BLOCKS; i++)
-		seen[i] = 200000 / (i + 1);
 	for (size_t i = 0; i < p->orders; i++) {	/* grows meanwhile */
 		struct p4d_out *o = p->order[i];
 
@@ -100,7 +96,7 @@ static void obey(struct play *p)
 		else if (o->kind == P4D_OUT_TAKE)
 			p4d_engine_taken(p->e, p->now, o->take.action, NULL);
 		else
-			p4d_engine_counted(p->e, p->now, &o->count, seen);
+			p4d_engine_counted(p->e, p->now, &o->count, p->seen);
 		free(o);
 		collect(p);
 	}
@@ -158,6 +154,8 @@ int main(void)
 	struct play *p = bench_alloc(1, sizeof(*p));
 	uint64_t sum = 0;
 
+	for (int i = 0; i < P4W_MAX_BLOCKS; i++)
+		p->seen[i] = 200000 / (i + 1);
 	p->now = p->seed = 1;
 	p->e = p4d_engine_create(p->now);
 	for (uint32_t t = 1; t <= TENANTS; t++) {
