@@ -295,10 +295,19 @@ static int policy_get(struct sk_buff *skb, struct genl_info *info)
 
 /* ---------------------------------------------------------------- allocations */
 
-static void view_alloc(struct homa_tenant *t, struct homa_alloc_view *view)
+static void view_alloc(struct homa_tenant *t, enum homa_txn_space space,
+		       struct homa_alloc_view *view)
 {
 	view->tenant = t->id;
-	homa_txn_state(t, &view->state);
+	view->space = space;
+	homa_txn_state(t, space, &view->state);
+}
+
+static enum homa_txn_space named_space(const struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[P4A_A_ALLOC_SPACE];
+
+	return attr ? nla_get_u32(attr) : HOMA_TXN_BATCH;
 }
 
 /* Epoch 0 ends the allocation, whatever else is given; another one needs the rest. */
@@ -309,13 +318,13 @@ static int get_grant(const struct genl_info *info, struct homa_grant_spec *spec)
 	struct nlattr **attrs = info->attrs;
 	int err;
 
-	err = homa_nl_check(info, needed, rest);
+	err = homa_nl_check(info, needed, rest | ATTR(ALLOC_SPACE));
 	if (err)
 		return err;
 	spec->epoch = nla_get_u64(attrs[P4A_A_ALLOC_EPOCH]);
 	if (!spec->epoch)
 		return 0;
-	err = homa_nl_check(info, needed | rest, 0);
+	err = homa_nl_check(info, needed | rest, ATTR(ALLOC_SPACE));
 	if (err)
 		return err;
 	nla_memcpy(spec->bitmap, attrs[P4A_A_ALLOC_BITMAP], sizeof(spec->bitmap));
@@ -328,6 +337,7 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 		       const struct homa_grant_spec *spec)
 {
 	struct homa_tenant *t = named_tenant(hn, info);
+	enum homa_txn_space space = named_space(info);
 	struct homa_alloc_view view;
 	int err;
 
@@ -341,13 +351,14 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 			       "TENANT_ID: only TENANT_UID, TENANT_GID or CAP_NET_ADMIN may use it");
 		return -EPERM;
 	}
-	err = homa_grant_check(spec, &hn->tenants->geometry, homa_txn_epoch(t), info->extack);
+	err = homa_grant_check(spec, &hn->tenants->geometry, homa_txn_epoch(t, space),
+			       info->extack);
 	if (!err)
-		err = homa_txn_grant(t, spec);
+		err = homa_txn_grant(t, space, spec);
 	if (err)
 		return err;
 	hn->tenants->generation++;
-	view_alloc(t, &view);
+	view_alloc(t, space, &view);
 	notify(hn, P4A_CMD_ALLOC_NTF, homa_nl_put_alloc, &view);
 	return 0;
 }
@@ -375,13 +386,13 @@ static int alloc_get(struct sk_buff *skb, struct genl_info *info)
 	struct homa_tenant *t;
 	int err;
 
-	err = homa_nl_check(info, ATTR(TENANT_ID), 0);
+	err = homa_nl_check(info, ATTR(TENANT_ID), ATTR(ALLOC_SPACE));
 	if (err)
 		return err;
 	mutex_lock(&hn->tenants->lock);
 	t = named_tenant(hn, info);
 	if (t)
-		view_alloc(t, &view);
+		view_alloc(t, named_space(info), &view);
 	mutex_unlock(&hn->tenants->lock);
 	return t ? reply(info, homa_nl_put_alloc, &view) : -ENOENT;
 }
@@ -430,7 +441,7 @@ static int dump_alloc(struct sk_buff *skb, struct netlink_callback *cb, struct h
 {
 	struct homa_alloc_view view;
 
-	view_alloc(t, &view);
+	view_alloc(t, HOMA_TXN_BATCH, &view);
 	if (!view.state.spec.epoch)
 		return 0;
 	return dump_one(skb, cb, P4A_CMD_ALLOC_GET, homa_nl_put_alloc, &view);

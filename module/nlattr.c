@@ -36,6 +36,7 @@ const struct nla_policy homa_nl_policy[P4A_A_MAX + 1] = {
 	[P4A_A_ALLOC_BITMAP]		= { .type = NLA_BINARY },
 	[P4A_A_ALLOC_FLOW_FIRST]	= { .type = NLA_U32 },
 	[P4A_A_ALLOC_FLOW_COUNT]	= { .type = NLA_U32 },
+	[P4A_A_ALLOC_SPACE]		= { .type = NLA_U32 },
 };
 
 /* Range of a number, or of the length of bytes, and what to say if the attribute is missing or out
@@ -72,6 +73,8 @@ static const struct rule rules[P4A_A_MAX + 1] = {
 		"ALLOC_BITMAP: 32 bytes" },
 	[P4A_A_ALLOC_FLOW_FIRST]  = { 0, U32_MAX, "ALLOC_FLOW_FIRST: u32" },
 	[P4A_A_ALLOC_FLOW_COUNT]  = { 1, HOMA_FLOWS_MAX, "ALLOC_FLOW_COUNT: u32, 1 .. 4096" },
+	[P4A_A_ALLOC_SPACE]	  = { 0, HOMA_TXN_SPACES - 1,
+		"ALLOC_SPACE: u32, 0 (batch) or 1 (cells of locks)" },
 };
 
 /* ---------------------------------------------------------------- attributes */
@@ -196,6 +199,7 @@ int homa_nl_put_alloc(struct sk_buff *msg, const void *what)
 	    nla_put(msg, P4A_A_ALLOC_BITMAP, sizeof(spec->bitmap), spec->bitmap) ||
 	    nla_put_u32(msg, P4A_A_ALLOC_FLOW_FIRST, spec->flow_first) ||
 	    nla_put_u32(msg, P4A_A_ALLOC_FLOW_COUNT, spec->flow_count) ||
+	    nla_put_u32(msg, P4A_A_ALLOC_SPACE, view->space) ||
 	    nla_put_u32(msg, P4A_A_ALLOC_OUTSTANDING, view->state.outstanding) ||
 	    put_u64(msg, P4A_A_ALLOC_TXNS, stats->txns) ||
 	    put_u64(msg, P4A_A_ALLOC_STALE, stats->stale) ||

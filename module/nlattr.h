@@ -11,6 +11,7 @@ struct genl_info;
 
 struct homa_alloc_view {
 	u32 tenant;
+	u32 space;
 	struct homa_txn_state state;
 };
 

@@ -235,7 +235,7 @@ static bool anybody_holds(struct homa_tenants *tenants)
 	unsigned long id;
 
 	xa_for_each(&tenants->by_id, id, t) {
-		if (homa_txn_epoch(t))
+		if (homa_txn_epoch(t, HOMA_TXN_BATCH) || homa_txn_epoch(t, HOMA_TXN_LOCKS))
 			return true;
 	}
 	return false;

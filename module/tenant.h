@@ -17,6 +17,7 @@
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
+#include <uapi/linux/homa.h>
 #include <uapi/linux/p4alloc.h>
 
 struct homa_alloc;
@@ -65,11 +66,11 @@ struct homa_tenant {
 	atomic_t rpcs;			/* client RPCs and transactions alive */
 
 	spinlock_t lock;		/* guards all below except wait; bottom halves off */
-	struct homa_alloc *alloc;	/* what it holds now, or NULL */
+	struct homa_alloc *alloc[HOMA_TXN_SPACES];	/* what it holds now, or NULL */
 	struct list_head outstanding;	/* struct homa_txn_call.link */
 	u32 nr_outstanding;
-	u64 seq_epoch;			/* the last epoch that had flows, and */
-	u32 seq_high;			/* the highest sequence number that any flow ever used */
+	u64 seq_epoch[HOMA_TXN_SPACES];	/* the last epoch that had flows, and */
+	u32 seq_high[HOMA_TXN_SPACES];	/* the highest sequence number that any flow ever used */
 	bool timer_armed;
 	struct homa_rtt rtt;		/* of the switch */
 	ktime_t answered;		/* when the latest that it has answered was sent */

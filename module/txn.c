@@ -26,7 +26,7 @@
 static int try_start(struct homa_txn_call *call, const struct homa_txn *txn)
 {
 	struct homa_tenant *t = call->tenant;
-	struct homa_alloc *alloc = t->alloc;
+	struct homa_alloc *alloc = t->alloc[txn->space];
 	struct homa_flow *flow;
 	int err;
 
@@ -42,7 +42,7 @@ static int try_start(struct homa_txn_call *call, const struct homa_txn *txn)
 	if (!alloc->nr_idle || !homa_tenant_charge(t))
 		return -EAGAIN;
 	flow = homa_flow_take(alloc);
-	err = homa_txn_call_attach(call, flow);
+	err = homa_txn_call_attach(call, alloc, flow);
 	if (err) {
 		homa_flow_give_back(alloc, flow);
 		homa_tenant_uncharge(t);
@@ -234,6 +234,18 @@ static void count_status(struct homa_tenant *t, u8 status)
 	}
 }
 
+/* Flows are unique in the rack, so it is of one space at most. */
+static struct homa_flow *find_flow(const struct homa_tenant *t, u32 number)
+{
+	struct homa_flow *flow = NULL;
+	int space;
+
+	for (space = 0; space < HOMA_TXN_SPACES && !flow; space++)
+		if (t->alloc[space])
+			flow = homa_flow_find(t->alloc[space], number);
+	return flow;
+}
+
 /* Detaches the call that the packet answers, if there is one. */
 static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p4w_txn *got,
 					   const struct in6_addr *saddr)
@@ -242,9 +254,7 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 	struct homa_flow *flow;
 
 	lockdep_assert_held(&t->lock);
-	if (!t->alloc)
-		return NULL;
-	flow = homa_flow_find(t->alloc, be32_to_cpu(got->flow));
+	flow = find_flow(t, be32_to_cpu(got->flow));
 	call = flow ? flow->call : NULL;
 	if (!call || !ipv6_addr_equal(&call->daddr, saddr) ||
 	    !homa_txn_is_answer(&call->packet, got))
@@ -291,12 +301,15 @@ void homa_txn_tenant_init(struct homa_tenant *t)
 	t->timer.function = homa_txn_call_timer;
 }
 
-static void detach_all(struct homa_tenant *t, struct list_head *detached)
+static void detach_all(struct homa_tenant *t, const struct homa_alloc *alloc,
+		       struct list_head *detached)
 {
 	struct homa_txn_call *call, *next;
 
 	lockdep_assert_held(&t->lock);
 	list_for_each_entry_safe(call, next, &t->outstanding, link) {
+		if (call->alloc != alloc)
+			continue;
 		homa_txn_call_detach(call);
 		list_add_tail(&call->own.done.link, detached);
 	}
@@ -305,34 +318,38 @@ static void detach_all(struct homa_tenant *t, struct list_head *detached)
 /* Sequence numbers go on over grants, so that no late packet of an old one looks new; only far up,
  * where they could run out, a new epoch (whose flows the allocator has cleared) starts again.
  */
-static u32 first_seq(const struct homa_tenant *t, u64 epoch)
+static u32 first_seq(const struct homa_tenant *t, enum homa_txn_space space, u64 epoch)
 {
-	return t->seq_high > S32_MAX && epoch != t->seq_epoch ? 0 : t->seq_high;
+	u32 high = t->seq_high[space];
+
+	return high > S32_MAX && epoch != t->seq_epoch[space] ? 0 : high;
 }
 
 /* Puts `alloc` (or nothing) in the place of what the tenant holds, which is returned. */
-static struct homa_alloc *replace(struct homa_tenant *t, struct homa_alloc *alloc)
+static struct homa_alloc *replace(struct homa_tenant *t, enum homa_txn_space space,
+				  struct homa_alloc *alloc)
 {
-	struct homa_alloc *old = t->alloc;
+	struct homa_alloc *old = t->alloc[space];
 
 	lockdep_assert_held(&t->lock);
 	if (old) {
-		t->seq_high = homa_alloc_seq_high(old);
-		t->seq_epoch = old->spec.epoch;
+		t->seq_high[space] = homa_alloc_seq_high(old);
+		t->seq_epoch[space] = old->spec.epoch;
 	}
-	t->alloc = alloc;
+	t->alloc[space] = alloc;
 	if (alloc)
-		homa_alloc_set_seq(alloc, first_seq(t, alloc->spec.epoch));
+		homa_alloc_set_seq(alloc, first_seq(t, space, alloc->spec.epoch));
 	return old;
 }
 
-static void replace_and_cancel(struct homa_tenant *t, struct homa_alloc *alloc)
+static void replace_and_cancel(struct homa_tenant *t, enum homa_txn_space space,
+			       struct homa_alloc *alloc)
 {
 	LIST_HEAD(canceled);
 
 	spin_lock_bh(&t->lock);
-	detach_all(t, &canceled);
-	alloc = replace(t, alloc);
+	detach_all(t, t->alloc[space], &canceled);
+	alloc = replace(t, space, alloc);
 	spin_unlock_bh(&t->lock);
 	homa_tenant_wake(t);
 	homa_txn_call_finish_all(&canceled, -ECANCELED);
@@ -342,16 +359,20 @@ static void replace_and_cancel(struct homa_tenant *t, struct homa_alloc *alloc)
 /* Nothing is armed any more once the allocation is gone. */
 void homa_txn_tenant_exit(struct homa_tenant *t)
 {
-	replace_and_cancel(t, NULL);
+	int space;
+
+	for (space = 0; space < HOMA_TXN_SPACES; space++)
+		replace_and_cancel(t, space, NULL);
 	hrtimer_cancel(&t->timer);
 }
 
-static bool holds_already(struct homa_tenant *t, const struct homa_grant_spec *spec)
+static bool holds_already(struct homa_tenant *t, enum homa_txn_space space,
+			  const struct homa_grant_spec *spec)
 {
 	bool same;
 
 	spin_lock_bh(&t->lock);
-	same = t->alloc && !memcmp(&t->alloc->spec, spec, sizeof(*spec));
+	same = t->alloc[space] && !memcmp(&t->alloc[space]->spec, spec, sizeof(*spec));
 	spin_unlock_bh(&t->lock);
 	return same;
 }
@@ -359,37 +380,39 @@ static bool holds_already(struct homa_tenant *t, const struct homa_grant_spec *s
 /* The caller has checked the grant and holds homa_tenants.lock, so grants come one by one. Several
  * processes of a tenant may report the same one: the second changes nothing.
  */
-int homa_txn_grant(struct homa_tenant *t, const struct homa_grant_spec *spec)
+int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
+		   const struct homa_grant_spec *spec)
 {
 	struct homa_alloc *alloc = NULL;
 
-	if (spec->epoch && holds_already(t, spec))
+	if (spec->epoch && holds_already(t, space, spec))
 		return 0;
 	if (spec->epoch) {
 		alloc = homa_alloc_create(spec);
 		if (!alloc)
 			return -ENOMEM;
 	}
-	replace_and_cancel(t, alloc);
+	replace_and_cancel(t, space, alloc);
 	return 0;
 }
 
-u64 homa_txn_epoch(struct homa_tenant *t)
+u64 homa_txn_epoch(struct homa_tenant *t, enum homa_txn_space space)
 {
 	u64 epoch;
 
 	spin_lock_bh(&t->lock);
-	epoch = t->alloc ? t->alloc->spec.epoch : 0;
+	epoch = t->alloc[space] ? t->alloc[space]->spec.epoch : 0;
 	spin_unlock_bh(&t->lock);
 	return epoch;
 }
 
-void homa_txn_state(struct homa_tenant *t, struct homa_txn_state *state)
+void homa_txn_state(struct homa_tenant *t, enum homa_txn_space space,
+		    struct homa_txn_state *state)
 {
 	memset(state, 0, sizeof(*state));
 	spin_lock_bh(&t->lock);
-	if (t->alloc)
-		state->spec = t->alloc->spec;
+	if (t->alloc[space])
+		state->spec = t->alloc[space]->spec;
 	state->outstanding = t->nr_outstanding;
 	state->stats = t->stats;
 	spin_unlock_bh(&t->lock);

@@ -104,10 +104,9 @@ static u32 first_interval(const struct homa_tenant *t, u32 resend_us)
 	return max_t(u64, div_u64(homa_rtt_wait_answer(&t->rtt, &conf, jiffies), NSEC_PER_USEC), 1);
 }
 
-static void start(struct homa_txn_call *call, struct homa_flow *flow)
+static void start(struct homa_txn_call *call, struct homa_alloc *alloc, struct homa_flow *flow)
 {
 	struct homa_tenant *t = call->tenant;
-	struct homa_alloc *alloc = t->alloc;
 	ktime_t now = ktime_get();
 
 	call->packet.owner = cpu_to_be64(homa_owner_word(t->id, alloc->spec.epoch));
@@ -119,6 +118,7 @@ static void start(struct homa_txn_call *call, struct homa_flow *flow)
 	call->give_up = ktime_add_us(now, homa_knob(t->hn, txn_timeout_us));
 	call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
 	call->outstanding = true;
+	call->alloc = alloc;
 	call->flow = flow;
 	flow->call = call;
 	sock_hold(homa_to_sk(call->hsk));
@@ -130,12 +130,13 @@ static void start(struct homa_txn_call *call, struct homa_flow *flow)
 }
 
 /* Begins the call's time on the flow, which has been taken for it. */
-int homa_txn_call_attach(struct homa_txn_call *call, struct homa_flow *flow)
+int homa_txn_call_attach(struct homa_txn_call *call, struct homa_alloc *alloc,
+			 struct homa_flow *flow)
 {
 	lockdep_assert_held(&call->tenant->lock);
 	if (!link_to_socket(call))
 		return -ESHUTDOWN;
-	start(call, flow);
+	start(call, alloc, flow);
 	return 0;
 }
 
@@ -150,7 +151,7 @@ bool homa_txn_call_detach(struct homa_txn_call *call)
 	call->outstanding = false;
 	list_del(&call->link);
 	t->nr_outstanding--;
-	homa_flow_give_back(t->alloc, call->flow);
+	homa_flow_give_back(call->alloc, call->flow);
 	spin_lock(&call->hsk->txn_lock);
 	list_del(&call->sock_link);
 	spin_unlock(&call->hsk->txn_lock);

@@ -12,9 +12,10 @@
 
 struct homa_txn_call {
 	refcount_t ref;
-	bool outstanding;		/* tenant.lock, as the next eight */
+	bool outstanding;		/* tenant.lock, as the next nine */
 	struct list_head link;		/* tenant.outstanding */
 	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
+	struct homa_alloc *alloc;	/* that the flow is of */
 	struct homa_flow *flow;
 	ktime_t due;			/* of the next repeat, or of giving up */
 	ktime_t give_up;
@@ -39,7 +40,8 @@ void homa_txn_call_put(struct homa_txn_call *call);
 int homa_txn_call_send(struct homa_txn_call *call);
 
 /* Under tenant.lock. The first fails with ESHUTDOWN. */
-int homa_txn_call_attach(struct homa_txn_call *call, struct homa_flow *flow);
+int homa_txn_call_attach(struct homa_txn_call *call, struct homa_alloc *alloc,
+			 struct homa_flow *flow);
 bool homa_txn_call_detach(struct homa_txn_call *call);
 void homa_txn_call_answered(struct homa_txn_call *call);	/* before it is detached */
 

@@ -53,7 +53,7 @@ int homa_txn_check(const struct homa_txn *txn, u32 registers)
 
 	if (txn->count < 1 || txn->count > HOMA_TXN_MAX_INSTRS)
 		return -EINVAL;
-	if (memchr_inv(txn->reserved, 0, sizeof(txn->reserved)) ||
+	if (txn->space >= HOMA_TXN_SPACES || memchr_inv(txn->reserved, 0, sizeof(txn->reserved)) ||
 	    memchr_inv(&txn->instr[txn->count], 0,
 		       (HOMA_TXN_MAX_INSTRS - txn->count) * sizeof(txn->instr[0])))
 		return -EINVAL;

@@ -110,7 +110,7 @@ static int grant(u64 epoch, u32 flows)
 	struct homa_grant_spec spec = { .epoch = epoch, .flow_first = FIRST_FLOW,
 					.flow_count = flows, .bitmap = { 0x06 } };
 
-	return homa_txn_grant(rig.t, &spec);
+	return homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec);
 }
 
 static int send_flags(struct homa_txn *txn, u64 cookie, int flags, u64 *id)
@@ -269,7 +269,7 @@ static void reply__refusals_are_counted(struct kunit *test)
 		p.status = status[i];
 		receive(&p);
 	}
-	homa_txn_state(rig.t, &state);
+	homa_txn_state(rig.t, HOMA_TXN_BATCH, &state);
 	KUNIT_EXPECT_EQ(test, state.stats.txns, 3ull);
 	KUNIT_EXPECT_EQ(test, state.stats.stale, 1ull);
 	KUNIT_EXPECT_EQ(test, state.stats.conflict, 1ull);
@@ -308,7 +308,7 @@ static void flows__rest_longest_first(struct kunit *test)
 
 static void flows__worn_out(struct kunit *test)
 {
-	homa_alloc_set_seq(rig.t->alloc, U32_MAX - 1);
+	homa_alloc_set_seq(rig.t->alloc[HOMA_TXN_BATCH], U32_MAX - 1);
 	KUNIT_ASSERT_EQ(test, send_one(0), 0);
 	KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[0].seq), U32_MAX);
 	answer(0);
@@ -433,6 +433,38 @@ static void send__refused(struct kunit *test)
 	rig.hsk.tenant = rig.t;
 }
 
+/* Two allocations of one tenant: flows, epochs and ends of their own. */
+static void grant__spaces_are_apart(struct kunit *test)
+{
+	struct homa_grant_spec spec = { .epoch = 3, .flow_first = FIRST_FLOW + 100, .flow_count = 2,
+					.bitmap = { 0x80 } };
+	struct homa_txn txn = { .count = 1, .space = HOMA_TXN_LOCKS,
+				.instr = { { 0, P4W_OP_READ, 5, 0 } } };
+
+	KUNIT_EXPECT_EQ(test, send_flags(&txn, 1, MSG_DONTWAIT, NULL), -ESTALE);
+	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_ASSERT_EQ(test, send_one(2), 0);
+	KUNIT_ASSERT_EQ(test, send_flags(&txn, 3, MSG_DONTWAIT, NULL), 0);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[0].flow), FIRST_FLOW);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[1].flow), FIRST_FLOW + 100);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].home), 7);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].instr[0].cell), 7 * 64 + 5);
+	KUNIT_EXPECT_EQ(test, be64_to_cpu(rig.sent[1].owner) & P4W_EPOCH_MAX, 3ull);
+	spec.epoch = 4;		/* ends what was under way in this one only */
+	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->cookie, 3ull);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ECANCELED);
+	answer(0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 2);
+	KUNIT_EXPECT_EQ(test, rig.done[1]->cookie, 2ull);
+	KUNIT_EXPECT_EQ(test, rig.done[1]->error, 0);
+	KUNIT_EXPECT_EQ(test, homa_txn_epoch(rig.t, HOMA_TXN_LOCKS), 4ull);
+	spec.epoch = 0;
+	KUNIT_EXPECT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_EXPECT_NE(test, homa_txn_epoch(rig.t, HOMA_TXN_BATCH), 0ull);
+}
+
 static void quota__limits_transactions(struct kunit *test)
 {
 	rig.t->conf.max_rpcs = 2;
@@ -488,7 +520,7 @@ static int run_waiting_sender(struct kunit *test, void (*meanwhile)(void))
 	for (i = 0; i < 400 && READ_ONCE(result) == 1; i++)
 		msleep(5);
 	if (READ_ONCE(result) == 1)
-		homa_txn_grant(rig.t, &(struct homa_grant_spec){ 0 });	/* so that it ends */
+		homa_txn_grant(rig.t, HOMA_TXN_BATCH, &(struct homa_grant_spec){ 0 });	/* so that it ends */
 	kthread_stop(task);
 	return result;
 }
@@ -699,6 +731,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__one_asks_for_all),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
+	KUNIT_CASE(grant__spaces_are_apart),
 	KUNIT_CASE(quota__limits_transactions),
 	KUNIT_CASE(memory__is_limited),
 	KUNIT_CASE(wait__flow),

@@ -52,7 +52,9 @@ static const struct {
 		.lock_acquire = 1, .instr = { R(0, 1) } } },
 	{ "second pass without acquire", -EINVAL, { .count = 1, .lock_check = 1,
 		.instr = { R(0, 1 | SECOND) } } },
-	{ "reserved", -EINVAL, { .count = 1, .reserved = { [6] = 1 }, .instr = { R(0, 1) } } },
+	{ "reserved", -EINVAL, { .count = 1, .reserved = { [5] = 1 }, .instr = { R(0, 1) } } },
+	{ "space", -EINVAL, { .count = 1, .space = HOMA_TXN_SPACES, .instr = { R(0, 1) } } },
+	{ "locks", 0, { .count = 1, .space = HOMA_TXN_LOCKS, .instr = { R(0, 1) } } },
 	{ "something beyond count", -EINVAL, { .count = 1, .instr = { R(0, 1), [7] = { 0, 0, 0, 1 } } } },
 };
 

@@ -110,7 +110,7 @@ struct homa_info {
  * completes it like a response: id, cookie, and a message that is a struct homa_txn_result.
  *
  * Errors of sendmsg:
- *   EINVAL  wrong length; count, register, op or reserved field out of range; two instructions of
+ *   EINVAL  wrong length; count, space, register, op or reserved field out of range; two instructions of
  *           one pass on one register; lock_acquire not in lock_check, or not exactly given with
  *           second-pass instructions; a CADD or a source in the second pass
  *   ENOTCONN the socket has joined no tenant
@@ -125,6 +125,13 @@ struct homa_info {
  */
 #define HOMA_TXN_MAX_INSTRS		8
 
+/* What the tenant holds for its batch, and the block that it has besides for cells of locks. */
+enum homa_txn_space {
+	HOMA_TXN_BATCH			= 0,
+	HOMA_TXN_LOCKS			= 1,
+	HOMA_TXN_SPACES			= 2,
+};
+
 struct homa_txn_instr {
 	__u8  reg;			/* register array */
 	__u8  op;			/* enum p4w_op of p4wire.h, and its flags */
@@ -137,7 +144,8 @@ struct homa_txn {
 	__u32 lock_check;
 	__u32 lock_acquire;
 	__u8  count;			/* 1 .. HOMA_TXN_MAX_INSTRS */
-	__u8  reserved[7];		/* 0 */
+	__u8  space;			/* enum homa_txn_space */
+	__u8  reserved[6];		/* 0 */
 	struct homa_txn_instr instr[HOMA_TXN_MAX_INSTRS];	/* beyond count: 0 */
 };
 

@@ -55,11 +55,14 @@
  *				none at or above the geometry's blocks
  *    P4A_A_ALLOC_FLOW_FIRST:	u32
  *    P4A_A_ALLOC_FLOW_COUNT:	u32, 1 .. 4096; FIRST + COUNT <= the geometry's flows
+ *    P4A_A_ALLOC_SPACE:	u32, which of two that a tenant has besides each other: 0, the default:
+ *				of its batch; 1: a block with cells of locks. Epochs, flows and what
+ *				is replaced are of that one alone.
  *    ENODATA without a geometry; ESTALE if the epoch is below the current one; EPERM.
  *    It is not trusted: the owner word of each block in the switch decides.
- * P4A_CMD_ALLOC_GET (anybody): do with P4A_A_TENANT_ID, or dump (tenants that hold something).
- *    TENANT_ID, the four above, P4A_A_ALLOC_OUTSTANDING: u32 transactions in flight, and u64
- *    counters since the tenant was created: P4A_A_ALLOC_TXNS, P4A_A_ALLOC_STALE,
+ * P4A_CMD_ALLOC_GET (anybody): do with P4A_A_TENANT_ID and P4A_A_ALLOC_SPACE (0), or dump (tenants
+ *    that hold something for a batch). TENANT_ID, the five above, P4A_A_ALLOC_OUTSTANDING: u32
+ *    transactions in flight (of both spaces), and u64 counters since the tenant was created: P4A_A_ALLOC_TXNS, P4A_A_ALLOC_STALE,
  *    P4A_A_ALLOC_CONFLICT, P4A_A_ALLOC_ABORT, P4A_A_ALLOC_TIMEOUT.
  *
  * P4A_CMD_STATS_GET (anybody): dump; one message a counter of the namespace:
@@ -168,6 +171,7 @@ enum p4a_attr {
 	P4A_A_RPC_SILENCE_MS,
 	P4A_A_RPC_FLAGS,
 	P4A_A_GEO_DEPENDENT,
+	P4A_A_ALLOC_SPACE,
 	__P4A_A_MAX,
 	P4A_A_MAX = __P4A_A_MAX - 1
 };
