@@ -792,7 +792,11 @@ int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged 
  *
  * A hold has a lease. When it ends and somebody else wants the lock, that one gets it, whatever the
  * holder believes. So pass `token` along with what is done under the lock: tokens ascend with each
- * hold, over all locks of all tenants, and whoever has seen a higher one can refuse a lower one.
+ * hold of the lock, and whoever has seen a higher one can refuse a lower one.
+ *
+ * An exclusive lock that is used often by a context, and not waited for, is taken and given back in the
+ * switch, without a message to the allocator. Nothing else changes by that, but one thing: a lease
+ * counts from when somebody else has asked for the lock, so a dead holder's may come back later.
  *
  * Two that wait for each other both wait until one's wait_us are over; it gets -ETIME and should give
  * back what it holds. Holds of a context that is closed, or dies, end with their leases.

@@ -243,8 +243,10 @@ _Static_assert(__builtin_offsetof(struct p4w_txn, instr) == 72, "wire layout");
  *   FETCH     ESCROW                 at once; cells that the allocator drained for the tenant
  *   LOCK_INFO LOCKS                  when all nodes of the batch have sent theirs
  *   LOCK      LOCKED                 when the lock is the sender's, wait_us at most
+ *	       CELL                   at once: ask the switch, if the sender may
  *   UNLOCK    UNLOCKED               at once
  *   BUNDLE    BUNDLED                at once; several LOCK and UNLOCK, one behind the other
+ *   LOCK_CELLS CELLS                 at once; refused with ORDER while the switch is being told
  *   any       REFUSED                at once
  *
  * A type that is not known is refused with TYPE, whose `max` is the last one that is. Types are added
@@ -262,6 +264,7 @@ enum p4w_msg_type {
 	P4W_LOCK	= 0x09,
 	P4W_UNLOCK	= 0x0a,
 	P4W_BUNDLE	= 0x0b,
+	P4W_LOCK_CELLS	= 0x0c,
 	P4W_REQUESTS_END,	/* one above the last request */
 	P4W_WELCOME	= 0x81,
 	P4W_RESERVED	= 0x82,
@@ -274,6 +277,8 @@ enum p4w_msg_type {
 	P4W_LOCKED	= 0x89,
 	P4W_UNLOCKED	= 0x8a,
 	P4W_BUNDLED	= 0x8b,
+	P4W_CELLS	= 0x8c,		/* a struct p4w_granted: one block, and flows for the host */
+	P4W_CELL	= 0x8d,
 	P4W_REFUSED	= 0x8f,
 };
 
@@ -298,6 +303,8 @@ enum p4w_lock_mode {
 };
 
 #define P4W_REQ_DONE	1u	/* REQUEST.code: the node is also DONE with batch - 1 */
+#define P4W_LOCK_BY_CELL 0x100u	/* LOCK.code, flag: the sender has CELLS; batch: the id it tried, or 0 */
+#define P4W_LOCKED_OFTEN 1u	/* LOCKED.code: LOCK_CELLS would make this lock faster */
 
 struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, FETCH,
 				 * SYNCED, FREED and LEFT consist of it alone */
@@ -306,7 +313,7 @@ struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, 
 	__be16	length;		/* bytes of the whole message */
 	__be16	node;		/* 0 .. nodes-1 */
 	__be16	nodes;		/* nodes of this tenant, 1 .. P4W_NODES_MAX */
-	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, LOCK, UNLOCK, BUNDLE */
+	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, UNLOCK, BUNDLE, LOCK_CELLS, mostly in LOCK */
 	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted, of this
 				 * and earlier batches, or their total: all are stored, drop them;
 				 * LOCK: enum p4w_lock_mode; UNLOCKED: 1 if the lease had ended
@@ -432,7 +439,7 @@ struct p4w_lock {		/* LOCK and UNLOCK */
 
 struct p4w_locked {
 	struct p4w_msg	msg;
-	__be64		token;		/* ascends with each hold, over all locks and restarts */
+	__be64		token;		/* ascends with each hold of the lock, over restarts, too */
 	__be32		lease_us;
 	__be32		waited_us;	/* it runs so long after LOCK has come in; 0: at once */
 } __attribute__((packed));
@@ -442,6 +449,38 @@ struct p4w_locked {
  * answers in the same order. No LOCK waits in it: what is not free at once is refused with BUSY, and
  * may be asked for again by a LOCK of its own.
  */
+
+/*
+ * A lock that is free has a cell in the block of CELLS: one unified slot, whose registers say who holds
+ * it. It is taken and given back by one transaction each, which do nothing unless the cell is as they
+ * expect: CADD x and CADD -x on two registers that hold -x and x succeed together for that x only.
+ * The allocator closes a cell by writing P4W_CELL_CLOSED to P4W_CELL_FREE: then it is taken no more.
+ */
+enum p4w_cell_register {
+	P4W_CELL_FREE	   = 0,		/* the id: free; 0: held; below 0: closed */
+	P4W_CELL_FREE_NEG  = 1,		/* -id; 0 */
+	P4W_CELL_HIGH	   = 2,		/* the holder's owner, high half; 0 */
+	P4W_CELL_HIGH_NEG  = 3,
+	P4W_CELL_LOW	   = 4,		/* low half */
+	P4W_CELL_LOW_NEG   = 5,
+	P4W_CELL_TAKEN	   = 6,		/* how often: the holder's token is base + this */
+	P4W_CELL_LEASE	   = 7,		/* the holder's, us */
+	P4W_CELL_REGISTERS = 8,
+};
+#define P4W_CELL_CLOSED	   0x80000001u
+#define P4W_CELL_ID_MAX	   0x3fffffffu	/* ids are 1 .. this; halves of an owner 1 .. 2^31 - 1 */
+
+struct p4w_cell {
+	struct p4w_msg	msg;
+	__be16		slot;		/* virtual unified slot in the block of CELLS */
+	__be16		reserved;
+	__be32		id;		/* of this assignment: no other has it */
+	__be64		base;		/* tokens: base + 1 .. base + count */
+	__be32		count;
+	__be32		lease_us;	/* longest lease that may be written */
+	__be64		epoch;		/* of the CELLS that it is in */
+} __attribute__((packed));
+
 enum p4w_refusal {
 	P4W_REFUSED_VERSION	= 1,	/* got: yours, min = max: ours */
 	P4W_REFUSED_LENGTH	= 2,	/* of the message */
@@ -479,6 +518,7 @@ _Static_assert(sizeof(struct p4w_lock_bit) == 9, "wire layout");
 _Static_assert(sizeof(struct p4w_locks) == 20, "wire layout");
 _Static_assert(sizeof(struct p4w_lock) == 56, "wire layout");
 _Static_assert(sizeof(struct p4w_locked) == 32, "wire layout");
+_Static_assert(sizeof(struct p4w_cell) == 48, "wire layout");
 _Static_assert(sizeof(struct p4w_refused) == 112, "wire layout");
 
 #endif /* P4WIRE_H */

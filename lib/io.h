@@ -34,6 +34,8 @@ struct p4a_io_ops {
 	int (*reap)(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us);
 	/* Tells the kernel what this node holds from now on; NULL: nothing. */
 	int (*hold)(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err);
+	/* Likewise the block with cells of locks. NULL: this back end knows no such thing. */
+	int (*hold_cells)(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err);
 	/* Writes what was given to a file to its disk, begins at once. 0, -EAGAIN, or -errno. */
 	int (*sync)(struct p4a_io *io, uint64_t cookie, int fd);
 	uint64_t (*now_us)(struct p4a_io *io);		/* monotonic */

@@ -8,6 +8,9 @@
  *
  * Ops wait in a queue until the context is pumped. Then a single one goes as it is, several in one
  * message; one of them that has to wait for its lock is sent again alone.
+ *
+ * A lock that has a cell is tried in the switch first. If that does not end well, for whatever
+ * reason, the allocator is asked, which looks into the cell and finds the owner there or not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,10 +21,8 @@
 #include "lock.h"
 
 #define BACKOFF_MIN_US	10000
-#define BACKOFF_MAX_US	1000000
-#define INDEX_BITS	16
 
-static const char *name_of(const struct p4a_lock_op *op)
+const char *p4a_lock_name_of(const struct p4a_lock_op *op)
 {
 	return op->type == P4W_UNLOCK ? "unlock" : op->extends ? "lock extension" : "lock";
 }
@@ -33,6 +34,12 @@ static uint64_t now_us(const struct p4a_ctx *ctx)
 
 /* ---- ops ---- */
 
+/* The last op is not for calls: it asks for CELLS. */
+uint32_t p4a_lock_nr_ops(const struct p4a_ctx *ctx)
+{
+	return ctx->opts.depth + 1;
+}
+
 static int make_ops(struct p4a_ctx *ctx)
 {
 	struct p4a_locks *l = &ctx->locks;
@@ -41,7 +48,7 @@ static int make_ops(struct p4a_ctx *ctx)
 	if (l->op && l->owner)
 		return 0;
 	free(l->op);
-	l->op = calloc(ctx->opts.depth, sizeof(*l->op));
+	l->op = calloc(p4a_lock_nr_ops(ctx), sizeof(*l->op));
 	if (!l->op)
 		return p4a_fail(&ctx->err, -ENOMEM, "lock: no memory for %u calls", ctx->opts.depth);
 	for (i = 0; i < ctx->opts.depth; i++)
@@ -95,10 +102,17 @@ static void put_op(struct p4a_ctx *ctx, uint32_t i)
 	ctx->locks.busy--;
 }
 
-static void finish(struct p4a_ctx *ctx, uint32_t i, int result)
+void p4a_lock_finish(struct p4a_ctx *ctx, uint32_t i, int result)
 {
 	struct p4a_locks *l = &ctx->locks;
 	struct p4a_lock_op *op = &l->op[i];
+
+	if (op->type == P4W_LOCK_CELLS) {
+		op->use = P4A_LOCK_FREE;
+		op->generation++;
+		l->busy--;
+		return;
+	}
 
 	op->use = P4A_LOCK_OVER;
 	op->result = result;
@@ -115,300 +129,15 @@ static void finish(struct p4a_ctx *ctx, uint32_t i, int result)
 	l->over_last = i;
 }
 
-/* ---- sending ---- */
-
-/* Patience beyond what the allocator was told to wait. */
-static uint64_t deadline_us(const struct p4a_ctx *ctx, const struct p4a_lock_op *op)
-{
-	uint64_t since = op->away_us ? op->away_us : op->sent_us;
-	uint64_t waited = op->began_us + op->wait_us;
-
-	return (waited > since ? waited : since) + ctx->opts.timeout_us;
-}
-
-static void note_due(struct p4a_ctx *ctx, const struct p4a_lock_op *op)
-{
-	uint64_t due = op->retry_us ? op->retry_us : deadline_us(ctx, op);
-
-	if (!ctx->locks.due_us || due < ctx->locks.due_us)
-		ctx->locks.due_us = due;
-}
-
-static void failed_attempt(struct p4a_ctx *ctx, uint32_t i, int err)
-{
-	struct p4a_lock_op *op = &ctx->locks.op[i];
-	struct p4a_patience p = p4a_call_patience(now_us(ctx), op->sent_us, op->away_us,
-						  ctx->opts.timeout_us);
-
-	if (!p4a_call_is_away(err)) {
-		finish(ctx, i, p4a_fail(&ctx->err, err, "%s: %s", name_of(op), strerror(-err)));
-		return;
-	}
-	op->generation++;
-	op->away_us = p.away_us;
-	if (p.give_up) {
-		finish(ctx, i, p4a_fail(&ctx->err, -ETIMEDOUT, "%s: no answer from the allocator (%s)",
-					name_of(op), strerror(-err)));
-		return;
-	}
-	op->retry_us = now_us(ctx) + op->backoff_us;
-	op->backoff_us = op->backoff_us < BACKOFF_MAX_US / 2 ? 2 * op->backoff_us : BACKOFF_MAX_US;
-	note_due(ctx, op);
-}
-
-static void send_op(struct p4a_ctx *ctx, uint32_t i)
-{
-	struct p4a_lock_op *op = &ctx->locks.op[i];
-	uint64_t cookie = P4A_LOCK_COOKIE | (uint64_t)op->generation << INDEX_BITS | i;
-	uint8_t msg[P4A_MSG_MAX];
-	uint64_t waited;
-	uint32_t len;
-	int rc;
-
-	op->use = P4A_LOCK_UNDER_WAY;
-	op->retry_us = 0;
-	op->sent_us = now_us(ctx);
-	waited = op->sent_us - op->began_us;
-	len = p4a_msg_lock(msg, &ctx->self, op->type, &op->hold,
-			   waited < op->wait_us ? op->wait_us - waited : 0);
-	note_due(ctx, op);
-	rc = ctx->io->ops->send_msg(ctx->io, cookie, msg, len);
-	if (rc)
-		failed_attempt(ctx, i, rc);
-}
-
-static struct p4a_lock_bundle *free_bundle(const struct p4a_locks *l)
-{
-	unsigned int i;
-
-	for (i = 0; l->bundle && !l->no_bundles && i < P4A_LOCK_BUNDLES; i++)
-		if (!l->bundle[i].n)
-			return &l->bundle[i];
-	return NULL;
-}
-
-static uint32_t take_queued(struct p4a_locks *l)
-{
-	uint32_t i = l->queue_first;
-
-	if (i != P4A_NO_SLOT)
-		l->queue_first = l->op[i].next;
-	return i;
-}
-
-static void put_part(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, uint32_t i, uint8_t *msg)
-{
-	struct p4a_lock_op *op = &ctx->locks.op[i];
-
-	op->use = P4A_LOCK_UNDER_WAY;
-	op->sent_us = now_us(ctx);
-	p4a_msg_lock(msg + sizeof(struct p4w_msg) + b->n * sizeof(struct p4w_lock), &ctx->self,
-		     op->type, &op->hold, 0);
-	b->part[b->n].op = i;
-	b->part[b->n++].generation = op->generation;
-	note_due(ctx, op);
-}
-
-/* Each op alone, unless it has ended meanwhile. */
-static void bundle_failed(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, int err)
-{
-	uint32_t k;
-
-	for (k = 0; k < b->n; k++) {
-		uint32_t i = b->part[k].op;
-
-		if (ctx->locks.op[i].generation != b->part[k].generation)
-			continue;
-		if (err == -EOPNOTSUPP)
-			send_op(ctx, i);
-		else
-			failed_attempt(ctx, i, err);
-	}
-	b->n = 0;
-}
-
-static void send_bundle(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, uint32_t i)
-{
-	uint8_t msg[P4A_MSG_BUNDLE_MAX];
-	uint64_t cookie;
-	int rc;
-
-	for (; i != P4A_NO_SLOT && b->n < P4W_BUNDLE_MAX; i = take_queued(&ctx->locks))
-		put_part(ctx, b, i, msg);
-	cookie = P4A_LOCK_COOKIE | P4A_LOCK_BUNDLE | (uint64_t)++b->generation << INDEX_BITS |
-		 (b - ctx->locks.bundle);
-	rc = ctx->io->ops->send_msg(ctx->io, cookie, msg, p4a_msg_bundle(msg, &ctx->self, b->n));
-	if (rc)
-		bundle_failed(ctx, b, rc);
-	if (i != P4A_NO_SLOT)
-		send_op(ctx, i);
-}
-
-void p4a_locks_flush(struct p4a_ctx *ctx)
-{
-	struct p4a_locks *l = &ctx->locks;
-	uint32_t i;
-
-	while (l->op && (i = take_queued(l)) != P4A_NO_SLOT) {
-		struct p4a_lock_bundle *b = l->queue_first == P4A_NO_SLOT ? NULL : free_bundle(l);
-
-		if (b)
-			send_bundle(ctx, b, i);
-		else
-			send_op(ctx, i);
-	}
-}
-
-/* ---- answers ---- */
-
-/*
- * What is left of the lease, at least. The allocator has counted from when it got this attempt, which
- * was not before it was sent.
- */
-static uint32_t lease_left(uint64_t now, uint64_t sent_us, uint32_t waited_us, uint32_t lease_us)
-{
-	uint64_t until = sent_us + waited_us + lease_us;
-
-	return until <= now ? 0 : until - now < lease_us ? until - now : lease_us;
-}
-
-static int read_locked(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *msg)
-{
-	uint32_t waited_us;
-	int rc = p4a_msg_read_locked(msg, &op->hold, &waited_us, &ctx->err);
-
-	if (!rc)
-		op->hold.lease_us = lease_left(now_us(ctx), op->sent_us, waited_us,
-					       op->hold.lease_us);
-	return rc;
-}
-
-static int read_answer(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *data, uint32_t len)
-{
-	int type = p4a_msg_check(data, len, 0, &ctx->err);
-
-	if (type < 0)
-		return type;
-	if (type == P4W_LOCKED && op->type == P4W_LOCK)
-		return read_locked(ctx, op, data);
-	if (type != P4W_UNLOCKED || op->type != P4W_UNLOCK)
-		return p4a_fail(&ctx->err, -EBADMSG, "%s: answer of type 0x%02x is not one to this",
-				name_of(op), type);
-	return p4a_msg_is_late(data) ?
-	       p4a_fail(&ctx->err, -ESTALE, "unlock: the lease had ended before") : 0;
-}
-
-/* In a bundle nobody waits. */
-static bool may_wait(const struct p4a_ctx *ctx, const struct p4a_lock_op *op)
-{
-	return now_us(ctx) - op->began_us < op->wait_us;
-}
-
-static void read_part(struct p4a_ctx *ctx, uint32_t i, const void *data, uint32_t len)
-{
-	int rc = read_answer(ctx, &ctx->locks.op[i], data, len);
-
-	if (rc == -ETIME && may_wait(ctx, &ctx->locks.op[i]))
-		send_op(ctx, i);
-	else
-		finish(ctx, i, rc);
-}
-
-static void read_parts(struct p4a_ctx *ctx, struct p4a_lock_bundle *b, const uint8_t *data,
-		       uint32_t len)
-{
-	uint32_t at = sizeof(struct p4w_msg), k;
-
-	for (k = 0; k < b->n; k++) {
-		uint32_t i = b->part[k].op, part = p4a_msg_part(data + at, len - at);
-
-		if (ctx->locks.op[i].generation == b->part[k].generation)
-			read_part(ctx, i, data + at, part);
-		at += part;
-	}
-	b->n = 0;
-}
-
-static void bundle_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
-{
-	uint32_t i = ev->cookie & ((1u << INDEX_BITS) - 1);
-	struct p4a_lock_bundle *b;
-	int rc = ev->err;
-
-	if (!ctx->locks.bundle || i >= P4A_LOCK_BUNDLES)
-		return;
-	b = &ctx->locks.bundle[i];
-	if (!b->n || (uint32_t)(ev->cookie >> INDEX_BITS) != b->generation)
-		return;
-	if (!rc)
-		rc = p4a_msg_check(ev->data, ev->len, 0, &ctx->err);
-	if (rc == P4W_BUNDLED) {
-		read_parts(ctx, b, ev->data, ev->len);
-		return;
-	}
-	ctx->locks.no_bundles |= rc == -EOPNOTSUPP;
-	bundle_failed(ctx, b, rc < 0 ? rc : -EBADMSG);
-}
-
-void p4a_locks_event(struct p4a_ctx *ctx, const struct p4a_io_event *ev)
-{
-	uint32_t i = ev->cookie & ((1u << INDEX_BITS) - 1);
-	struct p4a_lock_op *op;
-
-	if (ev->cookie & P4A_LOCK_BUNDLE) {
-		bundle_event(ctx, ev);
-		return;
-	}
-	if (!ctx->locks.op || i >= ctx->opts.depth)
-		return;
-	op = &ctx->locks.op[i];
-	if (op->use != P4A_LOCK_UNDER_WAY || op->retry_us ||
-	    ev->cookie != (P4A_LOCK_COOKIE | (uint64_t)op->generation << INDEX_BITS | i))
-		return;
-	if (ev->err)
-		failed_attempt(ctx, i, ev->err);
-	else
-		finish(ctx, i, read_answer(ctx, op, ev->data, ev->len));
-}
-
-void p4a_locks_tick(struct p4a_ctx *ctx)
-{
-	struct p4a_locks *l = &ctx->locks;
-	uint64_t now;
-	uint32_t i;
-
-	if (!l->due_us || (now = now_us(ctx)) < l->due_us)
-		return;
-	l->due_us = 0;
-	for (i = 0; i < ctx->opts.depth; i++) {
-		struct p4a_lock_op *op = &l->op[i];
-
-		if (op->use != P4A_LOCK_UNDER_WAY)
-			continue;
-		if (op->retry_us && op->retry_us <= now)
-			send_op(ctx, i);
-		else if (!op->retry_us && deadline_us(ctx, op) <= now)
-			finish(ctx, i, p4a_fail(&ctx->err, -ETIMEDOUT,
-						"%s: no answer from the allocator", name_of(op)));
-		else
-			note_due(ctx, op);
-	}
-}
-
-uint64_t p4a_locks_next_us(const struct p4a_ctx *ctx)
-{
-	return ctx->locks.busy ? ctx->locks.due_us : 0;
-}
-
 /* The back end has failed: nothing will be answered. */
 void p4a_locks_break(struct p4a_ctx *ctx)
 {
 	uint32_t i;
 
-	for (i = 0; ctx->locks.busy && i < ctx->opts.depth; i++)
+	for (i = 0; ctx->locks.busy && i < p4a_lock_nr_ops(ctx); i++)
 		if (ctx->locks.op[i].use == P4A_LOCK_UNDER_WAY ||
 		    ctx->locks.op[i].use == P4A_LOCK_QUEUED)
-			finish(ctx, i, -EIO);
+			p4a_lock_finish(ctx, i, -EIO);
 	ctx->locks.queue_first = P4A_NO_SLOT;
 }
 
@@ -507,9 +236,7 @@ static int lock(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_lock
 	op->out = out;
 	op->hold = (struct p4a_lock) { .mode = mode, .lease_us = lease_us };
 	memcpy(op->hold.name, name, len);
-	do
-		op->hold.owner = ++ctx->locks.owner;
-	while (!op->hold.owner);
+	op->hold.owner = ctx->locks.owner = p4a_cell_next_owner(ctx->locks.owner);
 	return i;
 }
 

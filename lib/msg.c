@@ -85,9 +85,10 @@ uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batc
 }
 
 uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
-		      const struct p4a_lock *lock, uint32_t wait_us)
+		      const struct p4a_lock *lock, uint32_t wait_us, bool by_cell, uint32_t tried)
 {
 	bool takes = type == P4W_LOCK;
+	uint32_t code = takes ? lock->mode | (by_cell ? P4W_LOCK_BY_CELL : 0) : 0;
 	struct p4w_lock *m = buf;
 
 	*m = (struct p4w_lock) {
@@ -95,7 +96,7 @@ uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type 
 		.lease_us = htonl(takes ? lock->lease_us : 0), .wait_us = htonl(takes ? wait_us : 0),
 	};
 	memcpy(m->name, lock->name, sizeof(m->name));
-	put_head(&m->msg, self, type, sizeof(*m), 0, takes ? lock->mode : 0);
+	put_head(&m->msg, self, type, sizeof(*m), takes && by_cell ? tried : 0, code);
 	return sizeof(*m);
 }
 
@@ -176,7 +177,10 @@ static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 	case P4W_RESERVED:
 		return sizeof(struct p4w_reserved);
 	case P4W_GRANTED:
+	case P4W_CELLS:
 		return sizeof(struct p4w_granted);
+	case P4W_CELL:
+		return sizeof(struct p4w_cell);
 	case P4W_SYNCED:
 	case P4W_FREED:
 	case P4W_LEFT:
@@ -363,6 +367,28 @@ int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, uint32_t *waited
 	lock->token = be64toh(m->token);
 	lock->lease_us = ntohl(m->lease_us);
 	*waited_us = ntohl(m->waited_us);
+	return 0;
+}
+
+bool p4a_msg_is_often(const void *buf)
+{
+	const struct p4w_locked *m = buf;
+
+	return ntohl(m->msg.code) == P4W_LOCKED_OFTEN;
+}
+
+int p4a_msg_read_cell(const void *buf, struct p4a_known_cell *c, struct p4a_error *err)
+{
+	const struct p4w_cell *m = buf;
+
+	*c = (struct p4a_known_cell) {
+		.epoch = be64toh(m->epoch), .base = be64toh(m->base), .id = ntohl(m->id),
+		.count = ntohl(m->count), .lease_us = ntohl(m->lease_us), .slot = ntohs(m->slot),
+	};
+	if (c->slot >= P4W_BLOCK_SLOTS)
+		return bad_field(err, "slot", c->slot, 0, P4W_BLOCK_SLOTS - 1);
+	if (!c->id || c->id > P4W_CELL_ID_MAX)
+		return bad_field(err, "id", c->id, 1, P4W_CELL_ID_MAX);
 	return 0;
 }
 

@@ -34,6 +34,13 @@ struct p4a_grant {
 	uint8_t bitmap[P4W_BITMAP_BYTES];
 };
 
+struct p4a_known_cell {			/* of a lock, in the block of CELLS with this epoch */
+	uint8_t name[P4W_LOCK_NAME_BYTES];
+	uint64_t epoch, base;
+	uint32_t id, count, lease_us;
+	uint16_t slot;
+};
+
 /* Each puts a request into buf (P4A_MSG_MAX bytes) and returns its length. */
 uint32_t p4a_msg_plain(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
 		       uint32_t batch, uint32_t code);
@@ -46,9 +53,12 @@ uint32_t p4a_msg_request(void *buf, const struct p4a_self *self, uint32_t batch,
 uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batch,
 			   const struct p4a_key_count *kc, unsigned int n);
 
-/* LOCK, or UNLOCK, which says nothing of lease and wait. */
+/*
+ * LOCK, or UNLOCK, which says nothing of lease and wait. by_cell: the sender has CELLS; tried: the id
+ * of the cell in which it did not find the lock free.
+ */
 uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
-		      const struct p4a_lock *lock, uint32_t wait_us);
+		      const struct p4a_lock *lock, uint32_t wait_us, bool by_cell, uint32_t tried);
 
 /* The head of a BUNDLE, which n of p4a_msg_lock() follow in buf; returns the length of all. */
 #define P4A_MSG_BUNDLE_MAX \
@@ -80,6 +90,9 @@ int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_err
 /* Token and lease into *lock; the lease began that long after the request had come in. */
 int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, uint32_t *waited_us,
 			struct p4a_error *err);
+/* Of LOCKED: LOCK_CELLS would make it faster. */
+bool p4a_msg_is_often(const void *buf);
+int p4a_msg_read_cell(const void *buf, struct p4a_known_cell *c, struct p4a_error *err);
 /* Of UNLOCKED: the lease had ended before. */
 bool p4a_msg_is_late(const void *buf);
 

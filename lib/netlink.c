@@ -194,11 +194,12 @@ int p4a_netlink_geometry(struct p4a_netlink *nl, struct p4a_geometry *geo, struc
 	return rc;
 }
 
-static int put_hold(struct nl_msg *msg, uint32_t tenant, const struct p4a_grant *g)
+static int put_hold(struct nl_msg *msg, uint32_t tenant, uint32_t space, const struct p4a_grant *g)
 {
 	int rc = nla_put_u32(msg, P4A_A_TENANT_ID, tenant);
 
 	rc |= nla_put_u64(msg, P4A_A_ALLOC_EPOCH, g ? g->epoch : 0);
+	rc |= space ? nla_put_u32(msg, P4A_A_ALLOC_SPACE, space) : 0;
 	if (!g)
 		return rc;
 	rc |= nla_put(msg, P4A_A_ALLOC_BITMAP, sizeof(g->bitmap), g->bitmap);
@@ -207,13 +208,13 @@ static int put_hold(struct nl_msg *msg, uint32_t tenant, const struct p4a_grant 
 	return rc;
 }
 
-int p4a_netlink_hold(struct p4a_netlink *nl, uint32_t tenant, const struct p4a_grant *grant,
-		     struct p4a_error *err)
+int p4a_netlink_hold(struct p4a_netlink *nl, uint32_t tenant, uint32_t space,
+		     const struct p4a_grant *grant, struct p4a_error *err)
 {
 	struct exchange x = { .err = err, .what = "allocation" };
 	struct nl_msg *msg = request(nl, P4A_CMD_ALLOC_SET);
 
-	if (!msg || put_hold(msg, tenant, grant)) {
+	if (!msg || put_hold(msg, tenant, space, grant)) {
 		nlmsg_free(msg);
 		return p4a_fail(err, -ENOMEM, "allocation: no memory");
 	}

@@ -17,8 +17,8 @@ int p4a_netlink_policy(struct p4a_netlink *nl, uint32_t *addr, uint16_t *port,
 		       struct p4a_error *err);
 /* -ENODATA: never set. */
 int p4a_netlink_geometry(struct p4a_netlink *nl, struct p4a_geometry *geo, struct p4a_error *err);
-/* What this node holds of the tenant; NULL: nothing. */
-int p4a_netlink_hold(struct p4a_netlink *nl, uint32_t tenant, const struct p4a_grant *grant,
-		     struct p4a_error *err);
+/* What this node holds of the tenant in that space (enum homa_txn_space); NULL: nothing. */
+int p4a_netlink_hold(struct p4a_netlink *nl, uint32_t tenant, uint32_t space,
+		     const struct p4a_grant *grant, struct p4a_error *err);
 
 #endif

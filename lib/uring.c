@@ -313,7 +313,12 @@ static int sync_file(struct p4a_io *io, uint64_t cookie, int fd)
 
 static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
 {
-	return p4a_netlink_hold(of(io)->nl, of(io)->tenant, grant, err);
+	return p4a_netlink_hold(of(io)->nl, of(io)->tenant, HOMA_TXN_BATCH, grant, err);
+}
+
+static int hold_cells(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
+{
+	return p4a_netlink_hold(of(io)->nl, of(io)->tenant, HOMA_TXN_LOCKS, grant, err);
 }
 
 static int ring_fd(struct p4a_io *io)
@@ -359,7 +364,8 @@ static void close_uring(struct p4a_io *io)
 }
 
 static const struct p4a_io_ops uring_ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .sync = sync_file,
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold,
+	.hold_cells = hold_cells, .sync = sync_file,
 	.now_us = now_us, .fd = ring_fd, .close = close_uring,
 };
 

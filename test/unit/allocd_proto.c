@@ -118,7 +118,7 @@ static void check_accepted(const struct p4d_request *r)
 	assert_in_range(r->nodes, 1, P4W_NODES_MAX);
 	assert_true(r->node < r->nodes);
 	assert_int_equal(r->batch == 0, r->type == P4W_HELLO || r->type == P4W_LOCK ||
-					r->type == P4W_UNLOCK);
+					r->type == P4W_UNLOCK || r->type == P4W_LOCK_CELLS);
 	assert_true(r->batch <= P4W_BATCH_MAX);
 	for (unsigned int i = 0; i < r->nr_keys; i++) {
 		assert_true(r->keys[i].count > 0);

@@ -116,6 +116,29 @@ static void do_count(struct world *w, const struct p4d_count *count)
 	p4d_engine_counted(w->e, w->now, count, seen);
 }
 
+static void do_cell(struct world *w, const struct p4d_cell_order *o)
+{
+	uint32_t *at = w->cells + o->slot * w->geo.registers, before[P4W_CELL_REGISTERS];
+
+	if (o->verb == P4D_CELL_FLOWS) {
+		for (uint32_t f = 0; f < o->flow.count; f++)
+			w->flow_state[o->flow.first + f] =
+				(uint64_t)o->tenant << P4W_FLOW_TENANT_SHIFT;
+		p4d_engine_celled(w->e, w->now, o->action, NULL);
+		return;
+	}
+	assert_int_equal(w->owner[o->slot / P4W_BLOCK_SLOTS] >> P4W_EPOCH_BITS, o->tenant);
+	memcpy(before, at, sizeof(before));
+	if (o->verb == P4D_CELL_CLOSE) {
+		at[P4W_CELL_FREE] = P4W_CELL_CLOSED;
+	} else {
+		memset(at, 0, sizeof(before));
+		at[P4W_CELL_FREE] = o->id;
+		at[P4W_CELL_FREE_NEG] = -o->id;
+	}
+	p4d_engine_celled(w->e, w->now, o->action, before);
+}
+
 bool world_switch_step(struct world *w)
 {
 	struct p4d_out *o = w->orders;
@@ -127,6 +150,8 @@ bool world_switch_step(struct world *w)
 		w->orders_last = &w->orders;
 	if (o->kind == P4D_OUT_GIVE)
 		do_give(w, &o->give);
+	else if (o->kind == P4D_OUT_CELL)
+		do_cell(w, &o->cell);
 	else if (o->kind == P4D_OUT_TAKE)
 		do_take(w, &o->take);
 	else
@@ -281,7 +306,7 @@ void world_destroy(struct world *w)
 
 uint64_t world_send_bytes(struct world *w, uint32_t tenant, const void *bytes, size_t len)
 {
-	struct p4d_who who = { .rpc = ++w->rpc };
+	struct p4d_who who = { .rpc = ++w->rpc, .peer.sin_addr.s_addr = w->peer };
 
 	p4d_engine_message(w->e, w->now, tenant, &who, bytes, len);
 	world_collect(w);

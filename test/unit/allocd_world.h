@@ -36,6 +36,7 @@ struct world {
 	struct p4d_engine *e;
 	uint64_t now;
 	uint64_t rpc;			/* last one used */
+	uint32_t peer;			/* address from which the next message comes */
 	struct p4d_geometry geo;
 	uint64_t boot;
 	bool connected;

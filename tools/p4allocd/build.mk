@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking out epoch waits why grant reconcile request engine
-P4ALLOCD_IO := log loop jsonline store store_sqlite switch_soft service explain metrics http status
+P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking lockcell cellblock out epoch waits why grant reconcile request engine
+P4ALLOCD_IO := log loop jsonline store store_sqlite soft_cmd switch_soft service explain metrics http status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_ETCD := etcd election store_etcd address config seat
 P4ALLOCD_REST := options netlink server main
@@ -38,6 +38,9 @@ $(eval $(call program,test/allocd_watch,test/unit/allocd_watch.c test/unit/alloc
 UNIT += test/allocd_named
 $(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
 	$(foreach f,named crowd out proto,tools/p4allocd/$(f).c),cmocka))
+UNIT += test/lib_lockcell
+$(eval $(call program,test/lib_lockcell,test/unit/lib_lockcell.c $(P4ALLOCD_TEST),\
+	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))
 UNIT += test/lib_allocd
 $(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c $(P4ALLOCD_TEST),\
 	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))

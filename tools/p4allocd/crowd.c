@@ -405,6 +405,23 @@ bool p4d_crowd_release(struct p4d_crowds *t, uint32_t crowd, uint64_t now, uint6
 	return held;
 }
 
+bool p4d_crowd_claim(struct p4d_crowds *t, uint32_t crowd, uint64_t now, uint64_t owner,
+		     uint64_t token, uint64_t until)
+{
+	struct p4d_crowd *l = &t->crowd[crowd];
+	struct p4d_claim *c = &t->claim[l->holders];
+
+	if (l->nr_holders != 1 || c->until <= now || c->mode != P4W_LOCK_EXCLUSIVE ||
+	    (c->owner && c->token >= token))
+		return false;
+	c->owner = owner;
+	c->token = token;
+	c->until = until;
+	if (l->first)
+		watch(t, l->holders);
+	return true;
+}
+
 uint64_t p4d_crowd_check(const struct p4d_crowds *t, uint32_t crowd, uint64_t now)
 {
 	for (uint32_t i = t->crowd[crowd].holders; i; i = t->claim[i].next)

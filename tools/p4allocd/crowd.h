@@ -63,6 +63,8 @@ enum p4d_named_result p4d_crowd_acquire(struct p4d_crowds *t, uint32_t crowd, ui
 					const struct p4d_claim_of *who, uint64_t *token);
 bool p4d_crowd_release(struct p4d_crowds *t, uint32_t crowd, uint64_t now, uint64_t owner,
 		       uint64_t token);
+bool p4d_crowd_claim(struct p4d_crowds *t, uint32_t crowd, uint64_t now, uint64_t owner,
+		     uint64_t token, uint64_t until);
 uint64_t p4d_crowd_check(const struct p4d_crowds *t, uint32_t crowd, uint64_t now);
 
 /* Holders whose leases have ended go, and the lock goes to those at the head of the queue. */

@@ -7,6 +7,7 @@
 
 #include "escrow.h"
 #include "grant.h"
+#include "lockcell.h"
 #include "locking.h"
 #include "lockinfo.h"
 #include "measure.h"
@@ -60,6 +61,7 @@ void p4d_engine_destroy(struct p4d_engine *e)
 		e->tenants = t->link;
 		p4d_escrow_free(t);
 		p4d_lockinfo_free(t);
+		p4d_lockcell_free(t);
 		free(t->cur);
 		free(t->next);
 		free(t);
@@ -179,7 +181,7 @@ void p4d_engine_message(struct p4d_engine *e, uint64_t now, uint32_t tenant,
 			tenant ? "unknown to the allocator: p4ctl tenant add, on its host too"
 			       : "the socket has joined no tenant" };
 		p4d_out_refuse(e, NULL, who, &req, &why);
-	} else if (req.type == P4W_LOCK || req.type == P4W_UNLOCK) {
+	} else if (req.type == P4W_LOCK || req.type == P4W_UNLOCK || req.type == P4W_LOCK_CELLS) {
 		p4d_locking_request(e, t, who, &req);
 		finish(e, NULL);
 	} else if (req.type == P4W_BUNDLE) {
@@ -203,6 +205,8 @@ void p4d_engine_tick(struct p4d_engine *e, uint64_t now)
 		e->sw_down_at = 0;
 		for (struct p4d_tenant *t = e->tenants; t; t = t->link)
 			p4d_request_wake(e, t, P4D_HOLD_GRANT);
+		for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+			p4d_lockcell_away(e, t);
 	}
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		locks_only |= p4d_locking_tick(e, t);
@@ -306,6 +310,9 @@ void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action)
 	begin(e, now);
 	if (t)
 		p4d_grant_given(e, t);
+	for (struct p4d_tenant *o = e->tenants; o && !t; o = o->link)
+		if (p4d_lockcell_given(e, o, action))
+			break;
 	finish(e, t);
 }
 
@@ -316,6 +323,9 @@ void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const
 	begin(e, now);
 	if (t)
 		p4d_grant_taken(e, t, cells);
+	for (struct p4d_tenant *o = e->tenants; o && !t && cells; o = o->link)
+		if (p4d_lockcell_taken(e, o, action, cells))
+			break;
 	if (action == e->stray_action) {
 		p4d_reconcile_strays_taken(e);
 		e->must_schedule = true;
@@ -331,6 +341,16 @@ void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_cou
 	begin(e, now);
 	if (t && t->cur && t->cur->epoch == count->epoch)
 		p4d_measure_counted(t, seen);
+	finish(e, t);
+}
+
+void p4d_engine_celled(struct p4d_engine *e, uint64_t now, uint64_t action,
+		       const uint32_t value[P4W_CELL_REGISTERS])
+{
+	begin(e, now);
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (p4d_lockcell_done(e, t, action, value))
+			break;
 	finish(e, NULL);
 }
 

@@ -17,6 +17,7 @@ enum p4d_out_kind {
 	P4D_OUT_GIVE,		/* tell the switch; then p4d_engine_given() */
 	P4D_OUT_TAKE,		/* fence and drain; then p4d_engine_taken() */
 	P4D_OUT_COUNT,		/* read and clear; then p4d_engine_counted(), or not at all */
+	P4D_OUT_CELL,		/* of a lock, see below; then p4d_engine_celled() */
 };
 
 struct p4d_give {		/* all or nothing, may be repeated */
@@ -41,6 +42,22 @@ struct p4d_count {		/* counters of accesses to a grant's blocks */
 	struct p4d_blocks blocks;
 };
 
+/* One cell of the lock service, or flows for them. Each is atomic and may be repeated. */
+enum p4d_cell_verb {
+	P4D_CELL_OPEN,		/* free, with `id` */
+	P4D_CELL_CLOSE,		/* read all registers, and write P4W_CELL_FREE */
+	P4D_CELL_FLOWS,		/* entries of `flow` begin anew, as the tenant's */
+};
+
+struct p4d_cell_order {
+	uint64_t action;
+	enum p4d_cell_verb verb;
+	uint32_t tenant;
+	uint32_t slot;		/* physical */
+	uint32_t id;
+	struct p4d_range flow;
+};
+
 struct p4d_out {
 	struct p4d_out *link;
 	enum p4d_out_kind kind;
@@ -48,6 +65,7 @@ struct p4d_out {
 		struct p4d_give give;
 		struct p4d_take take;
 		struct p4d_count count;
+		struct p4d_cell_order cell;
 		struct p4d_who who;
 	};
 	size_t len;		/* REPLY */
@@ -85,6 +103,10 @@ void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const
 /* seen: accesses to each of count.blocks, in order, since the last time or the give. */
 void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_count *count,
 			const uint64_t *seen);
+
+/* value: of a CLOSE, the cell's registers as they were before. */
+void p4d_engine_celled(struct p4d_engine *e, uint64_t now, uint64_t action,
+		       const uint32_t value[P4W_CELL_REGISTERS]);
 
 /* Configuration. A full reading stands between begin and end: tenants not named in it are gone. */
 void p4d_engine_policy(struct p4d_engine *e, uint64_t now, const struct p4d_policy *policy);

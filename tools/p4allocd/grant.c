@@ -6,6 +6,7 @@
 #include "epoch.h"
 #include "escrow.h"
 #include "grant.h"
+#include "lockcell.h"
 #include "measure.h"
 #include "out.h"
 #include "plan.h"
@@ -509,7 +510,7 @@ static uint32_t coming(const struct p4d_engine *e)
 	for (const struct p4d_tenant *t = e->tenants; t; t = t->link)
 		if (t->cur && t->cur->state == P4D_TAKING)
 			n += p4d_blocks_count(&t->cur->blocks);
-	return n;
+	return n + p4d_lockcell_coming(e);
 }
 
 /*
@@ -519,6 +520,8 @@ static void reclaim(struct p4d_engine *e, uint32_t need, bool flows)
 {
 	struct p4d_tenant *t;
 
+	while ((flows || coming(e) < need) && p4d_lockcell_give_back(e))
+		flows = false;
 	while ((flows || coming(e) < need) && (t = longest_overdue(e))) {
 		learn_overrun(e, t);
 		if (t->overrun > HABIT)
@@ -561,7 +564,7 @@ static bool is_stuck(struct p4d_engine *e)
 	struct p4d_blocks free = free_blocks(e);
 	uint64_t first = UINT64_MAX;
 
-	if (p4d_blocks_count(&free))
+	if (p4d_blocks_count(&free) || e->cell_blocks)
 		return false;
 	if (e->now < e->overdue_from)
 		return true;

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lockcell.h"
 #include "locking.h"
 #include "named.h"
 #include "out.h"
 
-#define TOKEN_CHUNK (1u << 20)	/* tokens reserved in the store at a time */
+#define TOKEN_CHUNK (1u << 22)	/* tokens reserved in the store at a time */
+#define TOKENS_AT_ONCE (1u << 20)	/* that one event can draw: a range for each cell, and one each */
 
 struct waiter {			/* its address is the ticket */
 	struct p4d_who who;
@@ -16,10 +18,10 @@ struct waiter {			/* its address is the ticket */
 	uint64_t from;		/* when it came */
 };
 
-/* Before anything that draws tokens: one of each claim at most. */
+/* Before anything that draws tokens. */
 static void reserve_tokens(struct p4d_engine *e)
 {
-	if (e->token_limit - e->token_next > P4D_CLAIMS_MAX)
+	if (e->token_limit - e->token_next > TOKENS_AT_ONCE)
 		return;
 	e->token_limit = e->token_next + TOKEN_CHUNK;
 	e->meta_dirty = true;
@@ -36,13 +38,17 @@ static struct p4d_named *table_of(struct p4d_engine *e, struct p4d_tenant *t)
 /* ------------------------------------------------------------------------------- answers */
 
 /* The lease runs from now on; waited: since the request came. */
-static void granted(struct p4d_engine *e, const struct p4d_who *who, const struct p4d_request *req,
-		    uint64_t token, uint64_t waited)
+static void granted(struct p4d_engine *e, const struct p4d_tenant *t, const struct p4d_who *who,
+		    const struct p4d_request *req, uint64_t token, uint64_t waited)
 {
 	uint8_t bytes[sizeof(struct p4w_locked)];
+	struct p4d_name name;
+	bool often;
 
+	memcpy(&name, req->name, sizeof(name));
+	often = !req->by_cell && p4d_lockcell_wanted(e, t, name);
 	p4d_out_reply(e, who, bytes, p4d_proto_locked(bytes, req, token, req->lease_us,
-						      waited < UINT32_MAX ? waited : 0));
+						      waited < UINT32_MAX ? waited : 0, often));
 }
 
 static void refused(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
@@ -81,7 +87,7 @@ static void answer_waiters(struct p4d_engine *e, struct p4d_tenant *t)
 		struct waiter *w = (struct waiter *)(uintptr_t)ev.ticket;
 
 		if (ev.token)
-			granted(e, &w->who, &w->req, ev.token, e->now - w->from);
+			granted(e, t, &w->who, &w->req, ev.token, e->now - w->from);
 		else if (ev.again)
 			refused(e, t, &w->who, &w->req, P4W_REFUSED_ORDER,
 				"a newer request of this owner took its place");
@@ -107,16 +113,12 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 	uint64_t token = 0;
 
 	*w = (struct waiter){ *who, *req, e->now };
-	if (req->lease_us > e->lock_lease_us) {
-		e->lock_lease_us = req->lease_us;
-		e->meta_dirty = true;
-	}
 	switch (p4d_named_acquire(t->named, e->now, name, &claim, &token)) {
 	case P4D_NAMED_WAITS:
 		w = NULL;
 		break;
 	case P4D_NAMED_HELD:
-		granted(e, who, req, token, 0);
+		granted(e, t, who, req, token, 0);
 		break;
 	case P4D_NAMED_BUSY:
 		busy(e, t, who, req);
@@ -136,25 +138,50 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 	free(w);
 }
 
+static void unlock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
+		   const struct p4d_request *req, struct p4d_name name)
+{
+	bool held = p4d_named_release(t->named, e->now, name, req->owner, req->token);
+	uint8_t bytes[sizeof(struct p4w_msg)];
+
+	p4d_out_reply(e, who, bytes, p4d_proto_unlocked(bytes, req, !held));
+	if (held)
+		p4d_lockcell_freed(e, t, name);
+}
+
+static void note_lease(struct p4d_engine *e, uint32_t lease_us)
+{
+	if (lease_us <= e->lock_lease_us)
+		return;
+	e->lock_lease_us = lease_us;
+	e->meta_dirty = true;
+}
+
 void p4d_locking_request(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
 			 const struct p4d_request *req)
 {
-	uint8_t bytes[sizeof(struct p4w_msg)];
 	struct p4d_refusal why;
 	struct p4d_name name;
 
 	memcpy(&name, req->name, sizeof(name));
 	table_of(e, t);
 	reserve_tokens(e);
-	if (req->type == P4W_UNLOCK) {
-		bool held = p4d_named_release(t->named, e->now, name, req->owner, req->token);
-
-		p4d_out_reply(e, who, bytes, p4d_proto_unlocked(bytes, req, !held));
-	} else if (p4d_proto_range(&why, "lease_us", req->lease_us, 1, e->policy.lease_max_us)) {
-		p4d_out_refuse(e, t, who, req, &why);
-	} else {
-		lock(e, t, who, req, name);
+	if (req->type == P4W_LOCK_CELLS) {
+		p4d_lockcell_join(e, t, who, req);
+		return;
 	}
+	if (req->type == P4W_LOCK &&
+	    p4d_proto_range(&why, "lease_us", req->lease_us, 1, e->policy.lease_max_us)) {
+		p4d_out_refuse(e, t, who, req, &why);
+		return;
+	}
+	note_lease(e, req->lease_us);
+	if (p4d_lockcell_request(e, t, who, req))
+		return;
+	if (req->type == P4W_UNLOCK)
+		unlock(e, t, who, req, name);
+	else
+		lock(e, t, who, req, name);
 	answer_waiters(e, t);
 }
 
@@ -199,6 +226,7 @@ uint64_t p4d_locking_deadline(const struct p4d_tenant *t)
 
 void p4d_locking_end(struct p4d_engine *e, struct p4d_tenant *t)
 {
+	p4d_lockcell_end(e, t);
 	if (!t->named)
 		return;
 	p4d_named_dismiss(t->named);

@@ -387,6 +387,45 @@ uint64_t p4d_named_check(const struct p4d_named *t, uint64_t now, struct p4d_nam
 	return e->until > now ? e->token : 0;
 }
 
+bool p4d_named_is_free(const struct p4d_named *t, uint64_t now, struct p4d_name name)
+{
+	const struct entry *e = find(t, name);
+
+	return now >= t->crowds.grace && !e->crowd && !e->token;
+}
+
+void p4d_named_adopt(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+		     uint64_t token, uint64_t until)
+{
+	struct entry *e;
+
+	if (needs_room(t))
+		make_anew(t);
+	e = find(t, name);
+	t->used += !e->name.word[0];
+	e->name = name;
+	e->owner = owner;
+	e->token = token;
+	e->until = until;
+	t->held++;
+	t->plain = plain_ones(t, now);
+}
+
+bool p4d_named_claim(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+		     uint64_t token, uint64_t until)
+{
+	struct entry *e = find(t, name);
+
+	if (e->crowd)
+		return p4d_crowd_claim(&t->crowds, e->crowd, now, owner, token, until);
+	if (!e->token || e->until <= now || (e->owner && e->token >= token))
+		return false;
+	e->owner = owner;
+	e->token = token;
+	e->until = until;
+	return true;
+}
+
 void p4d_named_tick(struct p4d_named *t, uint64_t now)
 {
 	uint32_t crowd;

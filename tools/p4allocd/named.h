@@ -74,6 +74,20 @@ enum p4d_named_result p4d_named_acquire(struct p4d_named *t, uint64_t now,
 bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name,
 		       uint64_t owner, uint64_t token);
 
+/*
+ * For names that are also held elsewhere. Nobody holds this one or waits for it: true of a name that
+ * the table has not heard of, too, once the grace is over.
+ */
+bool p4d_named_is_free(const struct p4d_named *t, uint64_t now, struct p4d_name name);
+
+/* An exclusive hold on a name that is free. owner 0: nobody's, which only p4d_named_claim() ends early. */
+void p4d_named_adopt(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+		     uint64_t token, uint64_t until);
+
+/* Somebody shows the token of nobody's hold, or a later one than who did so before. False: it is over. */
+bool p4d_named_claim(struct p4d_named *t, uint64_t now, struct p4d_name name, uint64_t owner,
+		     uint64_t token, uint64_t until);
+
 /* Token of a hold on the lock (the last one, if shared) whose lease has not ended, or 0. */
 uint64_t p4d_named_check(const struct p4d_named *t, uint64_t now, struct p4d_name name);
 

@@ -84,6 +84,11 @@ void p4d_out_count(struct p4d_engine *e, const struct p4d_count *count)
 	append(e, P4D_OUT_COUNT, 0)->count = *count;
 }
 
+void p4d_out_cell(struct p4d_engine *e, const struct p4d_cell_order *order)
+{
+	append(e, P4D_OUT_CELL, 0)->cell = *order;
+}
+
 void p4d_out_refuse(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
 		    const struct p4d_request *req, const struct p4d_refusal *why)
 {

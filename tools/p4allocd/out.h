@@ -18,6 +18,7 @@ void p4d_out_bundle_end(struct p4d_engine *e, const struct p4d_request *req);
 void p4d_out_give(struct p4d_engine *e, const struct p4d_give *give);
 void p4d_out_take(struct p4d_engine *e, const struct p4d_take *take);
 void p4d_out_count(struct p4d_engine *e, const struct p4d_count *count);
+void p4d_out_cell(struct p4d_engine *e, const struct p4d_cell_order *order);
 
 /* t: whose fault it is, or NULL. */
 void p4d_out_refuse(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,

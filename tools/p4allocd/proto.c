@@ -72,8 +72,8 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 	case P4W_FETCH:
 		return 0;
 	case P4W_LOCK:
-		return p4d_proto_range(why, "code", req->code, P4W_LOCK_SHARED,
-				       P4W_LOCK_EXCLUSIVE);
+		return p4d_proto_range(why, "code", req->code & ~P4W_LOCK_BY_CELL,
+				       P4W_LOCK_SHARED, P4W_LOCK_EXCLUSIVE);
 	default:
 		return p4d_proto_range(why, "code", req->code, 0, 0);
 	}
@@ -82,11 +82,13 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 static int check_head(const struct p4d_request *req, struct p4d_refusal *why)
 {
 	bool none = req->type == P4W_HELLO || req->type == P4W_LOCK || req->type == P4W_UNLOCK ||
-		    req->type == P4W_BUNDLE;
+		    req->type == P4W_BUNDLE || req->type == P4W_LOCK_CELLS;
+	uint32_t most = !none ? P4W_BATCH_MAX :
+			req->type == P4W_LOCK && req->code & P4W_LOCK_BY_CELL ? P4W_CELL_ID_MAX : 0;
 
 	if (p4d_proto_range(why, "nodes", req->nodes, 1, P4W_NODES_MAX) ||
 	    p4d_proto_range(why, "node", req->node, 0, req->nodes - 1u) ||
-	    p4d_proto_range(why, "batch", req->batch, none ? 0 : 1, none ? 0 : P4W_BATCH_MAX))
+	    p4d_proto_range(why, "batch", req->batch, none ? 0 : 1, most))
 		return -1;
 	return check_code(req, why);
 }
@@ -141,6 +143,10 @@ static int check_lock(const void *bytes, struct p4d_request *req, struct p4d_ref
 	struct p4w_lock m;
 
 	memcpy(&m, bytes, sizeof(m));
+	req->by_cell = req->code & P4W_LOCK_BY_CELL;
+	req->code &= ~P4W_LOCK_BY_CELL;
+	req->tried = req->batch;
+	req->batch = 0;
 	req->owner = be64toh(m.owner);
 	req->token = be64toh(m.token);
 	req->lease_us = ntohl(m.lease_us);
@@ -326,8 +332,9 @@ size_t p4d_proto_reserved(void *out, const struct p4d_request *req, const struct
 
 size_t p4d_proto_granted(void *out, const struct p4d_request *req, const struct p4d_granted *g)
 {
+	uint8_t type = req->type == P4W_LOCK_CELLS ? P4W_CELLS : P4W_GRANTED;
 	struct p4w_granted m = {
-		.msg = head_of(req, P4W_GRANTED, sizeof(m), 0),
+		.msg = head_of(req, type, sizeof(m), 0),
 		.epoch = htobe64(g->epoch),
 		.flow_first = htonl(g->flow_first),
 		.flow_count = htonl(g->flow_count),
@@ -385,13 +392,29 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 }
 
 size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
-			uint32_t lease_us, uint32_t waited_us)
+			uint32_t lease_us, uint32_t waited_us, bool often)
 {
 	struct p4w_locked m = {
-		.msg = head_of(req, P4W_LOCKED, sizeof(m), 0),
+		.msg = head_of(req, P4W_LOCKED, sizeof(m), often ? P4W_LOCKED_OFTEN : 0),
 		.token = htobe64(token),
 		.lease_us = htonl(lease_us),
 		.waited_us = htonl(waited_us),
+	};
+
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m);
+}
+
+size_t p4d_proto_cell(void *out, const struct p4d_request *req, const struct p4d_cell_told *c)
+{
+	struct p4w_cell m = {
+		.msg = head_of(req, P4W_CELL, sizeof(m), 0),
+		.slot = htons(c->slot),
+		.id = htonl(c->id),
+		.base = htobe64(c->base),
+		.count = htonl(c->count),
+		.lease_us = htonl(c->lease_us),
+		.epoch = htobe64(c->epoch),
 	};
 
 	memcpy(out, &m, sizeof(m));

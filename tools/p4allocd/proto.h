@@ -39,6 +39,8 @@ struct p4d_request {
 	uint64_t owner, token;
 	uint32_t lease_us, wait_us;
 	uint64_t name[P4W_LOCK_NAME_BYTES / 8];
+	bool by_cell;			/* the sender can use cells; */
+	uint32_t tried;			/* the id of one that it has tried, or 0 */
 };
 
 struct p4d_refusal {
@@ -105,7 +107,14 @@ size_t p4d_proto_locks(void *out, const struct p4d_request *req, const struct p4
 		       uint16_t nr_keys);
 
 size_t p4d_proto_locked(void *out, const struct p4d_request *req, uint64_t token,
-			uint32_t lease_us, uint32_t waited_us);
+			uint32_t lease_us, uint32_t waited_us, bool often);
+
+struct p4d_cell_told {
+	uint16_t slot;
+	uint32_t id, count, lease_us;
+	uint64_t base, epoch;
+};
+size_t p4d_proto_cell(void *out, const struct p4d_request *req, const struct p4d_cell_told *c);
 size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late);
 /* The head; `len` bytes of answers follow. Returns the length of all. */
 size_t p4d_proto_bundled(void *out, const struct p4d_request *req, size_t len);

@@ -5,6 +5,7 @@
 
 #include "epoch.h"
 #include "grant.h"
+#include "lockcell.h"
 #include "out.h"
 #include "reconcile.h"
 
@@ -80,6 +81,8 @@ void p4d_reconcile(struct p4d_engine *e, const struct p4d_switch_info *info)
 
 	raise_epoch(e, info);
 	lose_grants(e, info, restarted);
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		p4d_lockcell_reconcile(e, t, info, restarted);
 	if (memcmp(&e->geo, &info->geo, sizeof(e->geo)))
 		change_geometry(e, &info->geo);
 	if (restarted)

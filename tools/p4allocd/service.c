@@ -79,6 +79,13 @@ static void on_counted(void *arg, const struct p4d_count *count, const uint64_t 
 	p4d_engine_counted(s->engine, p4d_now(), count, seen);
 }
 
+static void on_celled(void *arg, uint64_t action, const uint32_t *value)
+{
+	struct p4d_service *s = arg;
+
+	p4d_engine_celled(s->engine, p4d_now(), action, value);
+}
+
 static void on_deadline(struct p4d_timer *t)
 {
 	struct p4d_service *s = (struct p4d_service *)
@@ -165,6 +172,11 @@ static void carry_out(struct p4d_service *s, const struct p4d_out *out)
 	case P4D_OUT_COUNT:
 		s->conf.switch_ops->count(s->sw, &out->count);
 		break;
+	case P4D_OUT_CELL:
+		p4d_log(P4D_EACH, "cell of a lock: verb %d, tenant %u, slot %u, id %u",
+			out->cell.verb, out->cell.tenant, out->cell.slot, out->cell.id);
+		s->conf.switch_ops->cell(s->sw, &out->cell);
+		break;
 	}
 }
 
@@ -234,7 +246,7 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
 	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken,
-					    on_counted, s->conf.term };
+					    on_counted, on_celled, s->conf.term };
 	int ret;
 
 	s->engine = p4d_engine_create(p4d_now());

@@ -27,6 +27,7 @@
 #define P4D_SETS_MAX	16	/* escrow sets of a tenant that nobody fetched */
 
 struct p4d_named;
+struct p4d_lockcells;
 
 struct p4d_geometry {
 	uint32_t registers;
@@ -180,6 +181,7 @@ struct p4d_tenant {
 	struct p4d_escrow *fetched;	/* over, but the store has not been told */
 	struct p4d_locks locks[2];	/* of the current and the next batch */
 	struct p4d_named *named;	/* locking.c; NULL: it has never asked for one */
+	struct p4d_lockcells *cells;	/* lockcell.c; NULL: it has never used any */
 	struct p4d_node node[P4W_NODES_MAX];
 	uint64_t holding[P4D_HOLDS];	/* nodes whose held[] is used, by bit */
 	uint64_t counter[P4D_NR_COUNTERS];
@@ -229,6 +231,8 @@ struct p4d_engine {
 	uint64_t lock_grace;		/* until then locks may be held that it does not know of */
 	uint64_t lock_seed;		/* random */
 	uint32_t lock_lease_us;		/* longest lease ever given */
+	uint32_t cell_blocks;		/* that have cells of locks, are being given or taken for them */
+	uint64_t cells_barred_until;	/* others have needed such a block */
 	uint64_t action_next;
 	bool meta_dirty;		/* bound, geo, boot, reservation_next, lock_lease_us or a limit */
 	bool must_schedule;

@@ -21,6 +21,7 @@ struct p4d_switch_events {
 	void (*serial)(void *arg, uint64_t next);	/* of fenced blocks, before taken() */
 	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
 	void (*counted)(void *arg, const struct p4d_count *count, const uint64_t *seen);
+	void (*celled)(void *arg, uint64_t action, const uint32_t *value);	/* NULL: not a CLOSE */
 	/*
 	 * Said with each command: the switch refuses those of a lower term than it has ever heard, so
 	 * that a late word of an allocator that was deposed does nothing. 0: said with none.
@@ -35,6 +36,7 @@ struct p4d_switch_ops {
 	void (*give)(void *sw, const struct p4d_give *give);
 	void (*take)(void *sw, const struct p4d_take *take);
 	void (*count)(void *sw, const struct p4d_count *count);
+	void (*cell)(void *sw, const struct p4d_cell_order *order);
 	void (*close)(void *sw);
 };
 

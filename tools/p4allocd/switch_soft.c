@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "jsonline.h"
+#include "soft_cmd.h"
 #include "switch.h"
 
 #define RETRY_US	200000	/* between attempts to connect */
@@ -25,7 +26,8 @@
 
 enum step_kind {
 	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
-	STEP_PLAIN, STEP_GIVEN, STEP_FENCED, STEP_READ, STEP_COUNTED
+	STEP_PLAIN, STEP_GIVEN, STEP_FENCED, STEP_READ, STEP_COUNTED, STEP_CELL,
+	STEP_CLOSED
 };
 
 struct take {			/* one that is under way */
@@ -38,7 +40,7 @@ struct take {			/* one that is under way */
 struct step {
 	struct step *link;
 	enum step_kind kind;
-	uint64_t action;	/* GIVEN */
+	uint64_t action;	/* GIVEN, CELL, CLOSED */
 	struct take *take;	/* FENCED, READ */
 	unsigned int reg, first, count;	/* READ: cells of a register; first: in order of the take */
 	struct p4d_count of;	/* COUNTED */
@@ -57,87 +59,6 @@ struct soft {
 	struct step *first, **last;
 };
 
-/* ------------------------------------------------------------------------------- commands */
-
-static struct json_object *command(const char *cmd)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "cmd", json_object_new_string(cmd));
-	return o;
-}
-
-static struct json_object *on_array(const char *cmd, const char *array)
-{
-	struct json_object *o = command(cmd);
-
-	json_object_object_add(o, "array", json_object_new_string(array));
-	return o;
-}
-
-static void set(struct json_object *o, const char *name, uint64_t value)
-{
-	json_object_object_add(o, name, json_object_new_uint64(value));
-}
-
-static struct json_object *fill(const char *array, uint32_t index, uint32_t count, uint64_t value)
-{
-	struct json_object *o = on_array("reg_fill", array);
-
-	set(o, "index", index);
-	set(o, "count", count);
-	set(o, "value", value);
-	return o;
-}
-
-static struct json_object *read_cells(const char *array, uint32_t index, uint32_t count)
-{
-	struct json_object *o = on_array("reg_read", array);
-
-	set(o, "index", index);
-	set(o, "count", count);
-	return o;
-}
-
-static struct json_object *indexes_of(const struct p4d_blocks *blocks)
-{
-	struct json_object *indexes = json_object_new_array();
-
-	p4d_blocks_each(blocks, b)
-		json_object_array_add(indexes, json_object_new_uint64(b));
-	return indexes;
-}
-
-static struct json_object *read_blocks(const char *array, const struct p4d_blocks *blocks)
-{
-	struct json_object *o = on_array("reg_read", array);
-
-	json_object_object_add(o, "indexes", indexes_of(blocks));
-	return o;
-}
-
-/* The same word for each of these blocks. */
-static struct json_object *write_blocks(const char *array, const struct p4d_blocks *blocks,
-					uint64_t word)
-{
-	struct json_object *o = on_array("reg_write", array);
-	struct json_object *values = json_object_new_array();
-
-	for (unsigned int n = p4d_blocks_count(blocks); n; n--)
-		json_object_array_add(values, json_object_new_uint64(word));
-	json_object_object_add(o, "indexes", indexes_of(blocks));
-	json_object_object_add(o, "values", values);
-	return o;
-}
-
-static struct json_object *batch(struct json_object *cmds)
-{
-	struct json_object *o = command("batch");
-
-	json_object_object_add(o, "cmds", cmds);
-	return o;
-}
-
 /* Sends a command and notes what its answer will mean. */
 static struct step *send_step(struct soft *sw, enum step_kind kind, struct json_object *o)
 {
@@ -147,7 +68,7 @@ static struct step *send_step(struct soft *sw, enum step_kind kind, struct json_
 		abort();
 	s->kind = kind;
 	if (sw->events.term)
-		set(o, "term", sw->events.term);
+		p4d_cmd_set(o, "term", sw->events.term);
 	*sw->last = s;
 	sw->last = &s->link;
 	p4d_lines_send(&sw->lines, o);
@@ -240,8 +161,8 @@ static bool take_info(struct soft *sw, struct json_object *o)
 		return false;
 	}
 	sw->info.geo = (struct p4d_geometry){ registers, blocks, flows, dependent };
-	send_step(sw, STEP_OWNER, read_cells("owner", 0, blocks));
-	send_step(sw, STEP_SERIAL, read_cells("serial", 0, blocks));
+	send_step(sw, STEP_OWNER, p4d_cmd_read_cells("owner", 0, blocks));
+	send_step(sw, STEP_SERIAL, p4d_cmd_read_cells("serial", 0, blocks));
 	return true;
 }
 
@@ -263,7 +184,7 @@ static void read_run(struct soft *sw, struct take *t, unsigned int reg, unsigned
 	snprintf(name, sizeof(name), "r%u", reg);
 	for (unsigned int done = 0; done < cells; done += READ_CELLS) {
 		unsigned int n = cells - done < READ_CELLS ? cells - done : READ_CELLS;
-		struct step *s = send_step(sw, STEP_READ, read_cells(name,
+		struct step *s = send_step(sw, STEP_READ, p4d_cmd_read_cells(name,
 					   first_block * P4W_BLOCK_SLOTS + done, n));
 
 		s->take = t;
@@ -360,6 +281,24 @@ static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 	return true;
 }
 
+/* The registers of one slot, an answer each. */
+static bool take_closed(struct soft *sw, struct step *s, struct json_object *o)
+{
+	uint32_t value[P4W_CELL_REGISTERS];
+	struct json_object *results;
+	uint64_t one;
+
+	if (!json_object_object_get_ex(o, "results", &results))
+		return false;
+	for (unsigned int r = 0; r < P4W_CELL_REGISTERS; r++) {
+		if (!get_values(json_object_array_get_idx(results, r), &one, 1))
+			return false;
+		value[r] = one;
+	}
+	sw->events.celled(sw->events.arg, s->action, value);
+	return true;
+}
+
 /* False: the answer lacks what it should have. */
 static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 {
@@ -383,6 +322,11 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 		return take_cells(sw, s, o);
 	case STEP_COUNTED:
 		return take_counts(sw, s, o);
+	case STEP_CELL:
+		sw->events.celled(sw->events.arg, s->action, NULL);
+		return true;
+	case STEP_CLOSED:
+		return take_closed(sw, s, o);
 	case STEP_PLAIN:
 		return true;
 	}
@@ -450,7 +394,7 @@ static void attempt(struct soft *sw)
 		return;
 	}
 	p4d_lines_open(&sw->lines, sw->loop, fd, LINE_MAX_BYTES, on_ready);
-	send_step(sw, STEP_INFO, command("info"));
+	send_step(sw, STEP_INFO, p4d_cmd_command("info"));
 }
 
 static void on_time(struct p4d_timer *t)
@@ -502,10 +446,10 @@ static void clear_run(void *arg, unsigned int first, unsigned int nth, unsigned 
 
 	for (unsigned int reg = 0; reg < sw->info.geo.registers; reg++) {
 		snprintf(name, sizeof(name), "r%u", reg);
-		json_object_array_add(cmds, fill(name, first * P4W_BLOCK_SLOTS,
+		json_object_array_add(cmds, p4d_cmd_fill(name, first * P4W_BLOCK_SLOTS,
 						 n * P4W_BLOCK_SLOTS, 0));
 	}
-	send_step(sw, STEP_PLAIN, batch(cmds));
+	send_step(sw, STEP_PLAIN, p4d_cmd_batch(cmds));
 }
 
 static void soft_give(void *arg, const struct p4d_give *give)
@@ -519,15 +463,15 @@ static void soft_give(void *arg, const struct p4d_give *give)
 	each_run(&give->clear, CLEAR_BLOCKS, sw, clear_run);
 	cmds = json_object_new_array();
 	for (unsigned int i = 0; i < give->nr_flows; i++)
-		json_object_array_add(cmds, fill("flow_state", give->flow[i].first,
+		json_object_array_add(cmds, p4d_cmd_fill("flow_state", give->flow[i].first,
 				      give->flow[i].count,
 				      (uint64_t)give->tenant << P4W_FLOW_TENANT_SHIFT));
-	json_object_array_add(cmds, fill("lock", home, 1, 0));
-	json_object_array_add(cmds, fill("serial", home, 1, give->epoch << P4W_SERIAL_SHIFT));
-	json_object_array_add(cmds, write_blocks("access", &give->blocks, 0));
-	json_object_array_add(cmds, write_blocks("owner", &give->blocks,
+	json_object_array_add(cmds, p4d_cmd_fill("lock", home, 1, 0));
+	json_object_array_add(cmds, p4d_cmd_fill("serial", home, 1, give->epoch << P4W_SERIAL_SHIFT));
+	json_object_array_add(cmds, p4d_cmd_write_blocks("access", &give->blocks, 0));
+	json_object_array_add(cmds, p4d_cmd_write_blocks("owner", &give->blocks,
 						 p4d_owner_word(give->tenant, give->epoch)));
-	send_step(sw, STEP_GIVEN, batch(cmds))->action = give->action;
+	send_step(sw, STEP_GIVEN, p4d_cmd_batch(cmds))->action = give->action;
 }
 
 static void soft_take(void *arg, const struct p4d_take *take)
@@ -542,9 +486,9 @@ static void soft_take(void *arg, const struct p4d_take *take)
 		abort();
 	t->what = *take;
 	t->blocks = p4d_blocks_count(&take->blocks);
-	send_step(sw, STEP_PLAIN, write_blocks("owner", &take->blocks, 0));
-	send_step(sw, STEP_PLAIN, command("drain"));
-	send_step(sw, STEP_FENCED, read_blocks("serial", &take->blocks))->take = t;
+	send_step(sw, STEP_PLAIN, p4d_cmd_write_blocks("owner", &take->blocks, 0));
+	send_step(sw, STEP_PLAIN, p4d_cmd_command("drain"));
+	send_step(sw, STEP_FENCED, p4d_cmd_read_blocks("serial", &take->blocks))->take = t;
 }
 
 static void soft_count(void *arg, const struct p4d_count *count)
@@ -555,9 +499,27 @@ static void soft_count(void *arg, const struct p4d_count *count)
 	if (!sw->up)
 		return;
 	cmds = json_object_new_array();
-	json_object_array_add(cmds, read_blocks("access", &count->blocks));
-	json_object_array_add(cmds, write_blocks("access", &count->blocks, 0));
-	send_step(sw, STEP_COUNTED, batch(cmds))->of = *count;
+	json_object_array_add(cmds, p4d_cmd_read_blocks("access", &count->blocks));
+	json_object_array_add(cmds, p4d_cmd_write_blocks("access", &count->blocks, 0));
+	send_step(sw, STEP_COUNTED, p4d_cmd_batch(cmds))->of = *count;
+}
+
+static void soft_cell(void *arg, const struct p4d_cell_order *order)
+{
+	struct soft *sw = arg;
+	struct json_object *o;
+
+	if (!sw->up)
+		return;
+	if (order->verb == P4D_CELL_OPEN)
+		o = p4d_cmd_open_cell(order);
+	else if (order->verb == P4D_CELL_CLOSE)
+		o = p4d_cmd_close_cell(order);
+	else
+		o = p4d_cmd_fill("flow_state", order->flow.first, order->flow.count,
+			 (uint64_t)order->tenant << P4W_FLOW_TENANT_SHIFT);
+	send_step(sw, order->verb == P4D_CELL_CLOSE ? STEP_CLOSED : STEP_CELL, o)->action =
+		order->action;
 }
 
 const struct p4d_switch_ops p4d_switch_soft = {
@@ -566,5 +528,6 @@ const struct p4d_switch_ops p4d_switch_soft = {
 	.give = soft_give,
 	.take = soft_take,
 	.count = soft_count,
+	.cell = soft_cell,
 	.close = soft_close,
 };

@@ -59,8 +59,32 @@ net_locks() {
 	ip netns del h2
 }
 
+# ---------------------------------------------------------------- locks in the switch
+
+# A host's lock and unlock in a rack whose switch polls: of names that are never used often, which the
+# allocator holds, and of one that is, which has a cell. Packets of both ways pass p4switch.
+locks_of() {	# locks_of ROW OPTION...
+	name=$1
+	shift
+	on h1 bench-net-cells "$@" 500 > /tmp/cycle 2>&1 ||
+		{ echo "failed net-cells-$name"; cat /tmp/cycle; return 1; }
+	ns=$(sed 's/.* p50 \([0-9]*\) .*/\1/' /tmp/cycle)
+	row net-cells-$name $ns ns
+	eval "ns_$name=$ns"
+}
+
+net_cells() {
+	nap=0
+	rack
+	start_allocator
+	locks_of allocator -w 100 -n 5000 1 seldom
+	locks_of switch -w 100 1 often
+	row net-cells-switch/allocator $(over $ns_switch $ns_allocator) ratio '<=' 1
+}
+
 for r; do
 	case $r in
+	net-cells) net_cells ;;
 	net-locks) net_locks ;;
 	*) echo "failed $r: no such row" ;;
 	esac

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib_lockcell.c - locks in cells of the switch: the library, the allocator's engine and a switch that
+ * executes their transactions, in one process and in simulated time. Each node is a host of its own.
+ *
+ * The random run loses replies, executes transactions long after their senders have given up, answers
+ * with somebody else's results, kills nodes, and makes the switch forget; and it knows when two hold
+ * one lock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocd_world.h"
+#include "ctx.h"
+
+#define NODES 3
+#define LEASE 20000
+#define STEP 500		/* of time, when nothing happens */
+#define EVENTS 64
+#define LATE 64
+
+struct link {			/* back end of a node */
+	struct p4a_io io;
+	struct p4a_ctx *ctx;
+	unsigned int node;
+	struct { uint64_t cookie; int err; uint32_t len; uint8_t *bytes; } event[EVENTS];
+	unsigned int events;
+	uint8_t *lent[EVENTS];
+	unsigned int nr_lent;
+};
+
+enum fate { FATE_GOOD, FATE_NO_REPLY, FATE_LATE, FATE_FOREIGN };
+
+static struct world *w;
+static struct link *node[NODES];
+static struct p4a_grant kernel[NODES];	/* of each host; outlives its programs */
+static struct { struct link *to; uint64_t cookie; } rpc[WORLD_ANSWERS];
+static unsigned int txns, messages;
+static struct { struct homa_txn txn; unsigned int block; } late[LATE];
+static unsigned int nr_late;
+static struct homa_txn_result last_result, old_result;	/* of this and an earlier epoch */
+static enum fate (*fate_of)(void);
+
+static uint64_t rng = 88172645463325252ull;
+
+static uint32_t rnd(uint32_t n)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (rng >> 16) % n;
+}
+
+static struct link *of(struct p4a_io *io)
+{
+	return (struct link *)io;
+}
+
+static void put_event(struct link *l, uint64_t cookie, int err, const void *bytes, size_t len)
+{
+	assert_true(l->events < EVENTS);
+	l->event[l->events].cookie = cookie;
+	l->event[l->events].err = err;
+	l->event[l->events].len = len;
+	l->event[l->events++].bytes = len ? memcpy(malloc(len), bytes, len) : NULL;
+}
+
+/* ------------------------------------------------------------------------------ the switch */
+
+static uint32_t *cell(unsigned int block, const struct homa_txn_instr *i)
+{
+	return &w->cells[(block * P4W_BLOCK_SLOTS + i->slot) * w->geo.registers + i->reg];
+}
+
+static struct homa_txn_result execute(const struct homa_txn *t, unsigned int block)
+{
+	struct homa_txn_result r = { .count = t->count, .epoch = t->epoch };
+	uint32_t new[HOMA_TXN_MAX_INSTRS];
+
+	if (w->owner[block] != p4d_owner_word(1, t->epoch)) {
+		r.status = P4W_TXN_STALE;
+		return r;
+	}
+	for (int k = 0; k < t->count; k++) {
+		uint8_t op = t->instr[k].op;
+
+		assert_true(op >= P4W_OP_WRITE && op <= P4W_OP_CADD);
+		r.result[k] = *cell(block, &t->instr[k]);
+		new[k] = t->instr[k].operand + (op == P4W_OP_WRITE ? 0 : r.result[k]);
+		if (op == P4W_OP_CADD && new[k] >> 31)
+			r.status = P4W_TXN_ABORT;
+	}
+	for (int k = 0; k < t->count && !r.status; k++)
+		*cell(block, &t->instr[k]) = new[k];
+	return r;
+}
+
+static void execute_a_late_one(void)
+{
+	unsigned int i = rnd(nr_late);
+
+	execute(&late[i].txn, late[i].block);
+	late[i] = late[--nr_late];
+}
+
+static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn)
+{
+	struct p4a_grant *g = &kernel[of(io)->node];
+	enum fate fate = fate_of ? fate_of() : FATE_GOOD;
+	struct homa_txn_result r;
+	unsigned int block = 0;
+
+	txns++;
+	assert_int_equal(txn->space, HOMA_TXN_LOCKS);
+	if (txn->epoch != g->epoch) {
+		put_event(of(io), cookie, -ESTALE, NULL, 0);
+		return 0;
+	}
+	while (!(g->bitmap[block / 8] >> block % 8 & 1))
+		block++;
+	if (fate == FATE_LATE && nr_late < LATE) {
+		late[nr_late].txn = *txn;
+		late[nr_late++].block = block;
+		put_event(of(io), cookie, -ETIMEDOUT, NULL, 0);
+		return 0;
+	}
+	/* Flows are unique, but one of an epoch that is over may have another user. */
+	if (fate == FATE_FOREIGN && old_result.epoch) {
+		put_event(of(io), cookie, 0, &old_result, sizeof(old_result));
+		return 0;
+	}
+	r = execute(txn, block);
+	if (last_result.epoch != r.epoch)
+		old_result = last_result;
+	if (!r.status)
+		last_result = r;
+	put_event(of(io), cookie, fate == FATE_NO_REPLY ? -ETIMEDOUT : 0, &r, sizeof(r));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------- the other verbs */
+
+static void on_answer(struct world *from, uint64_t number, const void *bytes, size_t len)
+{
+	struct link *l = rpc[number % WORLD_ANSWERS].to;
+
+	if (l)
+		put_event(l, rpc[number % WORLD_ANSWERS].cookie, 0, bytes, len);
+	rpc[number % WORLD_ANSWERS].to = NULL;
+}
+
+static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
+{
+	unsigned int at = (w->rpc + 1) % WORLD_ANSWERS;
+
+	messages++;
+	rpc[at].to = of(io);
+	rpc[at].cookie = cookie;
+	w->peer = 1 + of(io)->node;
+	world_send_bytes(w, 1, msg, len);
+	return 0;
+}
+
+static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
+{
+	struct link *l = of(io);
+	uint64_t end = w->now + (timeout_us < 0 ? 60000000 : timeout_us);
+	unsigned int n;
+
+	while (l->nr_lent)
+		free(l->lent[--l->nr_lent]);
+	for (world_settle(w); !l->events && w->now < end; )
+		world_sleep(w, end - w->now < STEP ? end - w->now : STEP);
+	if (!l->events && timeout_us < 0)
+		fail_msg("waits for ever");
+	for (n = 0; n < max && n < l->events; n++) {
+		ev[n] = (struct p4a_io_event) {
+			.cookie = l->event[n].cookie, .err = l->event[n].err,
+			.len = l->event[n].len, .data = l->event[n].bytes,
+		};
+		l->lent[l->nr_lent++] = l->event[n].bytes;
+	}
+	memmove(l->event, l->event + n, (l->events -= n) * sizeof(l->event[0]));
+	return n;
+}
+
+static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
+{
+	return 0;
+}
+
+static int hold_cells(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
+{
+	if (grant->epoch >= kernel[of(io)->node].epoch)
+		kernel[of(io)->node] = *grant;
+	return 0;
+}
+
+static uint64_t now_us(struct p4a_io *io)
+{
+	return w->now;
+}
+
+static int no_fd(struct p4a_io *io)
+{
+	return -1;
+}
+
+static void close_link(struct p4a_io *io)
+{
+	struct link *l = of(io);
+
+	for (unsigned int i = 0; i < WORLD_ANSWERS; i++)
+		if (rpc[i].to == l)
+			rpc[i].to = NULL;
+	while (l->nr_lent)
+		free(l->lent[--l->nr_lent]);
+	while (l->events)
+		free(l->event[--l->events].bytes);
+	free(l);
+}
+
+static const struct p4a_io_ops ops = {
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
+	.hold_cells = hold_cells, .fd = no_fd, .close = close_link,
+};
+
+static void open_node(unsigned int i)
+{
+	static const struct p4a_geometry geo = { .registers = 8, .blocks = 8 };
+	struct p4a_options opts = {
+		.tenant = 1, .node = i, .nodes = NODES, .depth = 8, .timeout_us = 1000000,
+	};
+
+	node[i] = calloc(1, sizeof(*node[i]));
+	node[i]->io.ops = &ops;
+	node[i]->node = i;
+	assert_int_equal(p4a_ctx_new(&node[i]->ctx, &opts, &node[i]->io, &geo, P4A_HOT, "", NULL), 0);
+}
+
+static int set_up(void **state)
+{
+	w = world_create(8, 8, 512, 2);
+	w->on_answer = on_answer;
+	txns = messages = nr_late = 0;
+	fate_of = NULL;
+	memset(kernel, 0, sizeof(kernel));
+	memset(&last_result, 0, sizeof(last_result));
+	memset(&old_result, 0, sizeof(old_result));
+	memset(rpc, 0, sizeof(rpc));
+	for (unsigned int i = 0; i < NODES; i++)
+		open_node(i);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	for (unsigned int i = 0; i < NODES; i++)
+		p4a_close(node[i]->ctx);
+	world_destroy(w);
+	return 0;
+}
+
+static int take(unsigned int i, const char *name, uint32_t wait_us, struct p4a_lock *l)
+{
+	return p4a_lock(node[i]->ctx, name, strlen(name), P4A_LOCK_EXCLUSIVE, LEASE, wait_us, l);
+}
+
+/* Until node i gets the lock from the switch alone. */
+static void make_quick(unsigned int i, const char *name)
+{
+	struct p4a_lock l;
+
+	for (int round = 0; round < 100; round++) {
+		unsigned int before = messages;
+
+		assert_int_equal(take(i, name, 0, &l), 0);
+		assert_int_equal(p4a_unlock(node[i]->ctx, &l), 0);
+		if (messages == before)
+			return;
+		world_sleep(w, 1000);
+	}
+	fail_msg("never became quick");
+}
+
+/* ----------------------------------------------------------------------------------- tests */
+
+static void cell__a_lock_used_often_needs_no_message(void **state)
+{
+	struct p4a_lock l;
+	uint64_t last = 0;
+
+	for (int i = 0; i < 200; i++) {
+		if (i == 100)
+			messages = txns = 0;
+		assert_int_equal(take(0, "row", 0, &l), 0);
+		assert_true(l.token > last);
+		assert_in_range(l.lease_us, LEASE - STEP, LEASE);
+		last = l.token;
+		assert_int_equal(p4a_unlock(node[0]->ctx, &l), 0);
+		world_sleep(w, 100);
+	}
+	assert_int_equal(messages, 0);
+	assert_int_equal(txns, 200);
+	/* A name that is not used often stays with the allocator. */
+	assert_int_equal(take(0, "other", 0, &l), 0);
+	assert_int_equal(messages, 1);
+}
+
+static void cell__others_wait_for_a_quick_holder(void **state)
+{
+	struct p4a_completion c;
+	struct p4a_lock a, b, d;
+
+	make_quick(0, "row");
+	make_quick(1, "row");
+	assert_int_equal(take(0, "row", 0, &a), 0);
+	assert_int_equal(take(1, "row", 0, &b), -ETIME);
+	assert_non_null(strstr(p4a_last_error(node[1]->ctx), "held with token"));
+	assert_int_equal(p4a_lock_async(node[1]->ctx, "row", 3, P4A_LOCK_EXCLUSIVE, LEASE, 9000, &b,
+					NULL), 0);
+	assert_int_equal(p4a_poll(node[1]->ctx, &c, 1), 0);
+	assert_int_equal(p4a_lock_async(node[2]->ctx, "row", 3, P4A_LOCK_EXCLUSIVE, LEASE, 9000, &d,
+					NULL), 0);
+	world_sleep(w, 5000);
+	assert_int_equal(p4a_poll(node[1]->ctx, &c, 1), 0);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	assert_int_equal(p4a_wait(node[1]->ctx, &c, 1, 1000), 1);
+	assert_int_equal(c.err, 0);
+	assert_true(b.token > a.token);
+	assert_int_equal(p4a_poll(node[2]->ctx, &c, 1), 0);	/* came second */
+	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
+	assert_int_equal(p4a_wait(node[2]->ctx, &c, 1, 1000), 1);
+	assert_int_equal(c.err, 0);
+	assert_true(d.token > b.token);
+	assert_int_equal(p4a_unlock(node[2]->ctx, &d), 0);
+	make_quick(0, "row");
+}
+
+static void cell__a_dead_holder_keeps_it_for_its_lease(void **state)
+{
+	struct p4a_lock a, b;
+	uint64_t from;
+
+	make_quick(0, "row");
+	assert_int_equal(take(0, "row", 0, &a), 0);
+	from = w->now;
+	assert_int_equal(take(1, "row", 2 * LEASE, &b), 0);
+	assert_in_range(w->now - from, LEASE, LEASE + 2 * STEP);
+	assert_true(b.token > a.token);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), -ESTALE);	/* and does not take b's away */
+	assert_int_equal(take(2, "row", 0, &a), -ETIME);
+	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
+}
+
+static void cell__two_that_wait_for_each_other(void **state)
+{
+	struct p4a_lock a, b, c, d;
+	struct p4a_completion done;
+
+	make_quick(0, "x");
+	make_quick(1, "y");
+	assert_int_equal(take(0, "x", 0, &a), 0);
+	assert_int_equal(take(1, "y", 0, &b), 0);
+	assert_int_equal(p4a_lock_async(node[0]->ctx, "y", 1, P4A_LOCK_EXCLUSIVE, LEASE, 9000, &c,
+					NULL), 0);
+	assert_int_equal(take(1, "x", 3000, &d), -ETIME);
+	assert_non_null(strstr(p4a_last_error(node[1]->ctx), "held with token"));
+	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
+	assert_int_equal(p4a_wait(node[0]->ctx, &done, 1, 1000), 1);
+	assert_int_equal(done.err, 0);
+}
+
+static void cell__extended_and_shared_by_the_allocator(void **state)
+{
+	struct p4a_lock a, b;
+
+	make_quick(0, "row");
+	assert_int_equal(take(0, "row", 0, &a), 0);
+	for (int i = 0; i < 4; i++) {
+		world_sleep(w, LEASE / 2);
+		assert_int_equal(p4a_lock_extend(node[0]->ctx, &a, LEASE), 0);
+	}
+	assert_int_equal(take(1, "row", 0, &b), -ETIME);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	make_quick(0, "row");
+	assert_int_equal(p4a_lock(node[1]->ctx, "row", 3, P4A_LOCK_SHARED, LEASE, 0, &a), 0);
+	assert_int_equal(take(0, "row", 0, &b), -ETIME);
+	assert_int_equal(p4a_unlock(node[1]->ctx, &a), 0);
+	make_quick(0, "row");
+}
+
+static void cell__a_switch_that_forgets_gives_nothing_twice(void **state)
+{
+	struct p4a_lock a, b, c;
+	uint64_t from;
+
+	make_quick(0, "x");
+	make_quick(0, "y");
+	assert_int_equal(take(0, "x", 0, &a), 0);
+	assert_int_equal(take(0, "y", 0, &b), 0);
+	world_switch_restart(w);
+	world_switch_up(w);
+	world_settle(w);
+	from = w->now;
+	assert_int_equal(p4a_lock_extend(node[0]->ctx, &a, LEASE), 0);	/* it shows its token */
+	assert_int_equal(take(1, "x", 0, &c), -ETIME);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	assert_int_equal(take(1, "x", 0, &c), 0);
+	assert_true(c.token > a.token);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &b), -ESTALE);	/* proves nothing */
+	assert_int_equal(take(1, "y", 2 * LEASE, &b), 0);
+	assert_true(w->now - from >= LEASE - STEP);
+	make_quick(2, "z");
+}
+
+static void cell__the_block_is_given_to_who_needs_it(void **state)
+{
+	struct p4d_request r = {
+		.nodes = 1, .batch = 1, .duration_us = 10000, .min_blocks = 8, .want_blocks = 8,
+		.flows = 4,
+	};
+	struct p4a_lock a, b;
+	uint64_t asked;
+
+	make_quick(0, "x");
+	assert_int_equal(take(0, "x", 0, &a), 0);
+	world_sleep(w, 1000);
+	asked = world_send_request(w, 2, &r);
+	world_settle(w);
+	if (world_type(w, asked) == P4W_RESERVED)
+		asked = world_send(w, 2, 0, 1, P4W_WAIT, 1, 0);
+	world_settle(w);
+	assert_int_equal(world_type(w, asked), P4W_GRANTED);
+	assert_int_equal(take(1, "x", 0, &b), -ETIME);		/* still held */
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	assert_int_equal(take(1, "x", 0, &b), 0);
+	assert_true(b.token > a.token);
+}
+
+/* -------------------------------------------------------------------------------- at random */
+
+#define NAMES 5
+#define HOLDS 12
+#define ROUNDS 200000
+
+struct claim {
+	bool used, asked, shared;
+	unsigned int node, name;
+	uint64_t until;			/* what the holder believes */
+	struct p4a_lock lock;
+};
+
+static struct claim claim[HOLDS];
+static uint64_t highest[NAMES], alone[NAMES];	/* tokens seen; of exclusive holds */
+static unsigned int granted, refused, quick;
+
+static enum fate at_random(void)
+{
+	return rnd(60) ? FATE_GOOD : 1 + rnd(3);
+}
+
+static const char *const names[NAMES] = { "a", "some row", "0123456789abcdef", "d", "e" };
+
+/* A hold that lasts is the only one, or one of those that share, and has the highest token. */
+static void check_grant(struct claim *c)
+{
+	c->until = w->now + c->lock.lease_us;
+	c->asked = false;
+	granted++;
+	if (!c->lock.lease_us)
+		return;
+	for (struct claim *o = claim; o < claim + HOLDS; o++)
+		if (o != c && o->used && !o->asked && o->name == c->name && o->until > w->now &&
+		    !(o->shared && c->shared))
+			fail_msg("%s: token %llu of node %u, while %llu of node %u has %llu us",
+				 names[c->name], (unsigned long long)c->lock.token, c->node,
+				 (unsigned long long)o->lock.token, o->node,
+				 (unsigned long long)(o->until - w->now));
+	if (c->lock.token <= (c->shared ? alone : highest)[c->name])
+		fail_msg("%s: token %llu after %llu", names[c->name],
+			 (unsigned long long)c->lock.token,
+			 (unsigned long long)highest[c->name]);
+	if (highest[c->name] < c->lock.token)
+		highest[c->name] = c->lock.token;
+	if (!c->shared)
+		alone[c->name] = c->lock.token;
+}
+
+static void pump(void)
+{
+	struct p4a_completion done[8];
+
+	for (unsigned int i = 0; i < NODES; i++) {
+		int n = p4a_poll(node[i]->ctx, done, 8);
+
+		for (int k = 0; k < n; k++) {
+			struct claim *c = done[k].user;
+
+			if (!c)
+				continue;
+			if (done[k].err) {
+				c->used = false;
+				refused++;
+			} else {
+				check_grant(c);
+			}
+		}
+	}
+}
+
+static void ask(void)
+{
+	struct claim *c = &claim[rnd(HOLDS)];
+
+	if (c->used)
+		return;
+	*c = (struct claim){
+		.used = true, .asked = true, .node = rnd(NODES), .name = rnd(4) ? 0 : rnd(NAMES),
+		.shared = !rnd(12),
+	};
+	if (p4a_lock_async(node[c->node]->ctx, names[c->name], strlen(names[c->name]),
+			   c->shared ? P4A_LOCK_SHARED : P4A_LOCK_EXCLUSIVE, 1000 + rnd(LEASE),
+			   rnd(3) ? rnd(8000) : 0, &c->lock, c))
+		c->used = false;
+}
+
+/* One node, again and again: so cells are opened. Others may ask at any time after that. */
+static void use_often(void)
+{
+	unsigned int i = rnd(NODES), name = rnd(NAMES);
+	struct claim *c = &claim[rnd(HOLDS)];
+
+	for (int n = 0; n < 80 && !c->used; n++) {
+		unsigned int before = messages;
+
+		*c = (struct claim){ .node = i, .name = name };
+		if (p4a_lock(node[i]->ctx, names[name], strlen(names[name]), P4A_LOCK_EXCLUSIVE,
+			     LEASE, 0, &c->lock))
+			return;
+		quick += messages == before;
+		c->used = true;
+		check_grant(c);
+		if (!rnd(60))
+			return;		/* keeps it */
+		c->used = false;
+		p4a_unlock(node[i]->ctx, &c->lock);
+		pump();			/* what has ended meanwhile is looked at when it ends */
+		world_sleep(w, rnd(200));
+	}
+}
+
+static struct claim *a_hold(void)
+{
+	for (unsigned int i = rnd(HOLDS), n = 0; n < HOLDS; n++, i = (i + 1) % HOLDS)
+		if (claim[i].used && !claim[i].asked)
+			return &claim[i];
+	return NULL;
+}
+
+static void give_back(void)
+{
+	struct claim *c = a_hold();
+
+	if (!c)
+		return;
+	c->used = false;
+	assert_true(p4a_unlock_async(node[c->node]->ctx, &c->lock, NULL) <= 0);
+}
+
+static void extend(void)
+{
+	struct claim *c = a_hold();
+	struct p4a_lock l;
+
+	if (!c || c->until <= w->now)
+		return;
+	l = c->lock;
+	if (!p4a_lock_extend(node[c->node]->ctx, &l, LEASE)) {
+		assert_int_equal(l.token, c->lock.token);
+		c->until = w->now + l.lease_us;
+	}
+}
+
+/* Its holds last as long as their leases do: others may not have them before. */
+static void die(unsigned int i)
+{
+	p4a_close(node[i]->ctx);
+	open_node(i);
+	for (struct claim *c = claim; c < claim + HOLDS; c++)
+		if (c->used && c->node == i)
+			c->used = c->asked ? false : c->used;
+}
+
+static void forget_ended(void)
+{
+	for (struct claim *c = claim; c < claim + HOLDS; c++)
+		if (c->used && !c->asked && c->until + LEASE < w->now)
+			c->used = false;
+}
+
+static void random__never_two_holders(void **state)
+{
+	memset(claim, 0, sizeof(claim));
+	memset(highest, 0, sizeof(highest));
+	memset(alone, 0, sizeof(alone));
+	granted = refused = quick = 0;
+	fate_of = at_random;
+	for (int round = 0; round < ROUNDS; round++) {
+		uint32_t what = rnd(30000);
+
+		if (what < 11000)
+			ask();
+		else if (what < 24000)
+			give_back();
+		else if (what < 24200)
+			extend();
+		else if (what < 25000 && nr_late)
+			execute_a_late_one();
+		else if (what < 25200)
+			use_often();
+		else if (what < 25203)
+			die(rnd(NODES));
+		else if (what < 25204)
+			world_switch_restart(w);
+		else if (what < 25206)
+			world_switch_down(w);
+		else if (what < 29990)
+			world_sleep(w, rnd(300));
+		else if (what < 30000)
+			world_sleep(w, LEASE);
+		if (!w->connected && !rnd(4))
+			world_switch_up(w);
+		if (rnd(2))
+			world_settle(w);
+		pump();
+		forget_ended();
+	}
+	if (!w->connected)
+		world_switch_up(w);
+	assert_true(granted > ROUNDS / 50);
+	assert_true(refused > ROUNDS / 50);
+	assert_true(quick > granted / 4);
+	/* Whatever was lost, all of them come back. */
+	fate_of = NULL;
+	world_sleep(w, 3 * LEASE);
+	pump();
+	for (unsigned int n = 0; n < NAMES; n++) {
+		struct p4a_lock l;
+
+		assert_int_equal(take(0, names[n], LEASE, &l), 0);
+		assert_true(l.token > highest[n]);
+		assert_int_equal(p4a_unlock(node[0]->ctx, &l), 0);
+	}
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(cell__a_lock_used_often_needs_no_message),
+		TEST(cell__others_wait_for_a_quick_holder),
+		TEST(cell__a_dead_holder_keeps_it_for_its_lease),
+		TEST(cell__two_that_wait_for_each_other),
+		TEST(cell__extended_and_shared_by_the_allocator),
+		TEST(cell__a_switch_that_forgets_gives_nothing_twice),
+		TEST(cell__the_block_is_given_to_who_needs_it),
+		TEST(random__never_two_holders),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
