@@ -11,9 +11,8 @@ LIB_LINK	:= $(B)/lib/libp4alloc.so
 LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
-lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call lock lock_send lock_answer lockcell pump txn \
-	cells batch \
-	lock_bits escrow \
+lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call \
+	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow \
 	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
