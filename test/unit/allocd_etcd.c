@@ -2,8 +2,8 @@
 /*
  * allocd_etcd.c - commits that are too long for one transaction, and the common configuration.
  *
- * A child stores a change of many tenants and is killed at system calls of chance; what the next one
- * finds is all of it or nothing of it.
+ * A child stores a change of many tenants and is killed at system calls of chance; what the next
+ * one finds is all of it or nothing of it.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -264,7 +264,7 @@ static void config__is_common(void **state)
 	pass_time(1500000);
 	p4d_config_close(open_config(etcd, &c));
 	assert_true(c.conf[1].weight == 55 && c.conf[2].weight == 0);
-	assert_true(a.events < 12 && b.events < 12);	/* they do not answer one another for ever */
+	assert_true(a.events < 12 && b.events < 12);	/* they do not echo */
 	p4d_etcd_destroy(etcd);
 	p4d_config_close(ca);
 	p4d_config_close(cb);

@@ -2,8 +2,8 @@
 /*
  * allocd_kill.c - the allocator killed at its system calls in turn: no answer is taken back.
  *
- * A child works for three tenants (see allocd_nodes.h) and is traced: at the Nth time that it enters
- * or leaves the kernel it is killed, and another one goes on with the same store to the end. Then N
+ * A child works for three tenants (see allocd_nodes.h) and is traced: at the Nth time that it
+ * enters or leaves the kernel it is killed, and another one goes on with the same store to the end. Then N
  * is STEP higher, until a child ends before it is killed. KILL_STEP=1 takes them all. With etcd, a
  * child that is stopped for longer than its lease, and then goes on, has nothing to say any more.
  */

@@ -519,7 +519,7 @@ void nodes_work(struct p4d_loop *loop, struct p4d_service_conf *conf, uint32_t b
 		p4d_engine_tenant(p4d_service_engine(service), p4d_now(), &tenant);
 		nodes->node[id].rpc = 0;	/* what was asked before is never answered */
 	}
-	while (!all && !nodes->wrong[0]) {
+	while ((!all || generation != nodes->generation) && !nodes->wrong[0]) {
 		all = true;
 		for (uint32_t id = 1; id <= NODES; id++) {
 			if (is_done(id, batches))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* etcd_here.h - an etcd of one test's own, on this machine; and children that are killed at a call. */
+/* etcd_here.h - an etcd of one test's own, on this machine; and children killed at a call. */
 #ifndef ETCD_HERE_H
 #define ETCD_HERE_H
 
@@ -15,8 +15,8 @@ int etcd_stop(void);
 void etcd_forget_leader(const char *name);
 
 /*
- * A child that has asked to be traced and stopped itself: lets it run to the nth time that it enters
- * or leaves the kernel. False: it ended before.
+ * A child that has asked to be traced and stopped itself: lets it run to the nth time that it
+ * enters or leaves the kernel. False: it ended before.
  */
 bool trace_to(pid_t pid, unsigned int n, int *status);
 

@@ -2,8 +2,8 @@
 /*
  * address.h - the address that nodes know the allocator by, while this one is it.
  *
- * It is added with a lifetime, which each renewal of the lease makes longer: the kernel takes it away
- * from a process that was killed or hangs. Neighbours are told where it is now (gratuitous ARP).
+ * It is added with a lifetime, which each renewal of the lease makes longer: the kernel takes it
+ * away from a process that was killed or hangs. Neighbours are told where it is now (gratuitous ARP).
  */
 #ifndef P4D_ADDRESS_H
 #define P4D_ADDRESS_H

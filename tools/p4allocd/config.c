@@ -170,7 +170,8 @@ static void on_version(void *arg, struct json_object *o, const char *why)
 
 static void on_due(struct p4d_timer *t)
 {
-	struct p4d_config *c = (struct p4d_config *)((char *)t - offsetof(struct p4d_config, timer));
+	struct p4d_config *c = (struct p4d_config *)
+		((char *)t - offsetof(struct p4d_config, timer));
 
 	p4d_etcd_call(c->etcd, "kv/range", p4d_etcd_key(c->prefix, "version"), on_version, c);
 }

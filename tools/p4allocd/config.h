@@ -2,8 +2,8 @@
 /*
  * config.h - tenants that several allocators share: weights, guarantees and limits, in etcd.
  *
- * Each tenant is a key under PREFIX/config/. What netlink says when an allocator starts is only added
- * to that; what it says later is a change that an administrator makes, and everybody's. A tenant
+ * Each tenant is a key under PREFIX/config/. What netlink says when an allocator starts is only
+ * added to that; what it says later is a change that an administrator makes, and everybody's. A tenant
  * that was deleted keeps its key, so that an allocator that was away does not bring it back.
  */
 #ifndef P4D_CONFIG_H
@@ -27,7 +27,7 @@ int p4d_config_open(struct p4d_config **out, struct p4d_loop *loop, struct p4d_e
 		    size_t size);
 void p4d_config_close(struct p4d_config *c);
 
-/* Netlink's word. In a reading of all (begin .. end) a tenant that etcd has stays as it is there. */
+/* Netlink's word. In a reading of all (begin .. end) a tenant that etcd has stays as it is. */
 void p4d_config_begin(struct p4d_config *c);
 void p4d_config_tenant(struct p4d_config *c, const struct p4d_tenant_conf *conf);
 void p4d_config_tenant_gone(struct p4d_config *c, uint32_t id);

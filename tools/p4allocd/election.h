@@ -2,8 +2,8 @@
 /*
  * election.h - one of several p4allocd is the allocator of a switch; the others stand by.
  *
- * The key PREFIX/leader is bound to a lease of etcd that its owner keeps alive; who makes the key has
- * won, and its create revision is the term. A transaction that compares it with the term can't be
+ * The key PREFIX/leader is bound to a lease of etcd that its owner keeps alive; who makes the key
+ * has won, and its create revision is the term. A transaction that compares it with the term can't be
  * carried out for anybody else. Between those, p4d_election_holds() says by this host's own clock
  * whether the lease can still be alive: it counts from when the last renewal was asked for, less a
  * tenth for clocks that differ.

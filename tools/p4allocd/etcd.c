@@ -277,7 +277,7 @@ struct json_object *p4d_etcd_now(struct p4d_etcd *etcd, const char *method,
 	return o;
 }
 
-/* ------------------------------------------------------------------------------ what it waits for */
+/* ---------------------------------------------------------------------------- what it waits for */
 
 static void on_ready(struct p4d_watch *w, uint32_t events)
 {

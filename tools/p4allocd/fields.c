@@ -189,7 +189,8 @@ static const struct p4d_field *named(struct p4d_lines_in *r, const struct p4d_fi
 	for (; f && f->name; f++) {
 		size_t n = strlen(f->name);
 
-		if ((size_t)(r->stop - r->at) > n && r->at[n] == '=' && !memcmp(r->at, f->name, n)) {
+		if ((size_t)(r->stop - r->at) > n && r->at[n] == '=' &&
+		    !memcmp(r->at, f->name, n)) {
 			r->at += n + 1;
 			return f;
 		}

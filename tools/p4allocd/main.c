@@ -71,7 +71,7 @@ static void apply_tenant_gone(void *arg, uint32_t id)
 	p4d_engine_tenant_gone(engine(), p4d_now(), id);
 }
 
-/* What this host's netlink says counts as it is, or is put together with what all allocators say. */
+/* What this host's netlink says counts as it is, or together with what all allocators say. */
 static void on_tenant(void *arg, const struct p4d_tenant_conf *conf)
 {
 	if (daemon_.config)
@@ -211,7 +211,9 @@ static int open_config(char *err, size_t size)
 		.tenant = apply_tenant, .tenant_gone = apply_tenant_gone,
 	};
 
-	return daemon_.seat ? p4d_seat_config(daemon_.seat, &daemon_.config, &events, err, size) : 0;
+	if (!daemon_.seat)
+		return 0;
+	return p4d_seat_config(daemon_.seat, &daemon_.config, &events, err, size);
 }
 
 static int open_netlink(char *err, size_t size)
@@ -339,7 +341,7 @@ int main(int argc, char **argv)
 	close(daemon_.signals.fd);
 	if (!daemon_.deposed || daemon_.ended)
 		return ret ? 1 : 0;
-	execv("/proc/self/exe", argv);		/* stands by from now on, and has forgotten everything */
+	execv("/proc/self/exe", argv);	/* stands by from now on, and has forgotten everything */
 	perror("p4allocd: exec");
 	return 1;
 }

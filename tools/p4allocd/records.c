@@ -29,7 +29,7 @@ struct meta {
 };
 
 struct tenant_times {
-	uint64_t barred_us;	/* from the start on; engine time means nothing to another process */
+	uint64_t barred_us;	/* from the start on: another process has another clock */
 };
 
 static const struct p4d_field meta_fields[] = {
@@ -173,7 +173,8 @@ static void collect_locks(struct p4d_tenant *t, struct p4d_changes *c)
 		l.len = 0;
 		p4d_fields_put(&l, locks_fields, k);
 		p4d_fields_end(&l);
-		change = p4d_changes_append(c, l.len + k->n * sizeof(*k->bit), "locks/%08u/%d", t->id, i);
+		change = p4d_changes_append(c, l.len + k->n * sizeof(*k->bit), "locks/%08u/%d",
+					    t->id, i);
 		memcpy(change->value, l.text, l.len);
 		memcpy(change->value + l.len, k->bit, k->n * sizeof(*k->bit));
 		k->saved = true;
@@ -225,6 +226,12 @@ static void collect_cells(const struct p4d_tenant *t, const struct p4d_escrow *s
 	}
 }
 
+static struct p4d_change *set_of(struct p4d_changes *c, const struct p4d_tenant *t,
+				 const struct p4d_escrow *s, size_t len)
+{
+	return p4d_changes_append(c, len, "escrow/%08u/%010u", t->id, s->batch);
+}
+
 /* The head of a set is written with each acknowledgement, its cells once. */
 static void collect_escrow(struct p4d_tenant *t, struct p4d_changes *c)
 {
@@ -232,7 +239,7 @@ static void collect_escrow(struct p4d_tenant *t, struct p4d_changes *c)
 
 	for (struct p4d_escrow *s = t->fetched; s; s = s->next)
 		if (s->saved)
-			p4d_changes_append(c, 0, "escrow/%08u/%010u", t->id, s->batch)->remove = true;
+			set_of(c, t, s, 0)->remove = true;
 	p4d_escrow_forget(t);
 	for (struct p4d_escrow *s = t->escrow; s; s = s->next) {
 		if (s->saved && s->acked == s->saved_acked)
@@ -240,7 +247,7 @@ static void collect_escrow(struct p4d_tenant *t, struct p4d_changes *c)
 		l.len = 0;
 		p4d_fields_put(&l, escrow_fields, s);
 		p4d_fields_end(&l);
-		memcpy(p4d_changes_append(c, l.len, "escrow/%08u/%010u", t->id, s->batch)->value, l.text, l.len);
+		memcpy(set_of(c, t, s, l.len)->value, l.text, l.len);
 		if (!s->saved)
 			collect_cells(t, s, c);
 		s->saved = true;

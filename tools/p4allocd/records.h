@@ -12,7 +12,8 @@
  *	escrow/ID/BATCH			a set of drained cells
  *	escrow/ID/BATCH/PART		the cells themselves, 64 KiB in each
  *
- * Values are lines of `name=value` (bytes follow the first line of locks; check and cells are bytes).
+ * Values are lines of `name=value` (bytes follow the first line of locks; check and cells are
+ * bytes).
  * A name that a later version adds has a default when an older version wrote the record; one that
  * is not known is an error, so that an older version never goes on with half of the truth.
  */

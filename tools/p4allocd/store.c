@@ -94,7 +94,8 @@ int p4d_store_load(struct p4d_store *st, struct p4d_engine *e, char *err, size_t
 	if (!ret)
 		ret = p4d_records_loaded(e, &l.bad);
 	if (l.bad)
-		snprintf(err, size, "store %s: wrong: %s%s: move it away to start with an empty one",
+		snprintf(err, size,
+			 "store %s: wrong: %s%s: move it away to start with an empty one",
 			 st->place, l.key, l.bad);
 	return ret;
 }

@@ -23,7 +23,8 @@ struct p4d_store_ops {
 	/* 0: stored. -EINPROGRESS: p4d_store_done() will say. Other -errno: nothing was stored. */
 	int (*commit)(void *impl, const struct p4d_changes *c, char *err, size_t size);
 	bool (*holds)(void *impl);	/* NULL: always */
-	void (*attach)(void *impl, struct p4d_store *st);	/* to call p4d_store_done(); NULL: never */
+	/* Who is to be told by p4d_store_done(); NULL: no commit is ever under way. */
+	void (*attach)(void *impl, struct p4d_store *st);
 	void (*close)(void *impl);
 };
 

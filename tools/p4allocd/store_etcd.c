@@ -96,7 +96,7 @@ static void add_changes(struct p4d_store_etcd *s, const struct p4d_changes *chan
 	}
 }
 
-/* ------------------------------------------------------------------------- what is written aside */
+/* ----------------------------------------------------------------------- what is written aside */
 
 struct head {			/* of a change, in front of its value */
 	char key[P4D_KEY_MAX];
@@ -204,8 +204,11 @@ static struct json_object *transaction(const struct p4d_store_etcd *s, const str
 	put = p4d_etcd_key(s->prefix, "seq");
 	json_object_object_add(put, "value", number_value(s->seq + 1));
 	ops = json_object_new_array();
-	for (size_t i = 0; i < json_object_array_length(step->ops); i++)
-		json_object_array_add(ops, json_object_get(json_object_array_get_idx(step->ops, i)));
+	for (size_t i = 0; i < json_object_array_length(step->ops); i++) {
+		struct json_object *op = json_object_array_get_idx(step->ops, i);
+
+		json_object_array_add(ops, json_object_get(op));
+	}
 	json_object_array_add(ops, p4d_etcd_op("request_put", put));
 	json_object_array_add(otherwise, range_op(s->prefix, "leader"));
 	json_object_array_add(otherwise, range_op(s->prefix, "seq"));

@@ -5,8 +5,8 @@
  * Only for who has won the election. Each transaction compares the leader's key, so one that was
  * deposed writes nothing, and a number that counts transactions, so one that was sent twice, as its
  * answer was lost, is carried out once. A commit that is too long for one transaction is first
- * written aside (redo/), then made valid by one key, then carried out piece by piece; who comes next
- * finishes that.
+ * written aside (redo/), then made valid by one key, then carried out piece by piece; who comes
+ * next finishes that.
  */
 #ifndef P4D_STORE_ETCD_H
 #define P4D_STORE_ETCD_H

@@ -28,12 +28,12 @@ static const char make[] =
 	"PRAGMA user_version=2;";
 
 /* Sets of nodes were signed integers, escrow was one blob; a batch of state 0 was the next one. */
-#define V1_BATCH(which, state)									\
-	"coalesce((SELECT '" which " '||printf('number=%d state=%d reservation=%d duration_us=%d"	\
-	" min_blocks=%d want_blocks=%d flows=%d done=%d epoch=%d absent=%d phase=%d end=%d keep=%d"	\
-	" blocks=%s ranges=%s', number, state, reservation, duration_us, min_blocks, want_blocks,"	\
-	" flows, done, epoch, absent, phase, how, keep, hex(blocks), hex(ranges))||char(10)"		\
-	" FROM batch WHERE tenant=id AND " state "), '')"
+#define V1_BATCH(which, state) \
+	"coalesce((SELECT '" which " '||printf('number=%d state=%d reservation=%d duration_us=%d" \
+	" min_blocks=%d want_blocks=%d flows=%d done=%d epoch=%d absent=%d phase=%d end=%d" \
+	" keep=%d blocks=%s ranges=%s', number, state, reservation, duration_us, min_blocks," \
+	" want_blocks, flows, done, epoch, absent, phase, how, keep, hex(blocks), hex(ranges))" \
+	"||char(10) FROM batch WHERE tenant=id AND " state "), '')"
 
 static const char from_1[] =
 	"INSERT INTO record SELECT 'meta', CAST('schema=2 '||group_concat(printf('%s=%d', name,"
@@ -51,7 +51,8 @@ static const char from_1[] =
 	" INSERT INTO record SELECT printf('escrow/%08d/%010d/%04d', tenant, batch, i),"
 	" substr(cells, 1+65536*i, 65536) FROM escrow, part WHERE 65536*i<length(cells);"
 	"UPDATE record SET value=CAST(value AS BLOB);"
-	"DROP TABLE meta; DROP TABLE tenant; DROP TABLE batch; DROP TABLE escrow; DROP TABLE locks;";
+	"DROP TABLE meta; DROP TABLE tenant; DROP TABLE batch; DROP TABLE escrow;"
+	"DROP TABLE locks;";
 
 enum { Q_BEGIN, Q_COMMIT, Q_PUT, Q_REMOVE, Q_ALL, NR_QUERIES };
 
@@ -204,7 +205,8 @@ static int prepare(sqlite3 *db, int *version)
 	if (!rc)
 		rc = one_number(db, "PRAGMA user_version", version);
 	if (!rc && *version == 0) {
-		rc = one_number(db, "SELECT count(*) FROM sqlite_master WHERE name='meta'", &tables);
+		rc = one_number(db, "SELECT count(*) FROM sqlite_master WHERE name='meta'",
+				&tables);
 		if (!rc)
 			rc = sqlite3_exec(db, make, NULL, NULL, NULL);
 		if (!rc && tables)

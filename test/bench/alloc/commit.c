@@ -3,8 +3,8 @@
  * commit.c - requests that the allocator answers with its store: what shares a commit, and what it
  * costs.
  *
- * 256 tenants of one node go through their batches; so many messages at a time come with one wake-up,
- * whose changes are one commit, as in service.c; answers count when it is stored. The switch obeys
+ * 256 tenants of one node go through their batches; so many messages at a time come with one
+ * wake-up, whose changes are one commit, as in service.c; answers count when it is stored. The switch obeys
  * with the next wake-up. The file is in TMPDIR: in the guest that is memory, and a commit costs its
  * instructions; on a machine (run -h) it costs what the disk takes to have it.
  */
