@@ -274,6 +274,28 @@ static void long_batch__is_counted_again_and_at_the_fence(void **state)
 	world_destroy(w);
 }
 
+/* A packet was lost between its passes: the batch is lost within a second, and the next one is whole. */
+static void stuck_bits__end_the_batch(void **state)
+{
+	struct world *w = make_world(2);
+	struct p4d_tenant *t = tenant(w, 1);
+	uint64_t rpc;
+
+	ask(w, 1, 1, 0, false);
+	reach(w, 1, 1, P4W_PHASE_FILLED);
+	w->stuck = true;
+	world_sleep(w, P4D_MEASURE_US);
+	assert_null(t->cur);
+	assert_int_equal(t->last_end, P4D_END_LOST);
+	assert_int_equal(t->counter[P4D_C_lost], 1);
+	assert_int_equal(w->reads, 0);		/* half of a transaction is in its cells */
+	rpc = world_send(w, 1, 0, 1, P4W_SYNC, 1, P4W_PHASE_RAN);
+	assert_int_equal(world_refusal(w, rpc), P4W_REFUSED_EXPIRED);
+	ask(w, 1, 2, 0, false);
+	assert_non_null(t->cur);
+	world_destroy(w);
+}
+
 static void switch_away__nobody_waits_for_counts(void **state)
 {
 	struct world *w = make_world(1);
@@ -303,6 +325,7 @@ int main(void)
 		cmocka_unit_test(fill_and_drain__are_not_counted),
 		cmocka_unit_test(flat__has_less_worth_in_the_next_batch),
 		cmocka_unit_test(long_batch__is_counted_again_and_at_the_fence),
+		cmocka_unit_test(stuck_bits__end_the_batch),
 		cmocka_unit_test(switch_away__nobody_waits_for_counts),
 	};
 

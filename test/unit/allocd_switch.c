@@ -39,7 +39,7 @@ static struct {
 	pthread_mutex_t lock;	/* guards all below */
 	int listen, fd;
 	uint64_t boot;
-	uint64_t owner[BLOCKS], serial[BLOCKS], access[BLOCKS];
+	uint64_t owner[BLOCKS], serial[BLOCKS], access[BLOCKS], bits[BLOCKS];
 	uint32_t cells[REGISTERS][BLOCKS * 64];
 	char *line[LINES];	/* what it was told, info and first readings left out */
 	unsigned int nr_lines;
@@ -79,6 +79,7 @@ static struct json_object *do_read(struct json_object *o)
 		json_object_array_add(values, json_object_new_uint64(
 			!strcmp(array, "owner") ? sw.owner[i] :
 			!strcmp(array, "access") ? sw.access[i] :
+			!strcmp(array, "lock") ? sw.bits[i] :
 			!strcmp(array, "serial") ? sw.serial[i] : sw.cells[array[1] - '0'][i]));
 	}
 	json_object_object_add(answer, "values", values);
@@ -495,7 +496,8 @@ static void count__reads_and_clears_between_the_barriers(void **state)
 {
 	static const char *const parts[] = {
 		"\"batch\"", "\"reg_read\",\"array\":\"access\",\"indexes\":[0,1]",
-		"\"reg_write\",\"array\":\"access\",\"indexes\":[0,1],\"values\":[0,0]", NULL
+		"\"reg_write\",\"array\":\"access\",\"indexes\":[0,1],\"values\":[0,0]",
+		"\"drain\"", "\"reg_read\",\"array\":\"lock\",\"index\":0,\"count\":1", NULL
 	};
 	struct {
 		struct p4w_request r;
@@ -521,6 +523,34 @@ static void count__reads_and_clears_between_the_barriers(void **state)
 	assert_int_equal(c->batches, 1);
 	assert_int_equal(c->seen[0], 8000);
 	assert_int_equal(c->seen[1], 4000);
+}
+
+/* Bits that no packet holds: found with the next count, and the batch is over. */
+static void count__finds_lock_bits_that_are_stuck(void **state)
+{
+	struct {
+		struct p4w_request r;
+		__be16 hist[2];
+	} m = {
+		.r = { .msg = { P4W_VERSION, P4W_REQUEST, htons(sizeof(m)), 0, htons(1), htonl(1), 0 },
+		       .duration_us = htonl(1000000), .min_blocks = htons(2),
+		       .want_blocks = htons(2), .flows = htonl(4), .nr_hist = htons(2) },
+		.hist = { htons(1000), htons(500) },
+	};
+	const struct p4d_tenant *t = p4d_engine_tenant_record(p4d_service_engine(service), 1);
+
+	assert_int_equal(wait_for(send_bytes(1, &m, sizeof(m)))->type, P4W_GRANTED);
+	pthread_mutex_lock(&sw.lock);
+	sw.bits[0] = 4;
+	pthread_mutex_unlock(&sw.lock);
+	set_access(1, 1);
+	assert_int_equal(wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_FILLED))->type, P4W_SYNCED);
+	wait_for_count();
+	for (int i = 0; i < 100 && t->cur; i++)
+		run_for(10000);
+	assert_null(t->cur);
+	assert_int_equal(t->last_end, P4D_END_LOST);
+	sw.bits[0] = 0;
 }
 
 static void give__clears_what_another_tenant_left(void **state)
@@ -688,6 +718,7 @@ int main(void)
 		SWITCH_TEST(give__one_batch_in_order_and_only_then_the_answer),
 		SWITCH_TEST(take__fence_then_drain_then_read),
 		SWITCH_TEST(count__reads_and_clears_between_the_barriers),
+		SWITCH_TEST(count__finds_lock_bits_that_are_stuck),
 		SWITCH_TEST(give__clears_what_another_tenant_left),
 		SWITCH_TEST(refusal__is_not_a_grant),
 		SWITCH_TEST(connection__lost_and_found),

@@ -114,6 +114,9 @@ static void do_count(struct world *w, const struct p4d_count *count)
 	}
 	w->counts++;
 	p4d_engine_counted(w->e, w->now, count, seen);
+	if (w->stuck)
+		p4d_engine_stuck(w->e, w->now, count);
+	w->stuck = false;
 }
 
 static void do_cell(struct world *w, const struct p4d_cell_order *o)

@@ -41,6 +41,7 @@ struct world {
 	uint64_t boot;
 	bool connected;
 	uint64_t owner[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS], access[P4W_MAX_BLOCKS];
+	bool stuck;			/* the next count finds lock bits that no packet holds */
 	uint32_t *cells;		/* [64 * block + slot][register] */
 	uint64_t flow_state[WORLD_FLOWS];
 	struct world_grant grant[P4W_MAX_BLOCKS];	/* by home block */

@@ -344,6 +344,16 @@ void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_cou
 	finish(e, t);
 }
 
+void p4d_engine_stuck(struct p4d_engine *e, uint64_t now, const struct p4d_count *count)
+{
+	struct p4d_tenant *t = find(e, count->tenant);
+
+	begin(e, now);
+	if (t && t->cur && t->cur->epoch == count->epoch && t->cur->state == P4D_HELD)
+		p4d_grant_give_up(e, t);
+	finish(e, t);
+}
+
 void p4d_engine_celled(struct p4d_engine *e, uint64_t now, uint64_t action,
 		       const uint32_t value[P4W_CELL_REGISTERS])
 {

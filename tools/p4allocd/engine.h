@@ -104,6 +104,12 @@ void p4d_engine_taken(struct p4d_engine *e, uint64_t now, uint64_t action, const
 void p4d_engine_counted(struct p4d_engine *e, uint64_t now, const struct p4d_count *count,
 			const uint64_t *seen);
 
+/*
+ * The lock word of the grant has bits that no packet will give back: one was lost between its passes,
+ * and half of a transaction is in the cells.
+ */
+void p4d_engine_stuck(struct p4d_engine *e, uint64_t now, const struct p4d_count *count);
+
 /* value: of a CLOSE, the cell's registers as they were before. */
 void p4d_engine_celled(struct p4d_engine *e, uint64_t now, uint64_t action,
 		       const uint32_t value[P4W_CELL_REGISTERS]);

@@ -330,6 +330,12 @@ void p4d_grant_break(struct p4d_engine *e, struct p4d_tenant *t)
 	take(e, t, P4D_END_EXPIRED, b->phase >= P4W_PHASE_FILLED && someone);
 }
 
+void p4d_grant_give_up(struct p4d_engine *e, struct p4d_tenant *t)
+{
+	t->counter[P4D_C_fences]++;
+	take(e, t, P4D_END_LOST, false);
+}
+
 void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells)
 {
 	end(e, t, cells);

@@ -48,6 +48,9 @@ bool p4d_grant_comes_before(const struct p4d_batch *a, const struct p4d_batch *b
 /* Blocks that nobody holds. */
 uint32_t p4d_grant_free(const struct p4d_engine *e);
 
+/* Likewise, as if the switch had forgotten what is in them: cells are not kept, logs have them. */
+void p4d_grant_give_up(struct p4d_engine *e, struct p4d_tenant *t);
+
 /* The switch has answered. */
 void p4d_grant_given(struct p4d_engine *e, struct p4d_tenant *t);
 void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cells);

@@ -38,7 +38,7 @@ static struct p4d_refusal expired(enum p4d_end end, uint32_t batch)
 {
 	if (end == P4D_END_LOST)
 		return (struct p4d_refusal){ P4W_REFUSED_EXPIRED, batch, batch, batch, "epoch",
-			"the switch restarted: this batch is lost" };
+			"the switch restarted, or lost a packet: this batch is lost" };
 	return (struct p4d_refusal){ P4W_REFUSED_EXPIRED, batch, batch, batch, "duration_us",
 		"the blocks were taken back: FETCH what was kept" };
 }

@@ -79,6 +79,15 @@ static void on_counted(void *arg, const struct p4d_count *count, const uint64_t 
 	p4d_engine_counted(s->engine, p4d_now(), count, seen);
 }
 
+static void on_stuck(void *arg, const struct p4d_count *count, uint64_t bits)
+{
+	struct p4d_service *s = arg;
+
+	p4d_log(P4D_WARN, "tenant %u: lock bits %llx are held by no packet, the switch has lost one: "
+		"the batch is lost", count->tenant, (unsigned long long)bits);
+	p4d_engine_stuck(s->engine, p4d_now(), count);
+}
+
 static void on_celled(void *arg, uint64_t action, const uint32_t *value)
 {
 	struct p4d_service *s = arg;
@@ -246,7 +255,7 @@ bool p4d_service_store_ok(const struct p4d_service *s)
 static int open_parts(struct p4d_service *s, struct p4d_loop *loop, char *err, size_t size)
 {
 	struct p4d_switch_events events = { s, on_up, on_down, on_given, on_serial, on_taken,
-					    on_counted, on_celled, s->conf.term };
+					    on_counted, on_stuck, on_celled, s->conf.term };
 	int ret;
 
 	s->engine = p4d_engine_create(p4d_now());

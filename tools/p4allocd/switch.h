@@ -21,6 +21,8 @@ struct p4d_switch_events {
 	void (*serial)(void *arg, uint64_t next);	/* of fenced blocks, before taken() */
 	void (*taken)(void *arg, uint64_t action, const uint32_t *cells);
 	void (*counted)(void *arg, const struct p4d_count *count, const uint64_t *seen);
+	/* With a count: lock bits of the grant that no packet holds. */
+	void (*stuck)(void *arg, const struct p4d_count *count, uint64_t bits);
 	void (*celled)(void *arg, uint64_t action, const uint32_t *value);	/* NULL: not a CLOSE */
 	/*
 	 * Said with each command: the switch refuses those of a lower term than it has ever heard, so

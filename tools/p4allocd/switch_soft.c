@@ -6,7 +6,8 @@
  * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
  * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
  * and serial words and, last, the owner words. Take: owner words to 0, drain, how far the serials
- * went, and only after that answer the cells are read. Count: one batch that reads and clears.
+ * went, and only after that answer the cells are read. Count: one batch that reads and clears
+ * the counters and, behind a drain, so that no packet is between its passes, reads the lock word.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 #define ANSWER_US	10000000	/* a switch that is silent for so long is gone */
 #define LINE_MAX_BYTES	(1 << 20)
 #define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
+#define COUNT_LOCK	3	/* place of the lock word among the answers to a count */
 #define READ_CELLS	2048	/* in one line: 20 digits each stay below 64 KiB */
 
 enum step_kind {
@@ -271,13 +273,17 @@ static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 {
 	struct json_object *results;
-	uint64_t seen[P4W_MAX_BLOCKS];
+	uint64_t seen[P4W_MAX_BLOCKS], bits;
 
 	if (!json_object_object_get_ex(o, "results", &results) ||
 	    !get_values(json_object_array_get_idx(results, 0), seen,
 			p4d_blocks_count(&s->of.blocks)))
 		return false;
 	sw->events.counted(sw->events.arg, &s->of, seen);
+	if (!get_values(json_object_array_get_idx(results, COUNT_LOCK), &bits, 1))
+		return false;
+	if (bits)
+		sw->events.stuck(sw->events.arg, &s->of, bits);
 	return true;
 }
 
@@ -501,6 +507,9 @@ static void soft_count(void *arg, const struct p4d_count *count)
 	cmds = json_object_new_array();
 	json_object_array_add(cmds, p4d_cmd_read_blocks("access", &count->blocks));
 	json_object_array_add(cmds, p4d_cmd_write_blocks("access", &count->blocks, 0));
+	json_object_array_add(cmds, p4d_cmd_command("drain"));
+	json_object_array_add(cmds, p4d_cmd_read_cells("lock", p4d_blocks_next(&count->blocks, 0),
+						       1));
 	send_step(sw, STEP_COUNTED, p4d_cmd_batch(cmds))->of = *count;
 }
 
