@@ -6,9 +6,9 @@
  * it remembers finished requests, until peer_net_max is reached: then a hand walks over the table,
  * and the unused peer of the next bucket that was looked up longest ago makes room for a new one.
  *
- * The table grows with its peers: a work item moves all to a larger one, with peers->lock. Who looks
- * something up meanwhile may miss it, or be carried over to another bucket; since who misses looks
- * again with the lock, that does no harm.
+ * The table grows with its peers: a work item moves all to a larger one, some buckets at a time, with
+ * peers->lock. Who looks something up meanwhile may miss it, or be carried over to another bucket;
+ * since who misses looks again with the lock, in both tables, that does no harm.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -27,6 +27,7 @@
 #define GROW_BITS	3
 #define MOST_BITS	20
 #define CROWDED		2	/* peers a bucket */
+#define MOVE_STEP	64	/* buckets that are moved before others may have the lock */
 #define LIFE_ENDS	(U32_MAX - 0xffff)	/* more CPUs than this there are not */
 #define LIFE_LEAST	(60 * HZ)	/* before another one for want of answers */
 #define EVICT_WALK	64	/* peers that are looked at to make room for one */
@@ -43,6 +44,7 @@ static struct kmem_cache *peer_cache, *seen_cache;
 struct homa_peers {
 	struct peer_table __rcu *table;
 	spinlock_t lock;		/* BH; guards changes of the table, and what follows */
+	struct peer_table *next;	/* takes the place of the table when all are in it; or NULL */
 	u32 nr;
 	u32 hand;			/* bucket where the last eviction stopped */
 	u32 key[4];			/* random; these two never change */
@@ -97,14 +99,6 @@ static struct homa_peer *find(struct hlist_head *bucket, const struct in6_addr *
 	return NULL;
 }
 
-static void free_route(struct homa_route *route)
-{
-	if (!route)
-		return;
-	dst_release(route->dst);
-	kfree_rcu(route, rcu);
-}
-
 static void free_late(struct rcu_head *rcu)
 {
 	kmem_cache_free(peer_cache, container_of(rcu, struct homa_peer, rcu));
@@ -112,7 +106,7 @@ static void free_late(struct rcu_head *rcu)
 
 static void peer_free(struct homa_peer *peer)
 {
-	free_route(rcu_dereference_protected(peer->route, true));
+	homa_peer_free_route(rcu_dereference_protected(peer->route, true));
 	if (peer->seen) {
 		homa_seen_clear(peer->seen, &peer->net->peers->seen_mem);
 		kmem_cache_free(seen_cache, peer->seen);
@@ -202,10 +196,12 @@ static void evict_one(struct homa_net *hn)
 	struct homa_peers *peers = hn->peers;
 	struct peer_table *table = table_of(peers);
 	u32 i, size = 1u << table->bits;
+	/* While it is being replaced, it may be empty. */
+	u32 most = peers->next ? EVICT_WALK : size;
 	struct homa_peer *oldest = NULL;
 	int nr = 0;
 
-	for (i = 0; i < size && nr < EVICT_WALK && !oldest; i++) {
+	for (i = 0; i < most && nr < EVICT_WALK && !oldest; i++) {
 		peers->hand = (peers->hand + 1) % size;
 		oldest = oldest_unused(&table->bucket[peers->hand], &nr);
 	}
@@ -260,6 +256,10 @@ static struct homa_peer *find_or_add(struct homa_net *hn, const struct in6_addr 
 
 	lockdep_assert_held(&hn->peers->lock);
 	peer = find(bucket, addr);
+	if (!peer && hn->peers->next) {
+		bucket = bucket_in(hn->peers, hn->peers->next, addr);
+		peer = find(bucket, addr);
+	}
 	if (peer)
 		return peer;
 	if (hn->peers->nr >= max)
@@ -294,58 +294,6 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr
 	if (peer && time_before(peer->used, jiffies))
 		WRITE_ONCE(peer->used, jiffies);
 	return peer;
-}
-
-/* A reference to the cached route, if it is still good and has the wanted local address. */
-static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *saddr)
-{
-	struct dst_entry *dst = NULL;
-	struct homa_route *route;
-
-	rcu_read_lock();
-	route = rcu_dereference(peer->route);
-	if (route && (ipv6_addr_any(saddr) || ipv6_addr_equal(saddr, &route->saddr)) &&
-	    dst_check(route->dst, route->cookie) && dst_hold_safe(route->dst)) {
-		dst = route->dst;
-		*saddr = route->saddr;
-	}
-	rcu_read_unlock();
-	return dst;
-}
-
-static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
-			const struct in6_addr *saddr, u32 cookie)
-{
-	struct homa_route *route = kmalloc(sizeof(*route), GFP_ATOMIC);
-
-	if (!route)
-		return;
-	dst_hold(dst);
-	route->dst = dst;
-	route->saddr = *saddr;
-	route->cookie = cookie;
-	spin_lock_bh(&peer->lock);
-	route = rcu_replace_pointer(peer->route, route, lockdep_is_held(&peer->lock));
-	spin_unlock_bh(&peer->lock);
-	free_route(route);
-}
-
-struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
-				  struct in6_addr *saddr)
-{
-	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark);
-	struct dst_entry *dst;
-	u32 cookie;
-
-	if (!special) {
-		dst = cached_route(peer, saddr);
-		if (dst)
-			return dst;
-	}
-	dst = homa_ip_route(peer->net->net, sk, &peer->addr, saddr, &cookie);
-	if (!IS_ERR(dst) && !special)
-		cache_route(peer, dst, saddr, cookie);
-	return dst;
 }
 
 bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
@@ -497,32 +445,50 @@ static void trim(struct homa_peers *peers)
 	}
 }
 
-static void move_all(struct homa_peers *peers, struct peer_table *to)
+static void move_bucket(struct homa_peers *peers, struct hlist_head *bucket)
 {
-	struct peer_table *from = table_of(peers);
 	struct hlist_node *next;
 	struct homa_peer *peer;
-	u32 i;
 
-	for (i = 0; i < 1u << from->bits; i++)
-		hlist_for_each_entry_safe(peer, next, &from->bucket[i], link) {
-			hlist_del_rcu(&peer->link);
-			hlist_add_head_rcu(&peer->link, bucket_in(peers, to, &peer->addr));
+	hlist_for_each_entry_safe(peer, next, bucket, link) {
+		hlist_del_rcu(&peer->link);
+		hlist_add_head_rcu(&peer->link, bucket_in(peers, peers->next, &peer->addr));
+	}
+}
+
+/* New ones go to peers->next from the first step on: no bucket is filled again. */
+static void move_all(struct homa_peers *peers, struct peer_table *from)
+{
+	u32 i = 0, end = 1u << from->bits;
+
+	while (i < end) {
+		u32 stop = min(i + MOVE_STEP, end);
+
+		spin_lock_bh(&peers->lock);
+		for (; i < stop; i++)
+			move_bucket(peers, &from->bucket[i]);
+		if (i == end) {
+			rcu_assign_pointer(peers->table, peers->next);
+			peers->next = NULL;
 		}
-	rcu_assign_pointer(peers->table, to);
+		spin_unlock_bh(&peers->lock);
+		cond_resched();
+	}
 	kvfree_rcu(from, rcu);
 }
 
+/* Only tend() replaces the table. */
 static void grow(struct homa_peers *peers)
 {
 	struct peer_table *table = rcu_dereference_protected(peers->table, true);
+	struct peer_table *larger = alloc_table(min(table->bits + GROW_BITS, (u32)MOST_BITS));
 
-	table = alloc_table(min(table->bits + GROW_BITS, (u32)MOST_BITS));
-	if (!table)
+	if (!larger)
 		return;		/* the next peer asks for it again */
 	spin_lock_bh(&peers->lock);
-	move_all(peers, table);
+	peers->next = larger;
 	spin_unlock_bh(&peers->lock);
+	move_all(peers, table);
 }
 
 static void tend(struct work_struct *work)

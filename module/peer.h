@@ -68,6 +68,7 @@ void homa_peer_put(struct homa_peer *peer);
  */
 struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
 				  struct in6_addr *saddr);
+void homa_peer_free_route(struct homa_route *route);	/* nobody finds it any more */
 
 /* Bottom halves are off in all that follow but homa_peer_set_cutoffs(). */
 

@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/module.h>
 #include "../../module/peer.c"
+#include "../../module/route.c"
 #include "../../module/seen.c"
 
 unsigned int homa_net_id;
@@ -234,9 +235,64 @@ static void eviction_leaves_doubt(struct kunit *test)
 	finish(hn);
 }
 
+#define HOSTS	6000
+
+static void expect_all(struct kunit *test, struct homa_net *hn, struct homa_peer **peer, u32 n)
+{
+	u32 i, same = 0;
+
+	for (i = 0; i < n; i++) {
+		struct homa_peer *again = get(hn, i + 1);
+
+		same += again == peer[i];
+		homa_peer_put(again);
+	}
+	KUNIT_EXPECT_EQ(test, same, n);
+	KUNIT_EXPECT_EQ(test, hn->peers->nr, n);
+}
+
+/* While some are in one table, some in the other, as well as before and after. */
+static void growth(struct kunit *test)
+{
+	struct homa_peer **peer = kunit_kcalloc(test, HOSTS, sizeof(*peer), GFP_KERNEL);
+	struct homa_net *hn = make(test);
+	struct homa_peers *peers = hn->peers;
+	struct peer_table *from;
+	u32 i, n;
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	hn->knobs.peer_net_max = 2 * HOSTS;
+	for (n = 0; n < 300; n++)
+		peer[n] = get(hn, n + 1);
+	from = rcu_dereference_protected(peers->table, true);
+	KUNIT_ASSERT_EQ(test, from->bits, (u32)FIRST_BITS);
+	peers->next = alloc_table(FIRST_BITS + 1);
+	KUNIT_ASSERT_NOT_NULL(test, peers->next);
+	spin_lock_bh(&peers->lock);
+	for (i = 0; i < 1u << (FIRST_BITS - 1); i++)
+		move_bucket(peers, &from->bucket[i]);
+	spin_unlock_bh(&peers->lock);
+	expect_all(test, hn, peer, n);
+	for (; n < 400; n++)
+		peer[n] = get(hn, n + 1);
+	expect_all(test, hn, peer, n);
+	move_all(peers, from);
+	KUNIT_EXPECT_NULL(test, peers->next);
+	expect_all(test, hn, peer, n);
+	for (; n < HOSTS; n++)
+		peer[n] = get(hn, n + 1);
+	flush_work(&peers->tend);
+	KUNIT_EXPECT_GT(test, rcu_dereference_protected(peers->table, true)->bits, 10u);
+	expect_all(test, hn, peer, n);
+	while (n--)
+		homa_peer_put(peer[n]);
+	finish(hn);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
+	KUNIT_CASE(growth),
 	KUNIT_CASE(acks),
 	KUNIT_CASE(priorities),
 	KUNIT_CASE(cutoffs),

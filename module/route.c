@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * route.c - the way to a peer, kept with it for sockets without options of their own.
+ *
+ * Readers come under RCU. peer->lock, BH, for who replaces it. Any context.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <net/dst.h>
+#include <net/ipv6.h>
+
+#include "ip.h"
+#include "net.h"
+#include "peer.h"
+
+void homa_peer_free_route(struct homa_route *route)
+{
+	if (!route)
+		return;
+	dst_release(route->dst);
+	kfree_rcu(route, rcu);
+}
+
+/* A reference to the cached route, if it is still good and has the wanted local address. */
+static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *saddr)
+{
+	struct dst_entry *dst = NULL;
+	struct homa_route *route;
+
+	rcu_read_lock();
+	route = rcu_dereference(peer->route);
+	if (route && (ipv6_addr_any(saddr) || ipv6_addr_equal(saddr, &route->saddr)) &&
+	    dst_check(route->dst, route->cookie) && dst_hold_safe(route->dst)) {
+		dst = route->dst;
+		*saddr = route->saddr;
+	}
+	rcu_read_unlock();
+	return dst;
+}
+
+static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
+			const struct in6_addr *saddr, u32 cookie)
+{
+	struct homa_route *route = kmalloc(sizeof(*route), GFP_ATOMIC);
+
+	if (!route)
+		return;
+	dst_hold(dst);
+	route->dst = dst;
+	route->saddr = *saddr;
+	route->cookie = cookie;
+	spin_lock_bh(&peer->lock);
+	route = rcu_replace_pointer(peer->route, route, lockdep_is_held(&peer->lock));
+	spin_unlock_bh(&peer->lock);
+	homa_peer_free_route(route);
+}
+
+struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
+				  struct in6_addr *saddr)
+{
+	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark);
+	struct dst_entry *dst;
+	u32 cookie;
+
+	if (!special) {
+		dst = cached_route(peer, saddr);
+		if (dst)
+			return dst;
+	}
+	dst = homa_ip_route(peer->net->net, sk, &peer->addr, saddr, &cookie);
+	if (!IS_ERR(dst) && !special)
+		cache_route(peer, dst, saddr, cookie);
+	return dst;
+}
