@@ -79,7 +79,7 @@ net_cells() {
 	start_allocator
 	locks_of allocator -w 100 -n 5000 1 seldom
 	locks_of switch -w 100 1 often
-	row net-cells-switch/allocator $(over $ns_switch $ns_allocator) ratio '<=' 1
+	row net-cells-switch/allocator $(over $ns_switch $ns_allocator) ratio
 }
 
 for r; do
