@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Traces, the demo's tenant node, the oracle.
 
-FILES += $(addprefix $(B)/bin/,p4trace p4ycsb p4smallbank p4tpcc p4oracle p4report p4corrupt)	# for the demo, not installed
+FILES += $(addprefix $(B)/bin/,p4trace p4ycsb p4oracle p4report p4corrupt)	# for the demo, not installed
 UNIT += $(addprefix test/util_,trace store oracle peer node report)
 
 # A node without its main program and sockets, as the unit test takes it.
@@ -16,6 +16,7 @@ $(eval $(call program,bin/$(1),util/$(1).c $(2) $(util_program_srcs),$\
 	$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-lpthread -lm))
 endef
 $(call util_node_program,p4ycsb)
+PROGRAMS += bin/p4smallbank bin/p4tpcc
 $(call util_node_program,p4smallbank,util/bank.c)
 $(call util_node_program,p4tpcc,util/orders.c)
 
