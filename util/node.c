@@ -204,6 +204,81 @@ int node_sum(struct node *n, uint32_t *number)
 	return 0;
 }
 
+int node_use_layout(struct node *n, struct p4a_layout *layout)
+{
+	int rc = p4a_use_layout(n->ctx, layout);
+	struct p4a_cell cell;
+	uint32_t pos = 0;
+
+	if (rc)
+		return rc;
+	if (n->layout != layout)
+		p4a_layout_free(n->layout);
+	n->layout = layout;
+	n->nr_hot = 0;
+	while (p4a_layout_next(layout, 0, n->cfg.want_blocks, &pos, &cell))
+		if (cell.key % n->cfg.self.nodes == n->cfg.self.node)
+			n->hot_keys[n->nr_hot++] = cell.key;
+	return 0;
+}
+
+/* Own counts go to all peers, theirs are added up with them. */
+static int add_up_counts(struct node *n, struct p4a_counts *sum)
+{
+	struct p4a_key_count *own;
+	size_t keys = p4a_counts_get(n->counts, NULL, 0);
+	int64_t nr = 0;
+	int rc;
+
+	own = calloc(keys + 1, sizeof(*own));
+	if (!own)
+		return node_fail(n, -ENOMEM, "counts", NULL);
+	p4a_counts_get(n->counts, own, keys);
+	rc = peer_tell_counts(n->client, n->stats.rounds, own, keys);
+	if (rc)
+		node_fail(n, rc, "counts", peer_client_error(n->client));
+	else
+		rc = p4a_counts_add(sum, own, keys);
+	free(own);
+	for (unsigned int i = 0; i < n->cfg.self.nodes && !rc; i++) {
+		const struct p4a_key_count *kc;
+
+		if (i == n->cfg.self.node)
+			continue;
+		nr = peer_serve_counts(n->server, i, n->stats.rounds, &kc, ROUND_MS);
+		rc = nr < 0 ? nr : p4a_counts_add(sum, kc, nr);
+	}
+	return rc ? node_fail(n, rc, "counts", "a peer does not tell its own") : 0;
+}
+
+/* The same layout at all nodes, from what they have seen; what was before the last batch counts half. */
+static int follow_counts(struct node *n)
+{
+	struct p4a_geometry geo;
+	struct p4a_layout *layout;
+	struct p4a_counts *sum;
+	struct p4a_error err;
+	int rc = p4a_counts_new(&sum, (size_t)n->cfg.self.nodes * NODE_COUNTS);
+
+	if (rc)
+		return node_fail(n, rc, "counts", NULL);
+	rc = add_up_counts(n, sum);
+	if (!rc)
+		rc = p4a_counts_age(n->counts);
+	if (!rc && n->layout) {
+		geo = p4a_layout_geometry(n->layout);
+		rc = p4a_counts_layout(sum, &layout, &geo, &err);
+		if (rc >= 0) {
+			rc = node_use_layout(n, layout);
+			if (rc)
+				p4a_layout_free(layout);
+			n->stats.layouts += !rc;
+		}
+	}
+	p4a_counts_free(sum);
+	return rc < 0 ? node_fail(n, rc, "layout", p4a_last_error(n->ctx)) : 0;
+}
+
 /* Gives the blocks back, together with the next request if there will be one. */
 static int hand_over(struct node *n, enum node_step next)
 {
@@ -211,6 +286,15 @@ static int hand_over(struct node *n, enum node_step next)
 	int rc = 0;
 
 	p4a_info(n->ctx, &info);
+	if (next == NODE_HOT && n->counts) {
+		if (info.state == P4A_DRAINING)
+			rc = p4a_done(n->ctx);
+		if (rc < 0)
+			return node_fail(n, rc, "done", p4a_last_error(n->ctx));
+		rc = follow_counts(n);
+		if (rc)
+			return rc;
+	}
 	if (next == NODE_HOT && can_be_hot(n))
 		return node_request(n);
 	if (info.state == P4A_DRAINING)
@@ -247,6 +331,8 @@ int node_run(struct node *n)
 {
 	int rc;
 
+	if (n->cfg.relayout && p4a_counts_new(&n->counts, NODE_COUNTS))
+		return node_fail(n, -ENOMEM, "counts", NULL);
 	n->started_us = node_now_us();
 	n->window = PEER_CALLS;
 	rc = run_rounds(n);

@@ -21,6 +21,7 @@
 #include "store.h"
 #include "trace.h"
 
+#define NODE_COUNTS 4096		/* keys of which a node keeps counts */
 #define NODE_ROUNDS_MAX 1000		/* batches, the cold ones at the end included */
 
 enum work_state {
@@ -58,6 +59,7 @@ struct node_config {
 	unsigned int batches;		/* that the trace is split into */
 	unsigned int want_blocks, flows;
 	uint32_t duration_us;		/* to declare */
+	uint32_t relayout;		/* 1: after each batch, by what was accessed */
 	const char *history, *summary;	/* files to write; NULL: none */
 	const char *log;		/* directory of all nodes' logs; NULL: none is kept */
 	uint32_t log_sync;		/* enum p4a_log_sync */
@@ -69,6 +71,7 @@ struct node_stats {
 	uint64_t hot_key_ops;		/* on keys of the hot set, committed, wherever they ran */
 	uint64_t aborted, unknown, stale, conflicts;
 	uint64_t locked, in_switch;	/* carried over: a lock was taken, a key was in the switch */
+	uint64_t layouts;		/* built from what all nodes have observed */
 	uint64_t expired;		/* grants lost to the lease */
 	uint64_t replayed;		/* of these, with values that only the logs still had */
 	unsigned int rounds, grants;
@@ -86,6 +89,7 @@ struct node {
 	struct peer_client *client;
 	struct p4a_ctx *ctx;
 	struct p4a_layout *layout;	/* NULL: everything is cold */
+	struct p4a_counts *counts;	/* of accesses; NULL: the layout stays */
 	struct history_log *log;
 	struct node_stats stats;
 	struct work *work;		/* of this batch */
@@ -129,6 +133,9 @@ enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t
 
 /* Requests outstanding in the next cold round. */
 unsigned int node_next_window(unsigned int window, uint64_t committed, uint64_t tried);
+
+/* The layout from now on, and which own keys it has in the switch. 0, or -errno of p4a_use_layout(). */
+int node_use_layout(struct node *n, struct p4a_layout *layout);
 
 /* Adds up a number over all nodes, modulo 2^32, once the rounds are over: 0, or -errno. */
 int node_sum(struct node *n, uint32_t *number);

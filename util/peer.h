@@ -20,6 +20,7 @@
 #define PEER_NODES_MAX	64
 #define PEER_CALLS	16		/* requests of one node that may be outstanding */
 #define PEER_RELEASES	64		/* in one request */
+#define PEER_COUNTS_MAX	256		/* in one request */
 #define PEER_UNDO	0x80000000u	/* flag in a release: undo; clear: commit */
 
 enum peer_type {
@@ -28,6 +29,7 @@ enum peer_type {
 	PEER_RELEASE = 3,		/* releases only */
 	PEER_ROUND = 4,			/* arg: round, value: transactions left at its end */
 	PEER_BYE = 5,			/* no request will follow */
+	PEER_COUNTS = 6,		/* arg: round, value: how many in all; ops: key, count, flags */
 	PEER_ANSWER = 0x80,
 };
 
@@ -92,6 +94,10 @@ void peer_serve_stop(struct peer_server *s);
 /* Waits for all peers' PEER_ROUND of this round and adds up what they have left; -ETIMEDOUT. */
 int64_t peer_serve_round(struct peer_server *s, uint32_t round, int timeout_ms);
 
+/* Waits for all of a peer's PEER_COUNTS of a round: how many, or -ETIMEDOUT; theirs until its next. */
+int64_t peer_serve_counts(struct peer_server *s, unsigned int node, uint32_t round,
+			  const struct p4a_key_count **kc, int timeout_ms);
+
 /* Waits for all peers' PEER_BYE. */
 int peer_serve_byes(struct peer_server *s, int timeout_ms);
 
@@ -124,6 +130,7 @@ int peer_next(struct peer_client *c, struct peer_done *done, int timeout_ms);	/*
 int peer_release(struct peer_client *c, unsigned int node, uint32_t txn, bool undo);
 int peer_flush(struct peer_client *c);		/* sends all releases, waits for their answers */
 int peer_tell(struct peer_client *c, enum peer_type type, uint32_t arg, uint32_t value);
+int peer_tell_counts(struct peer_client *c, uint32_t round, const struct p4a_key_count *kc, uint32_t n);
 int peer_greet(struct peer_client *c, int timeout_ms);	/* until all peers are there */
 const char *peer_client_error(const struct peer_client *c);
 

@@ -23,7 +23,7 @@ enum call_state { FREE, WAITING, ANSWERED };
 
 struct request {
 	struct peer_head head;
-	uint8_t entries[PEER_RELEASES * sizeof(uint32_t) + TRACE_OPS_MAX * sizeof(struct peer_op)];
+	uint8_t entries[PEER_RELEASES * sizeof(uint32_t) + PEER_COUNTS_MAX * sizeof(struct peer_op)];
 } __attribute__((packed));
 
 struct call {
@@ -277,7 +277,8 @@ int peer_flush(struct peer_client *c)
 	return rc;
 }
 
-int peer_tell(struct peer_client *c, enum peer_type type, uint32_t arg, uint32_t value)
+static int tell(struct peer_client *c, enum peer_type type, uint32_t arg, uint32_t value,
+		const struct trace_op *ops, unsigned int n)
 {
 	struct call *call[PEER_NODES_MAX] = { NULL };
 	int rc = 0, one;
@@ -285,13 +286,45 @@ int peer_tell(struct peer_client *c, enum peer_type type, uint32_t arg, uint32_t
 	for (unsigned int i = 0; i < c->self.nodes && !rc; i++) {
 		if (i == c->self.node)
 			continue;
-		call[i] = start(c, i, type, arg, value, NULL, 0);
+		call[i] = start(c, i, type, arg, value, ops, n);
 		rc = call[i] ? 0 : -EIO;
 	}
 	for (unsigned int i = 0; i < c->self.nodes; i++) {
 		one = call[i] ? finish(c, call[i]) : 0;
 		rc = rc ? rc : one;
 	}
+	return rc;
+}
+
+int peer_tell(struct peer_client *c, enum peer_type type, uint32_t arg, uint32_t value)
+{
+	return tell(c, type, arg, value, NULL, 0);
+}
+
+/* One request after the other to each peer, so they arrive in order. */
+int peer_tell_counts(struct peer_client *c, uint32_t round, const struct p4a_key_count *kc, uint32_t n)
+{
+	struct trace_op ops[PEER_COUNTS_MAX];
+	uint32_t done = 0;
+	int rc;
+
+	do {
+		unsigned int part = n - done < PEER_COUNTS_MAX ? n - done : PEER_COUNTS_MAX;
+
+		for (unsigned int i = 0; i < part; i++) {
+			uint64_t flags = kc[done + i].count & (P4A_KEY_SOURCE | P4A_KEY_DEPENDENT);
+			uint64_t count = kc[done + i].count - flags;
+
+			ops[i] = (struct trace_op){
+				.key = kc[done + i].key,
+				.operand = count < UINT32_MAX ? count : UINT32_MAX,
+				.kind = (flags & P4A_KEY_SOURCE ? TRACE_SOURCE : 0) |
+					(flags & P4A_KEY_DEPENDENT ? TRACE_DEPENDENT : 0),
+			};
+		}
+		rc = tell(c, PEER_COUNTS, round, n, ops, part);
+		done += part;
+	} while (!rc && done < n);
 	return rc;
 }
 

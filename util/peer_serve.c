@@ -21,16 +21,22 @@ struct notice {
 	uint32_t round, left;
 };
 
+struct counts {				/* of one peer */
+	uint32_t round, total, got;
+	struct p4a_key_count *kc;
+};
+
 struct peer_server {
 	struct peer_self self;
 	struct link *link;
 	struct store *store;
 	pthread_t thread;
 	atomic_bool stop;
-	pthread_mutex_t lock;		/* guards board, bye */
+	pthread_mutex_t lock;		/* guards board, bye, counts */
 	pthread_cond_t news;
 	struct notice board[PEER_NODES_MAX][2];
 	bool bye[PEER_NODES_MAX];
+	struct counts counts[PEER_NODES_MAX];
 	struct link_msg msg;		/* of the thread */
 };
 
@@ -62,7 +68,8 @@ static enum peer_code check_head(const struct peer_self *self, const struct peer
 	if (ntohs(h->nodes) != self->nodes || ntohl(h->keys) != self->keys ||
 	    ntohs(h->node) >= self->nodes || ntohs(h->node) == self->node)
 		return PEER_BAD_SHAPE;
-	if (ntohs(h->releases) > PEER_RELEASES || ntohs(h->ops) > TRACE_OPS_MAX ||
+	if (ntohs(h->releases) > PEER_RELEASES ||
+	    ntohs(h->ops) > (h->type == PEER_COUNTS ? PEER_COUNTS_MAX : TRACE_OPS_MAX) ||
 	    len != sizeof(*h) + ntohs(h->releases) * sizeof(uint32_t) +
 	    ntohs(h->ops) * sizeof(struct peer_op))
 		return PEER_MALFORMED;
@@ -120,6 +127,47 @@ static void post(struct peer_server *s, unsigned int node, uint32_t round, uint3
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* The first part of a round makes room for all; parts come in order. */
+static enum peer_code append_counts(struct counts *c, const struct peer_head *h, const uint8_t *p,
+				    uint32_t keys)
+{
+	uint32_t total = ntohl(h->value), n = ntohs(h->ops);
+
+	if (c->round != ntohl(h->arg)) {
+		void *kc = total <= keys ? realloc(c->kc, (total + 1) * sizeof(*c->kc)) : NULL;
+
+		if (!kc)
+			return PEER_MALFORMED;
+		*c = (struct counts){ .round = ntohl(h->arg), .total = total, .kc = kc };
+	}
+	if (total != c->total || n > total - c->got)
+		return PEER_MALFORMED;
+	for (uint32_t i = 0; i < n; i++) {
+		struct peer_op o;
+
+		memcpy(&o, p + i * sizeof(o), sizeof(o));
+		c->kc[c->got++] = (struct p4a_key_count){
+			.key = ntohl(o.key),
+			.count = ntohl(o.operand) |
+				 (o.kind & TRACE_SOURCE ? P4A_KEY_SOURCE : 0) |
+				 (o.kind & TRACE_DEPENDENT ? P4A_KEY_DEPENDENT : 0),
+		};
+	}
+	return PEER_OK;
+}
+
+static enum peer_code take_counts(struct peer_server *s, unsigned int node,
+				  const struct peer_head *h, const uint8_t *p)
+{
+	enum peer_code code;
+
+	pthread_mutex_lock(&s->lock);
+	code = append_counts(&s->counts[node], h, p, s->self.keys);
+	pthread_cond_broadcast(&s->news);
+	pthread_mutex_unlock(&s->lock);
+	return code;
+}
+
 static void note_bye(struct peer_server *s, unsigned int node)
 {
 	pthread_mutex_lock(&s->lock);
@@ -154,6 +202,8 @@ static enum peer_code serve(struct peer_server *s, const struct link_msg *m, str
 	case PEER_BYE:
 		note_bye(s, node);
 		return PEER_OK;
+	case PEER_COUNTS:
+		return take_counts(s, node, h, entries);
 	}
 	return PEER_MALFORMED;
 }
@@ -225,12 +275,14 @@ void peer_serve_stop(struct peer_server *s)
 	pthread_join(s->thread, NULL);
 	pthread_cond_destroy(&s->news);
 	pthread_mutex_destroy(&s->lock);
+	for (unsigned int i = 0; i < PEER_NODES_MAX; i++)
+		free(s->counts[i].kc);
 	free(s);
 }
 
 /* Waits until ready(), which is called with the lock held, says 0 or more. */
-static int64_t await(struct peer_server *s, int64_t (*ready)(struct peer_server *, uint32_t),
-		     uint32_t arg, int timeout_ms)
+static int64_t await(struct peer_server *s, int64_t (*ready)(struct peer_server *, uint64_t),
+		     uint64_t arg, int timeout_ms)
 {
 	struct timespec end;
 	int64_t v;
@@ -245,7 +297,7 @@ static int64_t await(struct peer_server *s, int64_t (*ready)(struct peer_server 
 	return v < 0 ? -ETIMEDOUT : v;
 }
 
-static int64_t round_sum(struct peer_server *s, uint32_t round)
+static int64_t round_sum(struct peer_server *s, uint64_t round)
 {
 	int64_t sum = 0;
 
@@ -259,12 +311,30 @@ static int64_t round_sum(struct peer_server *s, uint32_t round)
 	return sum;
 }
 
-static int64_t all_gone(struct peer_server *s, uint32_t unused)
+static int64_t all_gone(struct peer_server *s, uint64_t unused)
 {
 	for (unsigned int i = 0; i < s->self.nodes; i++)
 		if (i != s->self.node && !s->bye[i])
 			return -1;
 	return 0;
+}
+
+/* arg: round, and node in the upper half. */
+static int64_t all_counts(struct peer_server *s, uint64_t arg)
+{
+	const struct counts *c = &s->counts[arg >> 32];
+
+	return c->round == (uint32_t)arg && c->got == c->total ? (int64_t)c->got : -1;
+}
+
+int64_t peer_serve_counts(struct peer_server *s, unsigned int node, uint32_t round,
+			  const struct p4a_key_count **kc, int timeout_ms)
+{
+	int64_t n = await(s, all_counts, (uint64_t)node << 32 | round, timeout_ms);
+
+	if (n >= 0)
+		*kc = s->counts[node].kc;
+	return n;
 }
 
 int64_t peer_serve_round(struct peer_server *s, uint32_t round, int timeout_ms)

@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --want-blocks N    blocks of the switch to ask for (1)\n"
 	"  --flows N          transactions outstanding in the switch (32)\n"
 	"  --duration-us N    how long the blocks are needed, to declare (1000000)\n"
+	"  --relayout N       1: a layout after each batch by what was accessed (0)\n"
 	"  --log DIR          keep a log there; all nodes the same directory. Values that a\n"
 	"                     switch has lost come back from it\n"
 	"  --log-sync N       0: it outlives this process (0), 1: and the host\n";
@@ -60,7 +61,7 @@ static void parse_peers(struct node_config *c, const char *list)
 
 /* Options of all nodes, by place; what is a number has a maximum. */
 enum { O_TENANT, O_NODE, O_PEERS, O_HISTORY, O_SUMMARY, O_BATCHES, O_BLOCKS, O_FLOWS, O_DURATION,
-       O_LOG, O_SYNC, O_HELP, O_OWN };
+       O_LOG, O_SYNC, O_RELAYOUT, O_HELP, O_OWN };
 
 static void set_option(struct node_config *c, int which, const char *name, const char *v)
 {
@@ -98,6 +99,9 @@ static void set_option(struct node_config *c, int which, const char *name, const
 	case O_SYNC:
 		c->log_sync = arg_number(name, v, P4A_LOG_PROCESS, P4A_LOG_HOST);
 		break;
+	case O_RELAYOUT:
+		c->relayout = arg_number(name, v, 0, 1);
+		break;
 	}
 }
 
@@ -130,7 +134,8 @@ static void parse(const struct program *p, struct node_config *c, int argc, char
 		[O_SUMMARY] = { "summary", 1, NULL, 0 }, [O_BATCHES] = { "batches", 1, NULL, 0 },
 		[O_BLOCKS] = { "want-blocks", 1, NULL, 0 }, [O_FLOWS] = { "flows", 1, NULL, 0 },
 		[O_DURATION] = { "duration-us", 1, NULL, 0 }, [O_LOG] = { "log", 1, NULL, 0 },
-		[O_SYNC] = { "log-sync", 1, NULL, 0 }, [O_HELP] = { "help", 0, NULL, 0 },
+		[O_SYNC] = { "log-sync", 1, NULL, 0 }, [O_RELAYOUT] = { "relayout", 1, NULL, 0 },
+		[O_HELP] = { "help", 0, NULL, 0 },
 	};
 	int which = 0, got;
 	char name[32];
@@ -188,27 +193,23 @@ int program_layout(struct p4a_key_count *kc, uint32_t keys, const struct p4a_geo
 static void make_layout(const struct program *p, struct node *n)
 {
 	struct p4a_geometry geo;
-	struct p4a_cell cell;
+	struct p4a_layout *layout;
 	struct p4a_error err;
-	uint32_t pos = 0;
 
 	if (p4a_geometry(n->ctx, &geo))
 		return;
 	if (n->cfg.want_blocks > geo.blocks)
 		arg_fail("--want-blocks is %u, must be 1 .. %u", n->cfg.want_blocks, geo.blocks);
-	if (p->layout(n, &geo, &n->layout, &err) < 0)
+	if (p->layout(n, &geo, &layout, &err) < 0)
 		arg_fail("%s", err.text);
-	if (p4a_use_layout(n->ctx, n->layout))
-		arg_fail("%s", p4a_last_error(n->ctx));
 	n->hot_keys = calloc(geo.registers * n->cfg.want_blocks * P4A_BLOCK_SLOTS,
 			     sizeof(*n->hot_keys));
 	n->hot_kv = calloc(geo.registers * n->cfg.want_blocks * P4A_BLOCK_SLOTS,
 			   sizeof(*n->hot_kv));
 	if (!n->hot_keys || !n->hot_kv)
 		arg_fail("%s", strerror(ENOMEM));
-	while (p4a_layout_next(n->layout, 0, n->cfg.want_blocks, &pos, &cell))
-		if (cell.key % n->cfg.self.nodes == n->cfg.self.node)
-			n->hot_keys[n->nr_hot++] = cell.key;
+	if (node_use_layout(n, layout))
+		arg_fail("%s", p4a_last_error(n->ctx));
 }
 
 static bool may_come(const struct p4a_ctx *ctx)
@@ -295,6 +296,7 @@ static void close_node(struct node *n, struct link **links)
 	free(n->hot_keys);
 	free(n->hot_kv);
 	free(n->work);
+	p4a_counts_free(n->counts);
 }
 
 int program_run(const struct program *p, struct node *n, int argc, char **argv)

@@ -30,14 +30,7 @@ void report_progress(struct node *n, const char *phase, bool force)
 	fflush(stdout);
 }
 
-static bool is_hot(const struct node *n, uint32_t key)
-{
-	struct p4a_cell cell;
-
-	return n->layout && p4a_layout_lookup(n->layout, key, &cell);
-}
-
-/* Own keys that were ever touched; those of the layout always, they may have been in the switch. */
+/* Own keys that were ever touched; those that were in the switch may have been, there. */
 int report_finals(struct node *n)
 {
 	const struct peer_self *self = &n->cfg.self;
@@ -48,7 +41,7 @@ int report_finals(struct node *n)
 		uint32_t value, version;
 
 		store_peek(n->store, key, &value, &version);
-		if (version || is_hot(n, key))
+		if (version || store_epoch(n->store, key))
 			history_final(n->log, key, value, version);
 	}
 	return 0;
@@ -92,7 +85,7 @@ static void print_summary(struct node *n, FILE *f)
 		{ "hot_ops", s->hot_ops }, { "hot_key_ops", s->hot_key_ops },
 		{ "stale", s->stale }, { "conflicts", s->conflicts },
 		{ "locked", s->locked }, { "in_switch", s->in_switch }, { "expired", s->expired },
-		{ "replayed", s->replayed },
+		{ "replayed", s->replayed }, { "layouts", s->layouts },
 		{ "rounds", s->rounds }, { "grants", s->grants }, { "cells", s->cells },
 		{ "total_us", s->total_us }, { "cold_us", s->cold_us }, { "fill_us", s->fill_us },
 		{ "hot_us", s->hot_us }, { "drain_us", s->drain_us },

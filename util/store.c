@@ -269,6 +269,16 @@ void store_peek(struct store *s, uint32_t key, uint32_t *value, uint32_t *versio
 	pthread_mutex_unlock(&s->lock);
 }
 
+uint64_t store_epoch(struct store *s, uint32_t key)
+{
+	uint64_t epoch;
+
+	pthread_mutex_lock(&s->lock);
+	epoch = cell_of(s, key)->epoch;
+	pthread_mutex_unlock(&s->lock);
+	return epoch;
+}
+
 size_t store_holders(struct store *s)
 {
 	size_t n;

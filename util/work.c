@@ -58,8 +58,20 @@ static bool is_hot_key(const struct node *n, uint32_t key)
 	       cell.slot < n->cfg.want_blocks * P4A_BLOCK_SLOTS;
 }
 
+/* Without memory the next layout is a worse one, nothing else. */
+static void observe(struct node *n, const struct work *w)
+{
+	struct p4a_op ops[TRACE_OPS_MAX];
+
+	for (unsigned int i = 0; i < w->n; i++)
+		ops[i] = (struct p4a_op){ .key = w->ops[i].op.key, .code = w->ops[i].op.kind };
+	p4a_counts_txn(n->counts, ops, w->n);
+}
+
 static void count(struct node *n, const struct work *w)
 {
+	if (n->counts)
+		observe(n, w);
 	n->stats.hot_ops += w->plan.count;
 	for (unsigned int i = 0; i < w->n; i++)
 		n->stats.hot_key_ops += is_hot_key(n, w->ops[i].op.key);

@@ -80,6 +80,7 @@ check 'the example tenant' on h1 setpriv --reuid 1001 --regid 1001 --clear-group
 equal 'it counts in the switch' "$(cat /tmp/check.log)" "$(printf 'batch %d: %d000\n' 0 1 1 2 2 3)"
 good p4smallbank 1 --accounts 1000 --hot 100 --txns 500 --batches 1
 good p4tpcc 2 --warehouses 2 --txns 300 --batches 1
-finds p4smallbank 1 'do not have what they must' --accounts 1000 --hot 100 --txns 1500
+finds p4smallbank 1 'do not have what they must' --accounts 1000 --hot 100 --txns 1500 --relayout 1
+check 'p4smallbank: layouts followed what was accessed' [ "$(used layouts)" -ge 2 ]
 finds p4tpcc 2 '^condition 1:' --warehouses 2 --txns 1500
 finish

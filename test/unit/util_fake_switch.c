@@ -230,20 +230,25 @@ static bool nth(unsigned int every)
 	return every && submitted % every == 0;
 }
 
-static void execute(const struct p4a_plan *plan, struct p4a_completion *done)
+/* No key occurs twice, so the order of passes does not matter. False: a CADD says no. */
+static bool execute(const struct p4a_plan *plan, struct p4a_completion *done)
 {
+	uint32_t after[P4A_MAX_INSTRS], sum = 0;
+
 	for (unsigned int i = 0; i < plan->count; i++) {
 		const struct p4a_instr *in = &plan->instr[i];
-		uint32_t *at = &cell[in->reg][in->slot];
 
-		done->result[i] = *at;
-		if ((in->op & 0x7f) == P4A_WRITE)
-			*at = in->operand;
-		else if ((in->op & 0x7f) == P4A_ADD)
-			*at += in->operand;
+		done->result[i] = cell[in->reg][in->slot];
+		after[i] = p4a_apply(in->op, in->operand, done->result[i], sum);
+		if ((in->op & P4A_CODE) == P4A_CADD && (int32_t)after[i] < 0)
+			return false;
+		sum += in->op & P4A_SOURCE ? done->result[i] : 0;
 	}
+	for (unsigned int i = 0; i < plan->count; i++)
+		cell[plan->instr[i].reg][plan->instr[i].slot] = after[i];
 	done->serial = serial++;
 	executed++;
+	return true;
 }
 
 static enum p4a_txn_status judge(void)
@@ -271,8 +276,8 @@ int p4a_txn_submit(struct p4a_ctx *c, const struct p4a_plan *plan, void *user)
 	*done = (struct p4a_completion){ .user = user, .epoch = c->epoch, .count = plan->count };
 	pthread_mutex_lock(&lock);
 	done->status = judge();
-	if (done->status == P4A_TXN_OK)
-		execute(plan, done);
+	if (done->status == P4A_TXN_OK && !execute(plan, done))
+		done->status = P4A_TXN_ABORT;
 	if (what.flip_epoch == epoch && cell_of(c, what.flip_key)) {
 		*cell_of(c, what.flip_key) ^= 0x100;
 		what.flip_epoch = 0;

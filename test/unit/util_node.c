@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../../util/bank.h"
 #include "../../util/node.h"
 #include "../../util/oracle.h"
 #include "../../util/zipf.h"
@@ -32,10 +33,46 @@ struct rack {
 	struct sockaddr_in addr[NODES_MAX];
 	char history[NODES_MAX][32], summary[NODES_MAX][32];
 	struct p4a_key_count counts[KEYS];
+	struct bank bank[NODES_MAX];
 	int rc[NODES_MAX];
 };
 
 static struct rack rack;
+static bool is_bank, relayout;		/* what the next rack shall be like */
+
+static void make_bank(struct trace *t, unsigned int node)
+{
+	struct bank *b = &rack.bank[node];
+
+	*b = (struct bank){ .accounts = KEYS / 2, .hot = 100, .hot_percent = 80, .txns = TXNS, .seed = 3 };
+	b->kind = malloc(TXNS);
+	assert_int_equal(bank_trace(b, node, t, b->kind), 0);
+	for (uint32_t i = 0; i < t->first[TXNS]; i++) {
+		rack.counts[t->ops[i].key].count++;
+		if (t->ops[i].kind & TRACE_SOURCE)
+			rack.counts[t->ops[i].key].count |= P4A_KEY_SOURCE;
+		if (t->ops[i].kind & TRACE_DEPENDENT)
+			rack.counts[t->ops[i].key].count |= P4A_KEY_DEPENDENT;
+	}
+}
+
+static void note_commit(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
+{
+	bank_committed(arg, number, ops, n);
+}
+
+/* As p4smallbank does. */
+static int count_money(void *arg, struct node *n)
+{
+	struct bank *b = arg;
+	uint32_t surplus = -b->inflow, value, version;
+
+	for (uint32_t key = n->cfg.self.node; key < KEYS; key += rack.nodes) {
+		store_peek(n->store, key, &value, &version);
+		surplus += value - BANK_START;
+	}
+	return node_sum(n, &surplus) || surplus || b->wrong ? -EINVAL : 0;
+}
 
 static void make_trace(struct trace *t, unsigned int node)
 {
@@ -66,17 +103,13 @@ static void make_trace(struct trace *t, unsigned int node)
 
 static void make_layout(struct node *n, const struct p4a_geometry *geo)
 {
-	struct p4a_cell cell;
+	struct p4a_layout *layout;
 	struct p4a_error err;
-	uint32_t pos = 0;
 
-	assert_true(p4a_layout_from_counts(&n->layout, geo, rack.counts, KEYS, &err) > 0);
-	p4a_use_layout(n->ctx, n->layout);
+	assert_true(p4a_layout_from_counts(&layout, geo, rack.counts, KEYS, &err) > 0);
 	n->hot_keys = calloc(KEYS, sizeof(*n->hot_keys));
 	n->hot_kv = calloc(KEYS, sizeof(*n->hot_kv));
-	while (p4a_layout_next(n->layout, 0, n->cfg.want_blocks, &pos, &cell))
-		if (cell.key % rack.nodes == n->cfg.self.node)
-			n->hot_keys[n->nr_hot++] = cell.key;
+	assert_int_equal(node_use_layout(n, layout), 0);
 }
 
 static void make_node(unsigned int i, const struct fake_switch *what)
@@ -95,10 +128,18 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 	close(mkstemp(strcpy(rack.summary[i], "/tmp/util_node.s.XXXXXX")));
 	assert_int_equal(link_open(&rack.links[i][0], 4, 5000 + i, &step), 0);
 	assert_int_equal(link_open(&rack.links[i][1], 4, 0, &step), 0);
-	n->store = store_new(KEYS, START_MIXED, rack.nodes, i);
+	if (is_bank) {
+		n->cfg.start = START_BANK;
+		n->cfg.committed = note_commit;
+		n->cfg.check = count_money;
+		n->cfg.arg = &rack.bank[i];
+	}
+	n->cfg.relayout = relayout;
+	n->store = store_new(KEYS, n->cfg.start, rack.nodes, i);
 	n->client = peer_client_new(&n->cfg.self, rack.links[i][1], rack.addr);
 	n->log = history_create(n->cfg.history, &(struct history_head){
-		.tenant = 4, .keys = KEYS, .txns = TXNS, .node = i, .nodes = rack.nodes });
+		.tenant = 4, .keys = KEYS, .txns = TXNS, .node = i, .nodes = rack.nodes,
+		.start = n->cfg.start });
 	n->server = peer_serve_start(&n->cfg.self, rack.links[i][0], n->store);
 	assert_int_equal(p4a_open(&n->ctx, &opts, NULL), 0);
 	make_layout(n, &what->geo);
@@ -133,6 +174,8 @@ static void free_node(unsigned int i)
 	free(n->hot_keys);
 	free(n->hot_kv);
 	free(n->work);
+	p4a_counts_free(n->counts);
+	free(rack.bank[i].kind);
 	unlink(rack.history[i]);
 	unlink(rack.summary[i]);
 }
@@ -153,7 +196,7 @@ static unsigned long run(const struct fake_switch *what, unsigned int nodes,
 		rack.counts[k] = (struct p4a_key_count){ .key = k, .count = 1 };
 	for (unsigned int i = 0; i < nodes; i++) {
 		rack.addr[i].sin_port = htons(5000 + i);
-		make_trace(&rack.node[i].trace, i);
+		(is_bank ? make_bank : make_trace)(&rack.node[i].trace, i);
 	}
 	for (unsigned int i = 0; i < nodes; i++)
 		make_node(i, what);
@@ -172,6 +215,8 @@ static unsigned long run(const struct fake_switch *what, unsigned int nodes,
 		sum->conflicts += s->conflicts;
 		sum->stale += s->stale;
 		sum->expired += s->expired;
+		sum->layouts += s->layouts;
+		sum->hot += s->hot;
 		sum->grants += s->grants;
 		sum->hot_ops += s->hot_ops;
 		sum->hot_key_ops += s->hot_key_ops;
@@ -212,6 +257,40 @@ static void run__one_and_three_nodes(void **state)
 	assert_int_equal(stats.transactions, TXNS);
 	assert_int_equal(run(&what, 3, &stats, &sum), 0);
 	assert_int_equal(stats.transactions, 3 * TXNS);
+}
+
+static void run__layouts_follow_accesses(void **state)
+{
+	struct fake_switch what = { .geo = GEO };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	relayout = true;
+	assert_int_equal(run(&what, 3, &stats, &sum), 0);
+	relayout = false;
+	assert_int_equal(stats.transactions, 3 * TXNS);
+	assert_true(sum.layouts >= 9);
+	assert_true(2 * sum.hot_ops > sum.hot_key_ops);
+}
+
+/* Operations that depend on others, in the switch and between nodes; money stays what it is. */
+static void run__bank(void **state)
+{
+	struct fake_switch what = { .geo = { .registers = 12, .blocks = 1, .dependent = 4 } };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	is_bank = true;
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_true(stats.transactions + stats.aborted == 2 * TXNS && stats.hot > TXNS);
+	relayout = true;
+	assert_int_equal(run(&what, 3, &stats, &sum), 0);
+	relayout = false;
+	assert_true(sum.layouts >= 9 && stats.hot > TXNS);
+	what.cold = true;
+	assert_int_equal(run(&what, 3, &stats, &sum), 0);
+	assert_int_equal(stats.cold + stats.aborted, 3 * TXNS);
+	is_bank = false;
 }
 
 static void run__conflicts_and_aborts(void **state)
@@ -336,6 +415,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(run__two_nodes),
 		cmocka_unit_test(run__one_and_three_nodes),
+		cmocka_unit_test(run__layouts_follow_accesses),
+		cmocka_unit_test(run__bank),
 		cmocka_unit_test(run__conflicts_and_aborts),
 		cmocka_unit_test(run__keys_without_lock_bits),
 		cmocka_unit_test(run__answers_of_peers_are_lost),
