@@ -310,7 +310,9 @@ static int ioctl_info(struct homa_sock *hsk, void __user *arg)
 static void abort_rpc(struct homa_rpc *rpc, u32 error)
 {
 	if (!error) {
+		local_bh_disable();
 		homa_rpc_finish_client(rpc);
+		local_bh_enable();
 		return;
 	}
 	spin_lock_bh(&rpc->lock);

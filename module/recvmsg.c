@@ -113,18 +113,17 @@ static int copy_message(struct homa_sock *hsk, const struct homa_rpc *rpc,
 }
 
 /* As little as copying does this need a lock. Of a short message there is only one: it goes to where
- * the next to be sent is taken from.
+ * the next to be sent is taken from. Leaves bottom halves off, for what is done with the RPC next.
  */
-static void free_packets(struct homa_rpc *rpc)
+static void free_packets_bh(struct homa_rpc *rpc)
 {
 	struct sk_buff *skb = __skb_dequeue(&rpc->in.packets);
 
+	__skb_queue_purge(&rpc->in.packets);
+	local_bh_disable();
 	if (!skb)
 		return;
-	local_bh_disable();
 	napi_consume_skb(skb, 1);
-	local_bh_enable();
-	__skb_queue_purge(&rpc->in.packets);
 	homa_rmem_uncharge(rpc);
 }
 
@@ -143,14 +142,14 @@ static bool hand_request(struct homa_rpc *rpc)
 {
 	bool handed = false;
 
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	if (rpc->state != HOMA_DEAD) {
 		homa_rpc_move(rpc, HOMA_IN_SERVICE);
 		rpc->is_handed = true;
 		rpc->in.nr_bpages = 0;
 		handed = true;
 	}
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	if (handed) {
 		homa_count(rpc->net, server_requests_done);
 		homa_count_add(rpc->net, server_request_bytes_done, rpc->in.length);
@@ -165,9 +164,9 @@ static void drop_rpc(struct homa_rpc *rpc)
 		homa_count(rpc->net, client_failed);
 		return;
 	}
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	homa_rpc_end(rpc);
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	homa_count(rpc->net, server_rpc_discards);
 }
 
@@ -191,6 +190,7 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 {
 	u32 len = rpc->in.length;
 	int err = rpc->error;
+	bool handed = false;
 
 	args->id = rpc->id;
 	args->completion_cookie = rpc->cookie;
@@ -198,20 +198,20 @@ static int deliver_rpc(struct homa_sock *hsk, struct homa_rpc *rpc, struct msghd
 		args->reserved = rpc->peer_tenant;
 	if (!err)
 		err = copy_message(hsk, rpc, args);
-	free_packets(rpc);
 	if (err)
 		args->num_bpages = 0;
 	if (write_args(control, args))
 		err = -EFAULT;
-	if (err) {
+	free_packets_bh(rpc);
+	if (err)
 		drop_rpc(rpc);
-		goto put;
-	}
-	if (homa_rpc_is_client(rpc) ? hand_response(rpc) : hand_request(rpc)) {
+	else
+		handed = homa_rpc_is_client(rpc) ? hand_response(rpc) : hand_request(rpc);
+	local_bh_enable();
+	if (handed) {
 		fill_address(hsk, msg, addr_len, &rpc->peer->addr, rpc->dport);
 		err = len;
 	}
-put:
 	homa_rpc_put(rpc);
 	return err;
 }

@@ -422,10 +422,10 @@ void homa_rpc_finish_client(struct homa_rpc *rpc)
 	struct homa_pkt_ack acks[P4W_ACKS_MAX] __uninitialized;
 	bool full;
 
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	homa_rpc_end(rpc);
 	full = homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks);
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	if (full) {
 		homa_count(rpc->net, ack_overflows);
 		send_acks(rpc, acks);
@@ -455,11 +455,11 @@ static void end_server(struct homa_rpc *rpc, bool tell)
 	struct sk_buff_head queue;
 
 	__skb_queue_head_init(&queue);
-	spin_lock_bh(&rpc->lock);
+	spin_lock(&rpc->lock);
 	if (tell && is_owed_word(rpc))
 		homa_queue_simple(&queue, &path, P4W_RPC_UNKNOWN);
 	homa_rpc_end(rpc);
-	spin_unlock_bh(&rpc->lock);
+	spin_unlock(&rpc->lock);
 	homa_flush(rpc->net, &queue);
 }
 
@@ -476,10 +476,12 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 		spin_unlock_bh(&hsk->rpcs_lock);
 		if (!rpc)
 			return;
+		local_bh_disable();
 		if (homa_rpc_is_client(rpc))
 			homa_rpc_finish_client(rpc);
 		else
 			end_server(rpc, told++ < TOLD_MAX);
+		local_bh_enable();
 		homa_rpc_put(rpc);
 	}
 }

@@ -166,7 +166,7 @@ void homa_rpc_end(struct homa_rpc *rpc);		/* to DEAD; may be called again */
 void homa_rpc_complete(struct homa_rpc *rpc, int error);	/* a reader may have it now */
 
 /* Ends a client RPC that a program has got the result of, or has given up: its server may forget
- * it. No lock is held.
+ * it. No lock is held, bottom halves are off.
  */
 void homa_rpc_finish_client(struct homa_rpc *rpc);
 

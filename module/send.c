@@ -120,10 +120,10 @@ bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 r
 /* An empty packet with room for everything, with its IP header written, on the way `dst` and with
  * the local address `saddr`, both from homa_peer_route(). Takes over the reference.
  */
-static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entry *dst,
+static struct sk_buff *make_packet(const struct homa_peer *peer, struct dst_entry *dst,
 				   const struct in6_addr *saddr, u32 linear, u8 priority)
 {
-	const struct in6_addr *daddr = &path->peer->addr;
+	const struct in6_addr *daddr = &peer->addr;
 	struct sk_buff *skb;
 	u32 headroom;
 
@@ -138,8 +138,8 @@ static struct sk_buff *make_packet(const struct homa_path *path, struct dst_entr
 	skb_reserve(skb, headroom);
 	skb_reset_transport_header(skb);
 	skb_dst_set(skb, dst);
-	homa_ip_push_header(path->net->net, skb, saddr, daddr,
-			    homa_ip_class(path->net, priority));
+	homa_ip_push_header(peer->net->net, skb, saddr, daddr,
+			    homa_ip_class(peer->net, priority));
 	return skb;
 }
 
@@ -150,7 +150,7 @@ static struct sk_buff *route_packet(const struct homa_path *path, u32 linear, u8
 	struct dst_entry *dst = homa_peer_route(path->peer, path->sk, &saddr);
 
 	if (!IS_ERR(dst))
-		return make_packet(path, dst, &saddr, linear, priority);
+		return make_packet(path->peer, dst, &saddr, linear, priority);
 	homa_count(path->net, peer_route_errors);
 	return ERR_CAST(dst);
 }
@@ -187,7 +187,6 @@ struct cut {
 static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cut *cut, u8 priority,
 		       bool again, struct sk_buff_head *queue)
 {
-	const struct homa_path path = homa_rpc_path(rpc);
 	bool copy = homa_msg_mem_copies(&rpc->out.mem, end - start);
 	struct homa_pkt_ack ack;
 	struct sk_buff *skb;
@@ -196,7 +195,7 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	/* For a device that takes no fragments a packet is copied sooner or later. */
 	if (!copy && end - start <= cut->seg)
 		copy = !(cut->dst->dev->features & NETIF_F_SG);
-	skb = make_packet(&path, cut->dst, &cut->saddr, sizeof(*d) + (copy ? end - start : 0),
+	skb = make_packet(rpc->peer, cut->dst, &cut->saddr, sizeof(*d) + (copy ? end - start : 0),
 			  priority);
 	/* Else as if the network had lost it: the receiver will ask. */
 	if (IS_ERR(skb)) {
@@ -204,7 +203,7 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 		return;
 	}
 	d = skb_put_zero(skb, sizeof(*d));
-	homa_fill_common(&d->common, P4W_DATA, path.sport, path.dport, path.id);
+	homa_fill_common(&d->common, P4W_DATA, READ_ONCE(rpc->hsk->port), rpc->dport, rpc->id);
 	d->common.sequence = htonl(start);
 	d->message_length = htonl(rpc->out.length);
 	d->incoming = htonl(max(rpc->out.granted, end));

@@ -416,7 +416,9 @@ static void clients_owe_acks(struct kunit *test)
 	struct homa_rpc *rpc = add(test, rig, 1000);
 
 	flush_acks = true;
+	local_bh_disable();
 	homa_rpc_finish_client(rpc);
+	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, owed, 1);
 	KUNIT_EXPECT_EQ(test, acks_sent, 1);
 	expect_gone(test, rig, rpc, 1000);

@@ -84,29 +84,42 @@ static void close_homa(struct homa *h)
 	munmap(h->region, REGION_BYTES);
 }
 
+static void renew(struct batch *b, uint32_t i)
+{
+	b->in[i].msg_hdr.msg_namelen = sizeof(*b->peer);
+	b->in[i].msg_hdr.msg_controllen = sizeof(*b->in_args);
+	b->in_args[i].id = 0;
+	b->in_args[i].reserved = 0;
+}
+
 /* Waits for one, and takes what else is there. */
 static void receive(struct homa *h, struct batch *b)
 {
 	uint32_t i;
 	int n;
 
-	for (i = 0; i < b->came; i++) {
-		b->in[i].msg_hdr.msg_namelen = sizeof(*b->peer);
-		b->in[i].msg_hdr.msg_controllen = sizeof(*b->in_args);
-		b->in_args[i].id = 0;
-		b->in_args[i].reserved = 0;
-	}
+	for (i = 0; i < b->came; i++)
+		renew(b, i);
 	do {
-		if (b->max > 1) {
-			n = recvmmsg(h->fd, b->in, b->max, MSG_WAITFORONE, NULL);
-		} else {
-			n = recvmsg(h->fd, &b->in->msg_hdr, 0);
-			b->in->msg_len = n;
-		}
+		n = recvmmsg(h->fd, b->in, b->max, MSG_WAITFORONE, NULL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
+		bench_die("recvmmsg");
+	b->came = n;
+}
+
+/* The same with room for one. */
+static void receive_one(struct homa *h, struct batch *b)
+{
+	ssize_t len;
+
+	renew(b, 0);
+	do {
+		len = recvmsg(h->fd, &b->in->msg_hdr, 0);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
 		bench_die("recvmsg");
-	b->came = b->max > 1 ? n : 1;
+	b->in->msg_len = len;
 }
 
 static void *first_page(struct homa *h, const struct batch *b, uint32_t i)
@@ -128,18 +141,22 @@ static uint32_t next_to_send(struct batch *b, void *peer, socklen_t peer_len)
 
 static void send_all(struct homa *h, struct batch *b)
 {
-	uint32_t i = 0;
-	int n = 1;
+	uint32_t i;
+	int n;
 
-	for (; i < b->sending; i += n) {
-		if (b->sending > 1)
-			n = sendmmsg(h->fd, b->out + i, b->sending - i, 0);
-		else if (sendmsg(h->fd, &b->out->msg_hdr, 0) < 0)
-			n = -1;
+	for (i = 0; i < b->sending; i += n) {
+		n = sendmmsg(h->fd, b->out + i, b->sending - i, 0);
 		if (n < 0)
-			bench_die("sendmsg");
+			bench_die("sendmmsg");
 	}
 	b->sending = 0;
+}
+
+static void send_one(struct homa *h, struct batch *b)
+{
+	b->sending = 0;
+	if (sendmsg(h->fd, &b->out->msg_hdr, 0) < 0)
+		bench_die("sendmsg");
 }
 
 /* ---------------------------------------------------------------- server */
@@ -185,6 +202,12 @@ static void *serve_thread(void *arg)
 	uint32_t i;
 
 	alloc_batch(&b, s->batch);
+	while (b.max == 1) {
+		receive_one(&s->homa, &b);
+		answer(&s->homa, &b, 0);
+		if (b.sending)
+			send_one(&s->homa, &b);
+	}
 	for (;;) {
 		receive(&s->homa, &b);
 		for (i = 0; i < b.came; i++)
@@ -275,6 +298,12 @@ static void run(struct worker *w)
 	uint32_t i;
 
 	start_client(&c);
+	while (c.busy && c.batch.max == 1) {
+		receive_one(&c.homa, &c.batch);
+		take_response(&c, 0);
+		if (c.batch.sending)
+			send_one(&c.homa, &c.batch);
+	}
 	while (c.busy) {
 		receive(&c.homa, &c.batch);
 		for (i = 0; i < c.batch.came; i++)
