@@ -48,7 +48,7 @@ static bool may_repeat(struct homa_rpc *rpc, u32 start, u32 end)
 	const struct homa_rtt_conf conf = homa_timer_rtt_conf(rpc);
 
 	end = min(end, rpc->out.sent);
-	return start < end && homa_msg_out_may_repeat(&rpc->out, end - start, ktime_get_ns(),
+	return start < end && homa_msg_out_may_repeat(&rpc->out, start, end, ktime_get_ns(),
 						      homa_rtt_recent(&rpc->peer->rtt, &conf));
 }
 
@@ -89,7 +89,10 @@ static void resend_pkt(struct homa_rx *rx)
 	u32 end;
 
 	spin_lock_bh(&rpc->lock);
-	homa_timer_alive(rpc);
+	if (homa_rpc_is_client(rpc))
+		homa_timer_alive(rpc);
+	else
+		homa_timer_all_sent(rpc, &rx->queue);	/* the request is out, as far as it may be */
 	homa_rx_client_waits(rpc);
 	path = homa_rpc_path(rpc);
 	send = is_sending(rpc);
@@ -151,13 +154,11 @@ static void need_ack_pkt(struct homa_rx *rx)
 		return;
 	if (rpc) {
 		spin_lock_bh(&rpc->lock);
-		homa_timer_alive(rpc);
+		homa_timer_all_sent(rpc, &rx->queue);
 		done = rpc->is_complete || rpc->state == HOMA_DEAD;
 		path = homa_rpc_path(rpc);
-		if (!done) {
+		if (!done)
 			homa_queue_simple(&rx->queue, &path, P4W_BUSY);
-			homa_timer_all_sent(rpc, &rx->queue);
-		}
 		spin_unlock_bh(&rpc->lock);
 	}
 	if (done)

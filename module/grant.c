@@ -437,7 +437,7 @@ static void send_one(struct homa_rpc *rpc, u32 offset, u8 priority)
 	spin_lock_bh(&rpc->lock);
 	if (rpc->state != HOMA_DEAD) {
 		homa_queue_grant(&queue, &path, offset, priority);
-		homa_timer_start(rpc);	/* from now on the sender owes us something again */
+		homa_timer_granted(rpc);
 	}
 	spin_unlock_bh(&rpc->lock);
 	homa_flush(path.net, &queue);

@@ -187,6 +187,7 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 		homa_count(rx->hn, resent_packets_used);
 		rpc->in.repeated = true;
 		homa_rtt_was_right(&rpc->peer->rtt, jiffies);
+		homa_timer_repeated(rpc);
 	}
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
 	if (rpc->in.received == rpc->in.length && !rpc->in.is_doubtful)

@@ -103,9 +103,12 @@ int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u3
 	return 0;
 }
 
-bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 recent)
+bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 start, u32 end, u64 now, u64 recent)
 {
-	if (now - out->sent_at < recent)
+	u32 bytes = end - start;
+
+	/* Of what later bytes have followed, those were seen by who asks. */
+	if (end == out->sent && now - out->sent_at < recent)
 		return false;
 	if (!out->again_at || now - out->again_at >= recent) {
 		out->again_at = now;

@@ -82,10 +82,11 @@ void homa_queue_cutoffs(struct sk_buff_head *queue, const struct homa_path *path
 void homa_queue_ack(struct sk_buff_head *queue, const struct homa_path *path,
 		    const struct homa_pkt_ack *acks, u32 nr);
 
-/* Whether `bytes` of what was sent may be sent again: not what may still be on its way, and not the
- * whole message more than once in `recent` ns, whoever asks. Notes it.
+/* Whether bytes `start` .. `end` of what was sent, end <= out->sent, may be sent again: not the last
+ * ones while they may be on their way, and not the whole message more than once in `recent` ns,
+ * whoever asks. Notes it.
  */
-bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 bytes, u64 now, u64 recent);
+bool homa_msg_out_may_repeat(struct homa_msg_out *out, u32 start, u32 end, u64 now, u64 recent);
 
 /* Where the packet around byte `offset` begins. */
 u32 homa_seg_start(u32 offset, u32 unsched, u32 seg);

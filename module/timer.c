@@ -197,6 +197,24 @@ void homa_timer_start(struct homa_rpc *rpc)
 		homa_wait_until(rpc, now, first_pause(rpc, wait));
 }
 
+void homa_timer_granted(struct homa_rpc *rpc)
+{
+	u64 first = rpc->silence.granted_ns;
+
+	homa_timer_start(rpc);
+	if (rpc->in.gaps.recv_end <= rpc->grant.unasked)
+		rpc->silence.granted_ns = first ?: rpc->silence.since;
+}
+
+void homa_timer_repeated(struct homa_rpc *rpc)
+{
+	const struct homa_silence *s = &rpc->silence;
+
+	/* If there were gaps, it may answer an earlier question than the last. */
+	if (s->nr_mute == 1 && !s->gap_due)
+		homa_rtt_add_bound(&rpc->peer->rtt, ktime_get_ns() - s->since, jiffies);
+}
+
 void homa_timer_stop(struct homa_rpc *rpc)
 {
 	homa_wait_cancel(rpc);
@@ -256,6 +274,11 @@ void homa_timer_progress(struct homa_rpc *rpc)
 	struct homa_silence *s = &rpc->silence;
 	u64 now = ktime_get_ns();
 
+	/* Only a GRANT can have brought these bytes. */
+	if (s->granted_ns && rpc->in.gaps.recv_end > rpc->grant.unasked) {
+		homa_rtt_add_bound(&rpc->peer->rtt, now - s->granted_ns, jiffies);
+		s->granted_ns = 0;
+	}
 	s->since = now;
 	s->nr_mute = 0;
 	s->nr_calm = 0;
@@ -292,7 +315,9 @@ static void ask_missing(struct homa_rpc *rpc, u64 now, struct sk_buff_head *queu
 		homa_queue_resend(queue, &path, 0, P4W_RESEND_ALL);
 		return;
 	}
-	ask_gaps(rpc, now, queue);
+	/* Each gap once in a while: of two answers, the second would look like one that was late. */
+	if (rpc->silence.gap_due <= now)
+		ask_gaps(rpc, now, queue);
 	if (rpc->in.gaps.recv_end < granted)
 		homa_queue_resend(queue, &path, rpc->in.gaps.recv_end,
 				  granted - rpc->in.gaps.recv_end);
@@ -320,16 +345,24 @@ static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, struct s
 void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue)
 {
 	enum homa_timer_wait wait = waits_for(rpc);
-	u64 now = ktime_get_ns();
+	struct homa_silence *s = &rpc->silence;
+	u64 pause, now = ktime_get_ns();
 
-	if (wait != HOMA_WAIT_ANSWER && wait != HOMA_WAIT_DATA)
+	if (wait != HOMA_WAIT_ANSWER && wait != HOMA_WAIT_DATA) {
+		homa_timer_alive(rpc);
 		return;
+	}
+	/* The peer is there, but it did not answer what we asked, nor say that we should wait. */
+	s->nr_mute = 0;
+	s->nr_calm = 0;
+	pause = data_pause(rpc);
 	/* That word may have overtaken the bytes. */
-	if (now - rpc->silence.since < data_pause(rpc))
+	if (now - s->since < pause) {
+		hasten(rpc, now, pause - (now - s->since));
 		return;
-	rpc->silence.nr_calm = 0;
+	}
 	ask(rpc, HOMA_TIMER_ASK, now, queue);
-	hasten(rpc, now, data_pause(rpc));
+	hasten(rpc, now, pause);
 }
 
 void homa_timer_unreachable(struct homa_rpc *rpc)

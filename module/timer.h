@@ -16,6 +16,7 @@ struct homa_silence {
 	u64 since;		/* ns: we began to wait, or progress was made, or we asked */
 	u64 mute_since;		/* ns: the first question in a row that was not answered */
 	u64 gap_due;		/* ns: to ask for what later bytes have overtaken; 0: nothing */
+	u64 granted_ns;		/* of the first GRANT; 0: none, or bytes have come that needed it */
 	u8 nr_mute;		/* questions in a row without an answer */
 	u8 nr_calm;		/* answers in a row that said: I live, wait */
 	u8 nr_crowded;		/* times that other RPCs of the peer took our turn to ask */
@@ -23,9 +24,11 @@ struct homa_silence {
 
 /* rpc->lock is held in all of these. */
 void homa_timer_start(struct homa_rpc *rpc);	/* we now wait for the peer */
+void homa_timer_granted(struct homa_rpc *rpc);	/* a GRANT goes out, so the peer owes us bytes */
 void homa_timer_stop(struct homa_rpc *rpc);
 void homa_timer_alive(struct homa_rpc *rpc);	/* the peer is there */
 void homa_timer_progress(struct homa_rpc *rpc);	/* and sent something that we waited for */
+void homa_timer_repeated(struct homa_rpc *rpc);	/* a missing piece is here that we asked for */
 void homa_timer_lost(struct homa_rpc *rpc);	/* is there, but has nothing of what we sent */
 /* So says the network. It may pass, so the peer is asked; that word is the reason if it stays silent. */
 void homa_timer_unreachable(struct homa_rpc *rpc);

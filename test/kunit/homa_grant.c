@@ -55,7 +55,7 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 }
 
-void homa_timer_start(struct homa_rpc *rpc)
+void homa_timer_granted(struct homa_rpc *rpc)
 {
 }
 

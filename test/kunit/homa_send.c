@@ -182,6 +182,20 @@ static void buffers_end_where_packets_end(struct kunit *test)
 				    t[i].end, "row %d", i);
 }
 
+static void repeats(struct kunit *test)
+{
+	struct homa_msg_out out = { .length = 1000, .sent = 800, .sent_at = 5000 };
+
+	/* The last bytes may have crossed the question; what they followed has not. */
+	KUNIT_EXPECT_FALSE(test, homa_msg_out_may_repeat(&out, 700, 800, 5099, 100));
+	KUNIT_EXPECT_TRUE(test, homa_msg_out_may_repeat(&out, 100, 200, 5010, 100));
+	KUNIT_EXPECT_TRUE(test, homa_msg_out_may_repeat(&out, 700, 800, 5100, 100));
+	/* Not more than the message has bytes, in that time. */
+	KUNIT_EXPECT_TRUE(test, homa_msg_out_may_repeat(&out, 100, 700, 5105, 100));
+	KUNIT_EXPECT_FALSE(test, homa_msg_out_may_repeat(&out, 100, 101, 5109, 100));
+	KUNIT_EXPECT_TRUE(test, homa_msg_out_may_repeat(&out, 0, 800, 5110, 100));
+}
+
 static void mtu(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, seg_bytes(1500, 20), 1424);
@@ -200,6 +214,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(again_with_a_smaller_mtu),
 	KUNIT_CASE(packets_tile_the_message),
 	KUNIT_CASE(buffers_end_where_packets_end),
+	KUNIT_CASE(repeats),
 	KUNIT_CASE(mtu),
 	{}
 };

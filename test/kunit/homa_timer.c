@@ -306,6 +306,39 @@ static void asks_for_each_gap(struct kunit *test)
 	finish(test, rpc);
 }
 
+/* A server hears no answers, so it learns from what a GRANT or a question brought. */
+static void learns_from_what_it_caused(struct kunit *test)
+{
+	struct homa_rpc *rpc = make(test, 3, HOMA_INCOMING);
+	const struct homa_rtt *rtt = &rpc->peer->rtt;
+	u32 from, to;
+
+	rpc->in.length = 1000;
+	rpc->grant.unasked = 100;
+	rpc->grant.granted = 100;
+	spin_lock_bh(&rpc->lock);
+	rpc->grant.granted = 500;
+	homa_timer_granted(rpc);
+	homa_gaps_add(&rpc->in.gaps, 0, 100, &from, &to);
+	homa_timer_progress(rpc);
+	KUNIT_EXPECT_EQ(test, homa_rtt_least(rtt), 0);	/* that came without it */
+	homa_timer_granted(rpc);
+	homa_gaps_add(&rpc->in.gaps, 100, 200, &from, &to);
+	homa_timer_progress(rpc);
+	KUNIT_EXPECT_GT(test, homa_rtt_least(rtt), 0);
+	rpc->peer->rtt = (struct homa_rtt){ };
+	rpc->silence.nr_mute = 2;
+	homa_timer_repeated(rpc);
+	KUNIT_EXPECT_EQ(test, homa_rtt_least(rtt), 0);	/* to which of the two? */
+	rpc->silence.nr_mute = 1;
+	homa_timer_repeated(rpc);
+	KUNIT_EXPECT_GT(test, homa_rtt_least(rtt), 0);
+	homa_timer_stop(rpc);
+	spin_unlock_bh(&rpc->lock);
+	homa_gaps_free(&rpc->in.gaps);
+	finish(test, rpc);
+}
+
 /* Bytes that others may be in front of are given more time than bytes that are alone. */
 static void patient_among_rivals(struct kunit *test)
 {
@@ -383,6 +416,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(busy_server_is_not_given_up),
 	KUNIT_CASE(off_while_we_hold_the_sender),
 	KUNIT_CASE(asks_for_each_gap),
+	KUNIT_CASE(learns_from_what_it_caused),
 	KUNIT_CASE(patient_among_rivals),
 	KUNIT_CASE(many),
 	{}
