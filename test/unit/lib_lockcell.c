@@ -439,6 +439,25 @@ static void cell__the_block_is_given_to_who_needs_it(void **state)
 	assert_true(b.token > a.token);
 }
 
+/* All tokens of the cell are used up: the allocator gives the last one, and all that come after. */
+static void cell__used_up_its_tokens_still_ascend(void **state)
+{
+	struct homa_txn_instr taken = { .reg = P4W_CELL_TAKEN };
+	struct p4a_lock a, b;
+	unsigned int block = 0;
+
+	make_quick(0, "row");
+	while (!(kernel[0].bitmap[block / 8] >> block % 8 & 1))
+		block++;
+	for (; taken.slot < P4W_BLOCK_SLOTS && !*cell(block, &taken); taken.slot++)
+		;
+	*cell(block, &taken) = 65535;
+	assert_int_equal(take(0, "row", 0, &a), 0);
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	assert_int_equal(take(0, "row", 0, &b), 0);
+	assert_true(b.token > a.token);
+}
+
 /* -------------------------------------------------------------------------------- at random */
 
 #define NAMES 5
@@ -667,6 +686,7 @@ int main(void)
 		TEST(cell__extended_and_shared_by_the_allocator),
 		TEST(cell__a_switch_that_forgets_gives_nothing_twice),
 		TEST(cell__the_block_is_given_to_who_needs_it),
+		TEST(cell__used_up_its_tokens_still_ascend),
 		TEST(random__never_two_holders),
 	};
 

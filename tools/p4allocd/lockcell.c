@@ -94,7 +94,7 @@ static void open_cell(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_loc
 		      struct p4d_name name)
 {
 	*c = (struct p4d_lockcell){
-		.name = name, .state = P4D_LOCKCELL_OPENING, .base = e->token_next,
+		.name = name, .state = P4D_LOCKCELL_OPENING, .base = e->token_next - 1,
 	};
 	e->token_next += TOKENS;
 	/* Of all ranges there ever were no other has this quotient, until it wraps. */
