@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../tools/p4allocd/records.h"
 #include "allocd_world.h"
 #include "ctx.h"
 
@@ -458,6 +459,46 @@ static void cell__used_up_its_tokens_still_ascend(void **state)
 	assert_true(b.token > a.token);
 }
 
+/* Its cells live on in a switch that it does not reach: nodes still take and give back there. */
+static void cell__allocator_that_restarts_waits_for_the_switch(void **state)
+{
+	struct p4d_engine *e = p4d_engine_create(w->now);
+	struct p4d_changes stored = { 0 };
+	struct p4a_lock a, b, d;
+	struct p4a_completion c;
+	const char *bad;
+	uint64_t from;
+
+	make_quick(0, "x");
+	p4d_records_collect(w->e, &stored);
+	for (struct p4d_change *r = stored.first; r; r = r->link)
+		assert_int_equal(p4d_record_load(e, r->key, r->value, r->len, &bad), 0);
+	assert_int_equal(p4d_records_loaded(e, &bad), 0);
+	p4d_changes_drop(&stored);
+	world_replace_engine(w, e);
+	world_know_tenants(w, 2);
+	world_sleep(w, 2 * LEASE);
+	messages = 0;
+	assert_int_equal(take(0, "x", 0, &a), 0);
+	assert_int_equal(messages, 0);
+	assert_int_equal(take(1, "x", 0, &d), -ETIME);
+	assert_int_equal(p4a_lock_async(node[2]->ctx, "y", 1, P4A_LOCK_EXCLUSIVE, LEASE, 9 * LEASE, &b,
+					NULL), 0);
+	assert_int_equal(p4a_poll(node[2]->ctx, &c, 1), 0);
+	world_switch_up(w);
+	world_settle(w);
+	from = w->now;
+	assert_int_equal(take(1, "x", 0, &d), -ETIME);
+	assert_int_equal(p4a_lock_extend(node[0]->ctx, &a, LEASE), 0);	/* it shows its token */
+	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
+	assert_int_equal(p4a_wait(node[2]->ctx, &c, 1, 2 * LEASE), 1);
+	assert_int_equal(c.err, 0);
+	assert_in_range(w->now - from, LEASE, LEASE + 2 * STEP);
+	assert_int_equal(take(1, "x", 0, &d), 0);
+	assert_true(d.token > a.token);
+	assert_false(w->e->cells_out);
+}
+
 /* -------------------------------------------------------------------------------- at random */
 
 #define NAMES 5
@@ -687,6 +728,7 @@ int main(void)
 		TEST(cell__a_switch_that_forgets_gives_nothing_twice),
 		TEST(cell__the_block_is_given_to_who_needs_it),
 		TEST(cell__used_up_its_tokens_still_ascend),
+		TEST(cell__allocator_that_restarts_waits_for_the_switch),
 		TEST(random__never_two_holders),
 	};
 

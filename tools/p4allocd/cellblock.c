@@ -100,6 +100,8 @@ bool p4d_cellblock_begin(struct p4d_engine *e, struct p4d_tenant *t, in_addr_t a
 	l->epoch = p4d_epoch_draw(e);
 	e->owner[b] = t->id;
 	e->cell_blocks++;
+	e->meta_dirty |= !e->cells_out;
+	e->cells_out = true;
 	p4d_cellblock_give(e, t);
 	return true;
 }
@@ -116,5 +118,9 @@ void p4d_cellblock_end(struct p4d_engine *e, struct p4d_tenant *t)
 	e->owner[l->block] = 0;
 	e->before[l->block] = P4D_ANYBODY;	/* what is in it means nothing to a batch */
 	e->cell_blocks--;
+	if (!e->cell_blocks && e->lock_grace != UINT64_MAX) {
+		e->cells_out = false;
+		e->meta_dirty = true;
+	}
 	e->must_schedule = true;
 }

@@ -229,6 +229,18 @@ static void hold_for_nobody(struct p4d_crowds *t, uint32_t crowd)
 	add_holder(t, &t->crowd[crowd], i);
 }
 
+void p4d_crowds_end_grace(struct p4d_crowds *t, uint64_t grace)
+{
+	t->grace = grace;
+	for (uint32_t i = 1; i < t->claim_top; i++) {
+		if (t->claim[i].until != UINT64_MAX)
+			continue;
+		t->claim[i].until = grace;
+		if (t->claim[i].heap)
+			watch(t, i);
+	}
+}
+
 static enum p4d_named_result hold_again(struct p4d_crowds *t, struct p4d_crowd *l, uint64_t now,
 					const struct p4d_claim_of *who, uint32_t i, uint64_t *token)
 {

@@ -73,6 +73,9 @@ void p4d_crowd_serve(struct p4d_crowds *t, uint32_t crowd, uint64_t now);
 /* Something that is due: its crowd, which may be empty then; 0: nothing is. */
 uint32_t p4d_crowds_tick(struct p4d_crowds *t, uint64_t now);
 
+/* As p4d_named_end_grace(). */
+void p4d_crowds_end_grace(struct p4d_crowds *t, uint64_t grace);
+
 /* All its waiters are told that their time is over. */
 void p4d_crowd_dismiss(struct p4d_crowds *t, uint32_t crowd);
 

@@ -479,7 +479,7 @@ int p4d_engine_restored(struct p4d_engine *e)
 		return err;
 	e->epoch_next = e->epoch_first = e->epoch_limit;
 	e->token_next = e->token_first = e->token_limit;
-	e->lock_grace = e->now + e->lock_lease_us;
+	e->lock_grace = e->cells_out ? UINT64_MAX : e->now + e->lock_lease_us;
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link) {
 		if (t->next) {
 			t->next->ready_at = e->now;

@@ -224,6 +224,18 @@ uint64_t p4d_locking_deadline(const struct p4d_tenant *t)
 	return t->named ? p4d_named_deadline(t->named) : UINT64_MAX;
 }
 
+void p4d_locking_no_cells_before(struct p4d_engine *e)
+{
+	if (e->lock_grace != UINT64_MAX)
+		return;
+	e->lock_grace = e->now + e->lock_lease_us;
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->named)
+			p4d_named_end_grace(t->named, e->lock_grace);
+	e->cells_out = e->cell_blocks;
+	e->meta_dirty = true;
+}
+
 void p4d_locking_end(struct p4d_engine *e, struct p4d_tenant *t)
 {
 	p4d_lockcell_end(e, t);

@@ -439,6 +439,11 @@ uint64_t p4d_named_deadline(const struct p4d_named *t)
 	return t->crowds.heaped ? t->crowds.claim[t->crowds.heap[0]].until : UINT64_MAX;
 }
 
+void p4d_named_end_grace(struct p4d_named *t, uint64_t grace)
+{
+	p4d_crowds_end_grace(&t->crowds, grace);
+}
+
 bool p4d_named_pop(struct p4d_named *t, struct p4d_named_event *ev)
 {
 	struct p4d_crowds *c = &t->crowds;

@@ -95,6 +95,9 @@ uint64_t p4d_named_check(const struct p4d_named *t, uint64_t now, struct p4d_nam
 void p4d_named_tick(struct p4d_named *t, uint64_t now);
 uint64_t p4d_named_deadline(const struct p4d_named *t);
 
+/* It was UINT64_MAX until now, as nobody knew when it would end. */
+void p4d_named_end_grace(struct p4d_named *t, uint64_t grace);
+
 /* What has become of a claim that waited; false: nothing new. */
 bool p4d_named_pop(struct p4d_named *t, struct p4d_named_event *ev);
 

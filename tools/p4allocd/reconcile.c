@@ -6,6 +6,7 @@
 #include "epoch.h"
 #include "grant.h"
 #include "lockcell.h"
+#include "locking.h"
 #include "out.h"
 #include "reconcile.h"
 
@@ -62,8 +63,10 @@ static void take_strays(struct p4d_engine *e, const struct p4d_switch_info *info
 		p4d_blocks_add(&e->stray, b);
 		e->before[b] = P4D_ANYBODY;
 	}
-	if (!p4d_blocks_count(&e->stray))
+	if (!p4d_blocks_count(&e->stray)) {
+		p4d_locking_no_cells_before(e);
 		return;
+	}
 	take.action = e->stray_action = e->action_next++;
 	take.blocks = e->stray;
 	p4d_out_take(e, &take);
@@ -73,6 +76,7 @@ void p4d_reconcile_strays_taken(struct p4d_engine *e)
 {
 	memset(&e->stray, 0, sizeof(e->stray));
 	e->stray_action = 0;
+	p4d_locking_no_cells_before(e);
 }
 
 void p4d_reconcile(struct p4d_engine *e, const struct p4d_switch_info *info)

@@ -39,6 +39,7 @@ static const struct p4d_field meta_fields[] = {
 	F(p4d_engine, reservation_next, 1, INT64_MAX),
 	F(p4d_engine, token_limit, 1, INT64_MAX),
 	F(p4d_engine, lock_lease_us, 0, P4W_DURATION_MAX_US),
+	F(p4d_engine, cells_out, 0, 1),
 	END
 }, shape_fields[] = {
 	F(meta, schema, SCHEMA, SCHEMA),

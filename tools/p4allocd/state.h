@@ -228,13 +228,16 @@ struct p4d_engine {
 	uint64_t token_next;		/* of the lock service */
 	uint64_t token_first;		/* tokens below are of another life of the allocator */
 	uint64_t token_limit;		/* tokens below are reserved in the store */
-	uint64_t lock_grace;		/* until then locks may be held that it does not know of */
+	uint64_t lock_grace;		/* until then locks may be held that it does not know of;
+					 * UINT64_MAX: no end is in sight, see locking.h */
 	uint64_t lock_seed;		/* random */
 	uint32_t lock_lease_us;		/* longest lease ever given */
 	uint32_t cell_blocks;		/* that have cells of locks, are being given or taken for them */
+	bool cells_out;			/* the switch may have such blocks, of another life, too */
 	uint64_t cells_barred_until;	/* others have needed such a block */
 	uint64_t action_next;
-	bool meta_dirty;		/* bound, geo, boot, reservation_next, lock_lease_us or a limit */
+	bool meta_dirty;		/* bound, geo, boot, reservation_next, lock_lease_us, cells_out or a
+					 * limit */
 	bool must_schedule;
 	uint64_t batches_due;		/* the next batch's business that was announced as a deadline */
 	uint64_t overdue_from;		/* no lease ends before */
