@@ -64,6 +64,15 @@ struct homa_alloc *homa_alloc_create(const struct homa_grant_spec *spec)
 	return alloc;
 }
 
+/* Lock word and serial are at the first block: with another one it is not the same grant. */
+bool homa_alloc_is_resized(const struct homa_alloc *alloc, const struct homa_grant_spec *spec,
+			   const struct homa_blocks *blocks)
+{
+	return alloc->spec.epoch == spec->epoch && alloc->spec.flow_first == spec->flow_first &&
+	       alloc->spec.flow_count == spec->flow_count &&
+	       alloc->blocks.block[0] == blocks->block[0];
+}
+
 void homa_alloc_free(struct homa_alloc *alloc)
 {
 	kvfree(alloc);

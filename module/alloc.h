@@ -25,7 +25,7 @@ struct homa_flow {
 	u16 idle;			/* place in the ring of idle flows: not about this flow */
 };
 
-/* What a tenant holds. Guarded by the tenant's lock, except what never changes: spec, blocks. */
+/* What a tenant holds. Guarded by the tenant's lock. */
 struct homa_alloc {
 	struct homa_grant_spec spec;
 	struct homa_blocks blocks;
@@ -37,6 +37,8 @@ struct homa_alloc {
 int homa_grant_check(const struct homa_grant_spec *spec, const struct homa_geometry *geo,
 		     u64 current_epoch, struct netlink_ext_ack *ack);
 struct homa_alloc *homa_alloc_create(const struct homa_grant_spec *spec);
+bool homa_alloc_is_resized(const struct homa_alloc *alloc, const struct homa_grant_spec *spec,
+			   const struct homa_blocks *blocks);
 void homa_alloc_free(struct homa_alloc *alloc);
 void homa_alloc_set_seq(struct homa_alloc *alloc, u32 seq);
 u32 homa_alloc_seq_high(const struct homa_alloc *alloc);

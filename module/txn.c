@@ -377,6 +377,26 @@ static bool holds_already(struct homa_tenant *t, enum homa_txn_space space,
 	return same;
 }
 
+/* The same grant with other blocks: it goes on, and what is on its way has its cells already. */
+static bool resize(struct homa_tenant *t, enum homa_txn_space space,
+		   const struct homa_grant_spec *spec)
+{
+	struct homa_blocks blocks;
+	struct homa_alloc *alloc;
+	bool done = false;
+
+	homa_blocks_from_bitmap(&blocks, spec->bitmap);
+	spin_lock_bh(&t->lock);
+	alloc = t->alloc[space];
+	if (alloc && homa_alloc_is_resized(alloc, spec, &blocks)) {
+		alloc->spec = *spec;
+		alloc->blocks = blocks;
+		done = true;
+	}
+	spin_unlock_bh(&t->lock);
+	return done;
+}
+
 /* The caller has checked the grant and holds homa_tenants.lock, so grants come one by one. Several
  * processes of a tenant may report the same one: the second changes nothing.
  */
@@ -385,7 +405,7 @@ int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
 {
 	struct homa_alloc *alloc = NULL;
 
-	if (spec->epoch && holds_already(t, space, spec))
+	if (spec->epoch && (holds_already(t, space, spec) || resize(t, space, spec)))
 		return 0;
 	if (spec->epoch) {
 		alloc = homa_alloc_create(spec);

@@ -402,6 +402,31 @@ static void grant__replaced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send_one(4), -ESTALE);
 }
 
+/* The same grant with further blocks: what is outstanding stays, and new ones can use them. */
+static void grant__resized(struct kunit *test)
+{
+	struct homa_grant_spec spec = { .epoch = EPOCH, .flow_first = FIRST_FLOW,
+					.flow_count = FLOWS, .bitmap = { 0x26 } };
+	struct homa_txn txn = { .count = 1, .instr = { { 3, P4W_OP_READ, 128, 0 } } };
+
+	KUNIT_ASSERT_EQ(test, send_one(1), 0);
+	KUNIT_EXPECT_EQ(test, send_flags(&txn, 0, 0, NULL), -ERANGE);
+	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 0);
+	KUNIT_ASSERT_EQ(test, send_flags(&txn, 0, 0, NULL), 0);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].instr[0].cell), 5 * 64);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].home), 1);
+	answer(0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
+	spec.bitmap[0] = 0x02;
+	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_EXPECT_EQ(test, send_flags(&txn, 0, 0, NULL), -ERANGE);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
+	spec.bitmap[0] = 0x04;			/* another home: not the same grant */
+	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 2);
+}
+
 static void send__refused(struct kunit *test)
 {
 	struct homa_txn txn = { .count = 1, .instr = { { 3, P4W_OP_READ, 0, 0 } } };
@@ -732,6 +757,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),
+	KUNIT_CASE(grant__resized),
 	KUNIT_CASE(quota__limits_transactions),
 	KUNIT_CASE(memory__is_limited),
 	KUNIT_CASE(wait__flow),
