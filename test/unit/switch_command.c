@@ -75,6 +75,8 @@ static const struct {
 } good[] = {
 	{ "{\"cmd\":\"reg_read\",\"array\":\"owner\",\"index\":1,\"count\":3}",
 	  "{\"values\":[18446744073709551615,0,7],\"ok\":true}" },
+	{ "{\"cmd\":\"reg_read\",\"array\":\"owner\",\"indexes\":[1,3],\"hex\":true}",
+	  "{\"hex\":\"ffffffffffffffff0000000000000007\",\"ok\":true}" },
 	{ " {\"id\":{\"a\":1},\"cmd\":\"reg_read\",\"array\":\"owner\",\"indexes\":[3,1,3]} ",
 	  "{\"values\":[7,18446744073709551615,7],\"ok\":true,\"id\":{\"a\":1}}" },
 	{ "{\"cmd\":\"reg_write\",\"array\":\"r0\",\"index\":254,\"values\":[1,18446744073709551615]}",
@@ -163,6 +165,7 @@ static const struct {
 	{ READ("\"indexes\":7"), "indexes", "must be a list of 1 .. 4096" },
 	{ READ("\"indexes\":[0,4]"), "indexes", "must be a whole number, 0 .. 3" },
 	{ READ("\"indexes\":[0],\"index\":0"), "indexes", "cannot stand beside" },
+	{ READ("\"index\":0,\"count\":1,\"hex\":1"), "hex", "must be true or false" },
 	{ READ("\"index\":0,\"count\":1,\"values\":[1]"), "values", "is not a field of reg_read" },
 	{ WRITE("\"index\":0"), "values", "must be a list of 1 .. 4096" },
 	{ WRITE("\"index\":0,\"values\":[]"), "values", "must be a list of 1 .. 4096" },
