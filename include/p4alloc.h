@@ -369,6 +369,8 @@ enum p4a_state {
 	P4A_DRAINING = 5,		/* p4a_drain(), then p4a_done() or p4a_request() */
 	P4A_EXPIRED = 6,		/* the lease ended: p4a_escrow_next(), then p4a_request() */
 	P4A_LEFT = 7,			/* p4a_hello() comes back */
+	P4A_RESIZING = 8,		/* p4a_fill() or p4a_drain(), then p4a_sync(P4A_RESIZED); hot
+					 * transactions go on */
 };
 
 enum p4a_why {				/* a reservation is not granted yet */
@@ -576,6 +578,7 @@ int p4a_fill_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user)
 enum p4a_phase {
 	P4A_FILLED = 1,			/* state GRANTED -> RUNNING */
 	P4A_RAN = 2,			/* state RUNNING -> DRAINING; nothing may be outstanding: -EBUSY */
+	P4A_RESIZED = 3,		/* state RESIZING -> RUNNING */
 };
 
 /*
@@ -597,6 +600,24 @@ int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user
 /* p4a_done - give the blocks back. State: DRAINING -> IDLE. 0. */
 int p4a_done(struct p4a_ctx *ctx);
 int p4a_done_async(struct p4a_ctx *ctx, void *user);
+
+/*
+ * p4a_resize - go on with more blocks, or with fewer, while transactions run. State: RUNNING.
+ * @blocks: wanted, 1 .. blocks of the geometry; the same at all nodes, which all call it
+ *
+ * Returns how many there will be; if as many as before (nothing free above those held, or others wait
+ * for it), that is all. Else the state is RESIZING:
+ * more: p4a_fill() writes keys of the new blocks only; then p4a_sync(P4A_RESIZED), and p4a_blocks() has
+ * grown. A node that takes part must have stopped accesses to its keys elsewhere before it fills them.
+ * fewer: p4a_blocks() has shrunk when p4a_resize() is called, which waits until this node's transactions
+ * on the others are over, and all nodes' are; p4a_drain() reads keys of the blocks that go; their
+ * values count when p4a_sync(P4A_RESIZED) has returned 0.
+ * Transactions on the blocks that stay go on all the time. If the lease ends meanwhile, the escrow has
+ * the blocks that were held before. -EPROTO the allocator has restarted, the batch keeps its blocks
+ * (p4a_sync(P4A_RAN) ends it as ever); -EOPNOTSUPP it does not know this; -EINVAL; and as above.
+ */
+int p4a_resize(struct p4a_ctx *ctx, unsigned int blocks);
+int p4a_resize_async(struct p4a_ctx *ctx, unsigned int blocks, void *user);
 
 /*
  * p4a_cancel - give the batch up before it runs. States: RESERVED, GRANTED -> IDLE.

@@ -247,6 +247,7 @@ _Static_assert(__builtin_offsetof(struct p4w_txn, instr) == 72, "wire layout");
  *   UNLOCK    UNLOCKED               at once
  *   BUNDLE    BUNDLED                at once; several LOCK and UNLOCK, one behind the other
  *   LOCK_CELLS CELLS                 at once; refused with ORDER while the switch is being told
+ *   RESIZE    RESIZED                when all nodes of the batch have sent this step of it
  *   any       REFUSED                at once
  *
  * A type that is not known is refused with TYPE, whose `max` is the last one that is. Types are added
@@ -265,6 +266,7 @@ enum p4w_msg_type {
 	P4W_UNLOCK	= 0x0a,
 	P4W_BUNDLE	= 0x0b,
 	P4W_LOCK_CELLS	= 0x0c,
+	P4W_RESIZE	= 0x0d,
 	P4W_REQUESTS_END,	/* one above the last request */
 	P4W_WELCOME	= 0x81,
 	P4W_RESERVED	= 0x82,
@@ -279,6 +281,7 @@ enum p4w_msg_type {
 	P4W_BUNDLED	= 0x8b,
 	P4W_CELLS	= 0x8c,		/* a struct p4w_granted: one block, and flows for the host */
 	P4W_CELL	= 0x8d,
+	P4W_RESIZED	= 0x8e,
 	P4W_REFUSED	= 0x8f,
 };
 
@@ -295,6 +298,11 @@ enum p4w_msg_type {
 enum p4w_phase {
 	P4W_PHASE_FILLED = 1,	/* this node's cells are filled: hot may start when all are */
 	P4W_PHASE_RAN	 = 2,	/* this node's hot transactions have their replies */
+};
+
+enum p4w_resize_step {
+	P4W_RESIZE_ASK	 = 1,	/* grow: wanted; shrink: uses only those that are to stay */
+	P4W_RESIZE_READY = 2,	/* grow: new ones are filled; shrink: those that go are drained */
 };
 
 enum p4w_lock_mode {
@@ -316,7 +324,7 @@ struct p4w_msg {		/* the head of every message; HELLO, WAIT, SYNC, DONE, LEAVE, 
 	__be32	batch;		/* 1 .. P4W_BATCH_MAX; 0 in HELLO, UNLOCK, BUNDLE, LOCK_CELLS, mostly in LOCK */
 	__be32	code;		/* SYNC: phase; REQUEST: flags; FETCH: first entry wanted, of this
 				 * and earlier batches, or their total: all are stored, drop them;
-				 * LOCK: enum p4w_lock_mode; UNLOCKED: 1 if the lease had ended
+				 * LOCK: enum p4w_lock_mode; RESIZE: enum p4w_resize_step; UNLOCKED: 1 if the lease had ended
 				 * before; REFUSED: enum p4w_refusal; else 0 */
 } __attribute__((packed));
 
@@ -445,6 +453,24 @@ struct p4w_locked {
 } __attribute__((packed));
 
 /*
+ * While a batch runs, between FILLED and RAN. All nodes take part in both steps. Blocks are added only
+ * above those that are there, and the highest ones go, so a virtual block is always the same cells.
+ * If the answer to ASK has as many blocks as before, nothing changes, and there is no READY.
+ */
+struct p4w_resize {
+	struct p4w_msg	msg;		/* code: enum p4w_resize_step */
+	__be16		blocks;		/* wanted, 1 .. P4W_MAX_BLOCKS */
+	__be16		number;		/* of the batch's changes, from 1 */
+} __attribute__((packed));
+
+struct p4w_resized {
+	struct p4w_msg	msg;
+	__be16		nr_blocks;	/* bits set in bitmap */
+	__be16		reserved;
+	__u8		bitmap[P4W_BITMAP_BYTES];	/* all that the tenant has, when the change is over */
+} __attribute__((packed));
+
+/*
  * BUNDLE: a head, and 1 .. P4W_BUNDLE_MAX whole LOCK and UNLOCK messages. BUNDLED: a head, and their
  * answers in the same order. No LOCK waits in it: what is not free at once is refused with BUSY, and
  * may be asked for again by a LOCK of its own.
@@ -519,6 +545,8 @@ _Static_assert(sizeof(struct p4w_locks) == 20, "wire layout");
 _Static_assert(sizeof(struct p4w_lock) == 56, "wire layout");
 _Static_assert(sizeof(struct p4w_locked) == 32, "wire layout");
 _Static_assert(sizeof(struct p4w_cell) == 48, "wire layout");
+_Static_assert(sizeof(struct p4w_resize) == 20, "wire layout");
+_Static_assert(sizeof(struct p4w_resized) == 52, "wire layout");
 _Static_assert(sizeof(struct p4w_refused) == 112, "wire layout");
 
 #endif /* P4WIRE_H */

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "layout.h"
 #include "logged.h"
+#include "resize.h"
 
 void p4a_batch_move(struct p4a_ctx *ctx, enum p4a_event event)
 {
@@ -139,6 +140,7 @@ static void ask(struct p4a_ctx *ctx, uint32_t batch)
 	ctx->batch = batch;
 	ctx->next_batch = batch + 1;
 	ctx->said_ran = false;
+	ctx->resize.done = 0;
 	p4a_batch_move(ctx, P4A_EV_REQUEST);
 }
 
@@ -314,8 +316,10 @@ static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 	const struct p4a_call_kind *kind = phase == P4A_RAN ? &ran_kind : &filled_kind;
 	int rc;
 
+	if (phase == P4A_RESIZED)
+		return p4a_resize_ready(ctx);
 	if (phase != P4A_FILLED && phase != P4A_RAN)
-		return p4a_batch_range(ctx, "phase", phase, P4A_FILLED, P4A_RAN);
+		return p4a_batch_range(ctx, "phase", phase, P4A_FILLED, P4A_RESIZED);
 	rc = p4a_call_begin(ctx, kind);
 	if (rc)
 		return rc;

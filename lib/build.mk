@@ -12,7 +12,7 @@ LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
 lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call \
-	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow \
+	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow resize \
 	log_record log logged replay replay_read
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
@@ -52,3 +52,5 @@ UNIT += test/lib_log
 $(eval $(call program,test/lib_log,test/unit/lib_log.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_lock
 $(eval $(call program,test/lib_lock,test/unit/lib_lock.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+UNIT += test/lib_resize
+$(eval $(call program,test/lib_resize,test/unit/lib_resize.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))

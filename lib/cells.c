@@ -29,7 +29,8 @@ static int map_keys(struct p4a_ctx *ctx, struct p4a_cells *job, size_t n)
 
 		job->kv[i].held = 0;
 		if (!ctx->layout || !p4a_layout_lookup(ctx->layout, job->kv[i].key, &cell) ||
-		    cell.slot >= ctx->grant.blocks * P4A_BLOCK_SLOTS)
+		    cell.slot / P4A_BLOCK_SLOTS < job->first ||
+		    cell.slot / P4A_BLOCK_SLOTS >= job->end)
 			continue;
 		at = &job->at[cell.slot * ctx->geo.registers + cell.reg];
 		if (*at)
@@ -60,7 +61,7 @@ static void next_txn(struct p4a_ctx *ctx, struct p4a_cells *job, struct homa_txn
 	uint32_t used = 0;
 
 	*t = (struct homa_txn) { .epoch = ctx->grant.epoch };
-	for (; job->cursor < job->end && t->count < HOMA_TXN_MAX_INSTRS; job->cursor++) {
+	for (; job->cursor < job->last && t->count < HOMA_TXN_MAX_INSTRS; job->cursor++) {
 		unsigned int reg = job->cursor % ctx->geo.registers;
 		uint32_t i = job->at[job->cursor];
 
@@ -76,7 +77,7 @@ static void next_txn(struct p4a_ctx *ctx, struct p4a_cells *job, struct homa_txn
 
 static void skip_holes(struct p4a_cells *job)
 {
-	while (job->cursor < job->end && !job->at[job->cursor])
+	while (job->cursor < job->last && !job->at[job->cursor])
 		job->cursor++;
 }
 
@@ -94,6 +95,17 @@ static void send(struct p4a_ctx *ctx, uint32_t slot)
 					       strerror(-rc));
 }
 
+/* Transactions that will make room, without anybody's help. */
+static bool users_in_flight(const struct p4a_ctx *ctx)
+{
+	uint32_t i;
+
+	for (i = 0; ctx->outstanding && i < ctx->opts.depth; i++)
+		if (ctx->slots[i].use != P4A_SLOT_FREE && ctx->slots[i].use != P4A_SLOT_READY)
+			return true;
+	return false;
+}
+
 /* Sends what may be sent, and finishes the call when nothing is left. */
 void p4a_cells_run(struct p4a_ctx *ctx)
 {
@@ -102,7 +114,7 @@ void p4a_cells_run(struct p4a_ctx *ctx)
 
 	for (;;) {
 		skip_holes(job);
-		if (job->err || job->cursor == job->end)
+		if (job->err || job->cursor == job->last)
 			break;
 		slot = p4a_slot_take(ctx, P4A_SLOT_CELLS);
 		if (slot == P4A_NO_SLOT)
@@ -111,9 +123,9 @@ void p4a_cells_run(struct p4a_ctx *ctx)
 		next_txn(ctx, job, &ctx->slots[slot].txn);
 		send(ctx, slot);
 	}
-	if (job->in_flight)
+	if (job->in_flight || (!job->err && job->cursor < job->last && users_in_flight(ctx)))
 		return;
-	if (!job->err && job->cursor < job->end)
+	if (!job->err && job->cursor < job->last)
 		job->err = p4a_fail(&ctx->err, -EBUSY, "%s: completions must be taken first",
 				    ctx->call.kind->name);
 	p4a_call_finish(ctx, job->err ? job->err : (int)job->finished);
@@ -192,25 +204,28 @@ static const struct p4a_call_kind drain = { .name = "drain", .event = P4A_EV_DRA
 
 static int begin(struct p4a_ctx *ctx, const struct p4a_call_kind *kind, struct p4a_kv *kv, size_t n)
 {
-	uint32_t end = ctx->grant.blocks * P4A_BLOCK_SLOTS * ctx->geo.registers;
+	bool part = ctx->state == P4A_RESIZING;
+	uint32_t last = ctx->grant.blocks * P4A_BLOCK_SLOTS * ctx->geo.registers;
 	struct p4a_cells *job = &ctx->call.cells;
 	int rc = p4a_call_begin(ctx, kind);
 
 	if (rc)
 		return rc;
-	job->at = calloc(end ? end : 1, sizeof(*job->at));
+	job->at = calloc(last ? last : 1, sizeof(*job->at));
 	if (!job->at || n >= UINT32_MAX) {
 		rc = p4a_fail(&ctx->err, job->at ? -EINVAL : -ENOMEM, "%s: %zu keys are too many",
 			      kind->name, n);
 		goto cancel;
 	}
 	job->kv = kv;
-	job->end = end;
+	job->first = part ? ctx->usable : 0;
+	job->end = ctx->grant.blocks;
+	job->last = last;
 	job->drain = kind == &drain;
 	rc = map_keys(ctx, job, n);
 	if (rc)
 		goto cancel;
-	if (!end) {
+	if (!last) {
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}

@@ -98,6 +98,7 @@ int p4a_hold(struct p4a_ctx *ctx, const struct p4a_grant *grant)
 		ctx->grant = *grant;
 	else
 		memset(&ctx->grant, 0, sizeof(ctx->grant));
+	ctx->usable = ctx->grant.blocks;
 	return 0;
 }
 
@@ -149,7 +150,7 @@ int p4a_use_layout(struct p4a_ctx *ctx, const struct p4a_layout *layout)
 
 unsigned int p4a_blocks(const struct p4a_ctx *ctx)
 {
-	return ctx->grant.blocks;
+	return ctx->usable;
 }
 
 void p4a_info(const struct p4a_ctx *ctx, struct p4a_info *info)

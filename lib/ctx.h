@@ -38,7 +38,8 @@ struct p4a_slot {
 struct p4a_cells {			/* cells.c */
 	struct p4a_kv *kv;
 	uint32_t *at;			/* [slot * registers + reg]: index into kv + 1; 0: not asked */
-	uint32_t end, cursor;		/* of at */
+	uint32_t first, end;		/* blocks that it is about */
+	uint32_t last, cursor;		/* of at */
 	uint32_t in_flight;
 	uint32_t finished;		/* cells acknowledged */
 	uint64_t progress_us;		/* when the last one was */
@@ -54,6 +55,7 @@ struct p4a_call {			/* call.c */
 	bool finished;
 	bool async;			/* its completion goes to p4a_poll() */
 	bool in_flight;
+	bool waits;			/* to be sent by p4a_resize_run() */
 	void *user;
 	int result;
 	uint32_t generation;
@@ -84,6 +86,12 @@ struct p4a_ctx {
 	bool said_ran;			/* P4A_RAN has been sent: no transaction may follow */
 	uint32_t batch, next_batch;
 	struct p4a_grant grant;		/* blocks 0: nothing held */
+	unsigned int usable;		/* of its blocks, for transactions; fewer while it is resized */
+	struct {
+		uint16_t number, done;	/* of this batch: under way, last one that all have begun */
+		unsigned int want;
+		struct p4a_grant after;
+	} resize;
 	struct p4a_welcome welcome;
 	struct p4a_reserved reserved;
 

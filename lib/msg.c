@@ -100,6 +100,17 @@ uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type 
 	return sizeof(*m);
 }
 
+uint32_t p4a_msg_resize(void *buf, const struct p4a_self *self, uint32_t batch,
+			enum p4w_resize_step step, unsigned int blocks, uint16_t number)
+{
+	struct p4w_resize *m = buf;
+
+	m->blocks = htons(blocks);
+	m->number = htons(number);
+	put_head(&m->msg, self, P4W_RESIZE, sizeof(*m), batch, step);
+	return sizeof(*m);
+}
+
 uint32_t p4a_msg_bundle(void *buf, const struct p4a_self *self, unsigned int n)
 {
 	uint32_t length = sizeof(struct p4w_msg) + n * sizeof(struct p4w_lock);
@@ -188,6 +199,8 @@ static uint32_t answer_length(unsigned int type, const void *buf, uint32_t len)
 		return sizeof(struct p4w_msg);
 	case P4W_LOCKED:
 		return sizeof(struct p4w_locked);
+	case P4W_RESIZED:
+		return sizeof(struct p4w_resized);
 	case P4W_BUNDLED:		/* its parts say for themselves */
 		return len;
 	case P4W_REFUSED:
@@ -290,6 +303,17 @@ static int count_bits(const uint8_t *bitmap, unsigned int limit)
 	return set;
 }
 
+static int check_blocks(const struct p4a_geometry *geo, const struct p4a_grant *g,
+			struct p4a_error *err)
+{
+	if (!g->blocks || g->blocks > geo->blocks)
+		return bad_field(err, "nr_blocks", g->blocks, 1, geo->blocks);
+	if (count_bits(g->bitmap, geo->blocks) != (int)g->blocks)
+		return p4a_fail(err, -EBADMSG, "answer: bitmap must have nr_blocks = %u bits below %u",
+				g->blocks, geo->blocks);
+	return 0;
+}
+
 int p4a_msg_read_granted(const void *buf, const struct p4a_geometry *geo, struct p4a_grant *g,
 			 struct p4a_error *err)
 {
@@ -305,12 +329,17 @@ int p4a_msg_read_granted(const void *buf, const struct p4a_geometry *geo, struct
 		return bad_field(err, "epoch", g->epoch, 1, P4W_EPOCH_MAX);
 	if (!g->flow_count || g->flow_count > FLOWS_MAX)
 		return bad_field(err, "flow_count", g->flow_count, 1, FLOWS_MAX);
-	if (!g->blocks || g->blocks > geo->blocks)
-		return bad_field(err, "nr_blocks", g->blocks, 1, geo->blocks);
-	if (count_bits(g->bitmap, geo->blocks) != (int)g->blocks)
-		return p4a_fail(err, -EBADMSG, "answer: bitmap must have nr_blocks = %u bits below %u",
-				g->blocks, geo->blocks);
-	return 0;
+	return check_blocks(geo, g, err);
+}
+
+int p4a_msg_read_resized(const void *buf, const struct p4a_geometry *geo, struct p4a_grant *g,
+			 struct p4a_error *err)
+{
+	const struct p4w_resized *m = buf;
+
+	g->blocks = ntohs(m->nr_blocks);
+	memcpy(g->bitmap, m->bitmap, sizeof(g->bitmap));
+	return check_blocks(geo, g, err) ?: (int)g->blocks;
 }
 
 int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geometry *geo,

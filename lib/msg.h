@@ -60,6 +60,9 @@ uint32_t p4a_msg_lock_info(void *buf, const struct p4a_self *self, uint32_t batc
 uint32_t p4a_msg_lock(void *buf, const struct p4a_self *self, enum p4w_msg_type type,
 		      const struct p4a_lock *lock, uint32_t wait_us, bool by_cell, uint32_t tried);
 
+uint32_t p4a_msg_resize(void *buf, const struct p4a_self *self, uint32_t batch,
+			enum p4w_resize_step step, unsigned int blocks, uint16_t number);
+
 /* The head of a BUNDLE, which n of p4a_msg_lock() follow in buf; returns the length of all. */
 #define P4A_MSG_BUNDLE_MAX \
 	(sizeof(struct p4w_msg) + P4W_BUNDLE_MAX * sizeof(struct p4w_lock))
@@ -86,6 +89,10 @@ int p4a_msg_read_escrow(const void *buf, uint32_t first, const struct p4a_geomet
 
 /* Copies the keys and bits into `bit` (P4W_LOCK_KEYS_MAX entries); returns how many. */
 int p4a_msg_read_locks(const void *buf, struct p4a_lock_bit *bit, struct p4a_error *err);
+
+/* All blocks there will be into the bitmap of *g; how many, or -errno. */
+int p4a_msg_read_resized(const void *buf, const struct p4a_geometry *geo, struct p4a_grant *g,
+			 struct p4a_error *err);
 
 /* Token and lease into *lock; the lease began that long after the request had come in. */
 int p4a_msg_read_locked(const void *buf, struct p4a_lock *lock, uint32_t *waited_us,

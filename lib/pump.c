@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "logged.h"
+#include "resize.h"
 
 #define EVENTS		64
 
@@ -71,6 +72,8 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 		else
 			p4a_txn_event(ctx, &ev[i]);
 	}
+	if (ctx->call.kind && ctx->call.waits && !ctx->call.finished)
+		p4a_resize_run(ctx);
 	p4a_call_tick(ctx);
 	p4a_locks_tick(ctx);
 	if (ctx->call.kind && ctx->call.kind->cells && !ctx->call.finished)

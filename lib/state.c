@@ -39,9 +39,19 @@ static const unsigned char after[P4A_NR_STATES][P4A_NR_EVENTS] = {
 	[P4A_RUNNING] = {
 		[P4A_EV_TXN]	 = TO(P4A_RUNNING),
 		[P4A_EV_RAN]	 = TO(P4A_DRAINING),
+		[P4A_EV_RESIZE]	 = TO(P4A_RESIZING),
 		[P4A_EV_LEAVE]	 = TO(P4A_LEFT),
 		[P4A_EV_EXPIRE]	 = TO(P4A_EXPIRED),
 		[P4A_EV_ESCROW]	 = TO(P4A_RUNNING),
+	},
+	[P4A_RESIZING] = {
+		[P4A_EV_TXN]	 = TO(P4A_RESIZING),
+		[P4A_EV_FILL]	 = TO(P4A_RESIZING),
+		[P4A_EV_DRAIN]	 = TO(P4A_RESIZING),
+		[P4A_EV_RESIZED] = TO(P4A_RUNNING),
+		[P4A_EV_LEAVE]	 = TO(P4A_LEFT),
+		[P4A_EV_EXPIRE]	 = TO(P4A_EXPIRED),
+		[P4A_EV_ESCROW]	 = TO(P4A_RESIZING),
 	},
 	[P4A_DRAINING] = {
 		[P4A_EV_REQUEST] = TO(P4A_RESERVED),
@@ -78,6 +88,7 @@ const char *p4a_state_name(unsigned int state)
 		[P4A_NEW] = "new", [P4A_IDLE] = "idle", [P4A_RESERVED] = "reserved",
 		[P4A_GRANTED] = "granted", [P4A_RUNNING] = "running",
 		[P4A_DRAINING] = "draining", [P4A_EXPIRED] = "expired", [P4A_LEFT] = "left",
+		[P4A_RESIZING] = "resizing",
 	};
 
 	return state < P4A_NR_STATES ? name[state] : "?";

@@ -21,10 +21,12 @@ enum p4a_event {
 	P4A_EV_EXPIRE,			/* the allocator took the blocks back */
 	P4A_EV_ESCROW,
 	P4A_EV_LOCKS,			/* lock bits are agreed upon */
+	P4A_EV_RESIZE,			/* other blocks, when they are filled or drained */
+	P4A_EV_RESIZED,
 	P4A_NR_EVENTS,
 };
 
-#define P4A_NR_STATES	(P4A_LEFT + 1)
+#define P4A_NR_STATES	(P4A_RESIZING + 1)
 
 /* The state after the event, or -EPROTO if it may not happen in this state. */
 int p4a_state_after(unsigned int state, enum p4a_event event);

@@ -154,10 +154,10 @@ static int check_plan(struct p4a_ctx *ctx, const struct p4a_plan *plan)
 		return p4a_fail(&ctx->err, -EINVAL, "plan: count %u, must be 1 .. %d", plan->count,
 				P4A_MAX_INSTRS);
 	for (i = 0; i < plan->count; i++)
-		if (plan->instr[i].slot >= ctx->grant.blocks * P4A_BLOCK_SLOTS)
+		if (plan->instr[i].slot >= ctx->usable * P4A_BLOCK_SLOTS)
 			return p4a_fail(&ctx->err, -EINVAL, "plan: slot %u, must be 0 .. %u",
 					plan->instr[i].slot,
-					ctx->grant.blocks * P4A_BLOCK_SLOTS - 1);
+					ctx->usable * P4A_BLOCK_SLOTS - 1);
 	return 0;
 }
 

@@ -276,17 +276,40 @@ static void overrun(struct world *w, uint32_t number)
 static void lease__habitual_overrunner_stays_out(void **state)
 {
 	struct world *w = small(2);
+	struct p4d_request r = ask_all;
 	uint64_t rpc;
 
 	for (uint32_t number = 1; number <= 4; number++) {
 		assert_int_equal(tenant(w, 1)->barred_until, 0);
 		overrun(w, number);
 	}
+	r.batch = 5;
+	r.start_us = 500 * MS;
+	world_send_request(w, 2, &r);		/* another one will want them */
 	assert_int_equal(world_type(w, ask(w, 1, 0, 1, 5, 0)), P4W_RESERVED);
 	rpc = say(w, 1, 0, 1, P4W_WAIT, 5, 0);
 	world_sleep(w, 219 * MS);
 	assert_int_equal(world_type(w, rpc), 0);
 	world_sleep(w, 2 * MS);
+	granted(w, rpc);
+	world_destroy(w);
+}
+
+/* Kept out, it has what would be left if all others had what they have asked for. */
+static void lease__overrunner_gets_what_nobody_wants(void **state)
+{
+	struct world *w = small(2);
+	uint64_t rpc;
+
+	for (uint32_t number = 1; number <= 4; number++)
+		overrun(w, number);
+	assert_true(tenant(w, 1)->barred_until > w->now);
+	if (tenant(w, 2)->cur)
+		say(w, 2, 0, 1, P4W_DONE, tenant(w, 2)->cur->number, 0);
+	assert_null(tenant(w, 2)->cur);
+	assert_null(tenant(w, 2)->next);
+	ask(w, 1, 0, 1, 5, 0);
+	rpc = say(w, 1, 0, 1, P4W_WAIT, 5, 0);
 	granted(w, rpc);
 	world_destroy(w);
 }
@@ -932,6 +955,7 @@ int main(void)
 		cmocka_unit_test(request__histogram_says_how_many),
 		cmocka_unit_test(target__counts_cold_time),
 		cmocka_unit_test(lease__habitual_overrunner_stays_out),
+		cmocka_unit_test(lease__overrunner_gets_what_nobody_wants),
 		cmocka_unit_test(request__first_comers_demands_stand),
 		cmocka_unit_test(request__late_repeat_leaves_the_wait_alone),
 		cmocka_unit_test(request__out_of_range_names_the_field),

@@ -69,8 +69,16 @@ static struct json_object *do_read(struct json_object *o)
 	struct json_object *answer = json_object_new_object(), *values = json_object_new_array();
 	const char *array = text_of(o, "array");
 	uint64_t index = number_of(o, "index"), count = number_of(o, "count");
-	struct json_object *indexes;
+	struct json_object *indexes, *hex;
+	char text[16 * BLOCKS * 64 + 1] = "";
 
+	if (json_object_object_get_ex(o, "hex", &hex)) {
+		for (uint64_t i = index; i < index + count; i++)
+			sprintf(text + 16 * (i - index), "%016x", sw.cells[array[1] - '0'][i]);
+		json_object_object_add(answer, "hex", json_object_new_string(text));
+		json_object_put(values);
+		return answer;
+	}
 	if (json_object_object_get_ex(o, "indexes", &indexes))
 		count = json_object_array_length(indexes);
 	for (uint64_t n = 0, i = index; n < count; n++, i++) {

@@ -37,6 +37,28 @@ static void check_flows(const struct world *w, const struct p4d_give *give)
 	}
 }
 
+/* To a grant that stands: above its other blocks, with nobody's values. */
+static void do_give_more(struct world *w, const struct p4d_give *give)
+{
+	uint64_t word = p4d_owner_word(give->tenant, give->epoch);
+	size_t each = P4W_BLOCK_SLOTS * w->geo.registers;
+	bool grant = false;
+
+	for (unsigned int b = 0; b < p4d_blocks_next(&give->blocks, 0); b++)
+		grant |= w->owner[b] == word;
+	assert_true(grant);
+	p4d_blocks_each(&give->blocks, b) {
+		assert_true(w->owner[b] == 0 || w->owner[b] == word);
+		if (p4d_blocks_has(&give->clear, b))
+			memset(w->cells + b * each, 0, each * sizeof(*w->cells));
+		for (size_t i = 0; i < each; i++)
+			assert_int_equal(w->cells[b * each + i], 0);
+		w->owner[b] = word;
+	}
+	w->gives++;
+	p4d_engine_given(w->e, w->now, give->action);
+}
+
 static void do_give(struct world *w, const struct p4d_give *give)
 {
 	uint64_t word = p4d_owner_word(give->tenant, give->epoch);
@@ -44,6 +66,10 @@ static void do_give(struct world *w, const struct p4d_give *give)
 	bool again = w->owner[home] == word;
 
 	assert_true(p4d_blocks_count(&give->blocks) > 0);
+	if (give->more) {
+		do_give_more(w, give);
+		return;
+	}
 	assert_true(give->tenant < WORLD_TENANTS);
 	if (!again) {
 		assert_true(give->epoch > w->epoch_max[give->tenant]);

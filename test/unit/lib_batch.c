@@ -64,10 +64,13 @@ static struct fake *open_in(unsigned int want)
 	f->reserve = want == P4A_RESERVED;
 	if (want == P4A_RESERVED)
 		assert_int_equal(p4a_request(ctx, &demand), 0);
-	if (want == P4A_GRANTED || want == P4A_RUNNING || want == P4A_DRAINING)
+	if (want == P4A_GRANTED || want == P4A_RUNNING || want == P4A_DRAINING ||
+	    want == P4A_RESIZING)
 		assert_int_equal(p4a_request(ctx, &demand), 1);
-	if (want == P4A_RUNNING || want == P4A_DRAINING)
+	if (want == P4A_RUNNING || want == P4A_DRAINING || want == P4A_RESIZING)
 		assert_int_equal(p4a_sync(ctx, P4A_FILLED), 0);
+	if (want == P4A_RESIZING)
+		assert_int_equal(p4a_resize(ctx, 3), 3);
 	if (want == P4A_DRAINING)
 		assert_int_equal(p4a_sync(ctx, P4A_RAN), 0);
 	if (want == P4A_LEFT)
@@ -200,7 +203,7 @@ static void txn__runs(void **state)
 	unsigned int i;
 
 	f->grant_blocks = 8;
-	ctx->grant.blocks = 8;
+	ctx->grant.blocks = ctx->usable = 8;
 	set_keys(50);
 	assert_int_equal(p4a_fill(ctx, kv, KEYS), KEYS);
 	assert_int_equal(p4a_sync(ctx, P4A_FILLED), 0);
@@ -222,11 +225,11 @@ static void batch__wrong_order(void **state)
 	unsigned int s, call;
 
 	for (s = 0; s < P4A_NR_STATES; s++)
-		for (call = 0; call < 12; call++) {
+		for (call = 0; call < 14; call++) {
 			static const enum p4a_event event[] = {
 				P4A_EV_HELLO, P4A_EV_REQUEST, P4A_EV_GRANT, P4A_EV_FILL, P4A_EV_FILLED,
 				P4A_EV_TXN, P4A_EV_RAN, P4A_EV_DRAIN, P4A_EV_DONE, P4A_EV_LEAVE,
-				P4A_EV_ESCROW, P4A_EV_CANCEL,
+				P4A_EV_ESCROW, P4A_EV_CANCEL, P4A_EV_RESIZE, P4A_EV_RESIZED,
 			};
 			struct fake *f = open_in(s);
 			uint32_t pos = 0;
@@ -249,6 +252,8 @@ static void batch__wrong_order(void **state)
 			case 9: rc = p4a_leave(f->ctx); break;
 			case 10: rc = p4a_escrow_next(f->ctx, &pos, &e); break;
 			case 11: rc = p4a_cancel(f->ctx); break;
+			case 12: rc = p4a_resize(f->ctx, 3); break;
+			case 13: rc = p4a_sync(f->ctx, P4A_RESIZED); break;
 			}
 			if (rc != -EPROTO || f->log[0] || state_of(f->ctx) != s)
 				fail_msg("call %u in state %s: %d, sent %s", call, p4a_state_name(s),

@@ -87,6 +87,22 @@ static void grant(struct fake *f, uint64_t cookie, uint32_t batch)
 	fake_answer(f, cookie, &g, sizeof(g));
 }
 
+/* As wanted, up to FAKE_BLOCKS; new ones at once, old ones go with READY. */
+static void resize(struct fake *f, uint64_t cookie, const struct p4w_resize *m)
+{
+	unsigned int n = ntohs(m->blocks);
+	struct p4w_resized r = {
+		.msg = fake_head(P4W_RESIZED, sizeof(r), ntohl(m->msg.batch)),
+		.nr_blocks = htons(n),
+	};
+
+	if (n > f->grant_blocks || ntohl(m->msg.code) == P4W_RESIZE_READY)
+		f->grant_blocks = n;
+	while (n--)
+		r.bitmap[n / 8] |= 1 << n % 8;
+	fake_answer(f, cookie, &r, sizeof(r));
+}
+
 /* Bits by turns, in the order of the list. */
 static void deal(struct fake *f, uint64_t cookie, const struct p4w_lock_info *m)
 {
@@ -139,6 +155,9 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 		none.first = m->code;
 		fake_answer(f, cookie, &none, sizeof(none));
 		break;
+	case P4W_RESIZE:
+		resize(f, cookie, (const struct p4w_resize *)m);
+		break;
 	case P4W_LOCK:
 		f->token++;
 		fake_answer(f, cookie, &locked, sizeof(locked));
@@ -158,7 +177,7 @@ static void answer_well(struct fake *f, uint64_t cookie, const struct p4w_msg *m
 
 static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
 {
-	static const char letter[] = "?HRWSDLFKXUB";
+	static const char letter[] = "?HRWSDLFKXUB?Z";
 	const struct p4w_msg *m = msg;
 	struct fake *f = of(io);
 

@@ -30,13 +30,16 @@ static void state__every_move(void **state)
 			  { P4A_EV_CANCEL, P4A_IDLE }, { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_RUNNING] = { E(TXN) | E(ESCROW),
 			{ { P4A_EV_RAN, P4A_DRAINING }, { P4A_EV_LEAVE, P4A_LEFT },
-			  { P4A_EV_EXPIRE, P4A_EXPIRED } } },
+			  { P4A_EV_RESIZE, P4A_RESIZING }, { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_DRAINING] = { E(DRAIN) | E(ESCROW),
 			{ { P4A_EV_DONE, P4A_IDLE }, { P4A_EV_REQUEST, P4A_RESERVED },
 			  { P4A_EV_LEAVE, P4A_LEFT }, { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_EXPIRED] = { E(LAYOUT) | E(ESCROW),
 			{ { P4A_EV_HELLO, P4A_IDLE }, { P4A_EV_REQUEST, P4A_RESERVED },
 			  { P4A_EV_LEAVE, P4A_LEFT } } },
+		[P4A_RESIZING] = { E(TXN) | E(FILL) | E(DRAIN) | E(ESCROW),
+			{ { P4A_EV_RESIZED, P4A_RUNNING }, { P4A_EV_LEAVE, P4A_LEFT },
+			  { P4A_EV_EXPIRE, P4A_EXPIRED } } },
 		[P4A_LEFT] = { E(LAYOUT) | E(LEAVE), { { P4A_EV_HELLO, P4A_IDLE } } },
 	};
 	unsigned int s, e, i;

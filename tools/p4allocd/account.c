@@ -30,6 +30,17 @@ void p4d_account_hold(struct p4d_ledger *l, struct p4d_account *a, uint32_t bloc
 	a->held_from = l->now;
 }
 
+void p4d_account_resize(struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks)
+{
+	uint64_t had = a->blocks * (l->now - a->held_from);
+
+	a->had += had;
+	a->credit -= (int64_t)had;
+	l->held += blocks - a->blocks;
+	a->blocks = blocks;
+	a->held_from = l->now;
+}
+
 void p4d_account_rest(struct p4d_ledger *l, struct p4d_account *a)
 {
 	uint64_t due, had = a->blocks * (l->now - a->held_from);

@@ -38,6 +38,9 @@ void p4d_ledger_advance(struct p4d_ledger *l, uint64_t now);
 void p4d_account_want(struct p4d_ledger *l, struct p4d_account *a, uint32_t weight);
 void p4d_account_hold(struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks);
 
+/* It has other blocks from now on. */
+void p4d_account_resize(struct p4d_ledger *l, struct p4d_account *a, uint32_t blocks);
+
 /* Wants no more, or not for now: the books are balanced. */
 void p4d_account_rest(struct p4d_ledger *l, struct p4d_account *a);
 

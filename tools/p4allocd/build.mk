@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
-P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking lockcell cellblock out epoch waits why grant reconcile request engine
+P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking lockcell cellblock out epoch waits why grant resize reconcile held request engine
 P4ALLOCD_IO := log loop jsonline store store_sqlite soft_cmd switch_soft service explain metrics http status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_ETCD := etcd election store_etcd address config seat
@@ -15,6 +15,8 @@ $(eval $(call program,bin/p4allocd,\
 P4ALLOCD_TEST := $(P4ALLOCD_PURE:%=tools/p4allocd/%.c) test/unit/allocd_world.c
 UNIT += test/allocd_engine
 $(eval $(call program,test/allocd_engine,test/unit/allocd_engine.c $(P4ALLOCD_TEST),cmocka))
+UNIT += test/allocd_resize
+$(eval $(call program,test/allocd_resize,test/unit/allocd_resize.c $(P4ALLOCD_TEST),cmocka))
 UNIT += test/allocd_random test/allocd_store test/allocd_locks test/allocd_locking
 $(foreach t,random store locks locking,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_TEST) $(P4ALLOCD_FILE),sqlite3 cmocka)))

@@ -14,6 +14,7 @@
 #include "out.h"
 #include "reconcile.h"
 #include "request.h"
+#include "resize.h"
 #include "target.h"
 
 #define SWITCH_PATIENCE_US 1000000	/* a switch may be away so long before nodes are told */
@@ -303,6 +304,17 @@ static struct p4d_tenant *waiting_for(struct p4d_engine *e, uint64_t action,
 	return NULL;
 }
 
+/* Further blocks of a batch that runs: whose. */
+static struct p4d_tenant *resized(struct p4d_engine *e, uint64_t action)
+{
+	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
+		if (t->cur && t->resize.epoch == t->cur->epoch && t->resize.action == action) {
+			p4d_resize_given(e, t);
+			return t;
+		}
+	return NULL;
+}
+
 void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action)
 {
 	struct p4d_tenant *t = waiting_for(e, action, P4D_GIVING);
@@ -313,6 +325,8 @@ void p4d_engine_given(struct p4d_engine *e, uint64_t now, uint64_t action)
 	for (struct p4d_tenant *o = e->tenants; o && !t; o = o->link)
 		if (p4d_lockcell_given(e, o, action))
 			break;
+	if (!t)
+		t = resized(e, action);
 	finish(e, t);
 }
 

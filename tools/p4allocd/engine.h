@@ -26,6 +26,7 @@ struct p4d_give {		/* all or nothing, may be repeated */
 	uint64_t epoch;
 	struct p4d_blocks blocks;	/* home is the first of them */
 	struct p4d_blocks clear;	/* those that hold somebody else's values */
+	bool more;			/* for a grant that stands: nothing but owner words */
 	uint32_t nr_flows;
 	struct p4d_range flow[P4W_NODES_MAX];
 };

@@ -11,6 +11,7 @@
 #include "out.h"
 #include "plan.h"
 #include "request.h"
+#include "resize.h"
 #include "target.h"
 
 #define HABIT 512		/* twice the declared time, in the mean of the last batches */
@@ -80,10 +81,8 @@ void p4d_grant_unreserve(struct p4d_engine *e, struct p4d_tenant *t)
 }
 
 /* A WAIT says that the blocks are needed now, whatever was declared. */
-static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
+static bool is_due(const struct p4d_engine *e, const struct p4d_tenant *t)
 {
-	if (t->barred_until > e->now)
-		return false;
 	if (!t->next)
 		return false;
 	for (uint64_t left = t->holding[P4D_HOLD_GRANT]; left; left &= left - 1) {
@@ -94,6 +93,16 @@ static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
 			return true;
 	}
 	return false;
+}
+
+static bool is_barred(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	return t->barred_until > e->now;
+}
+
+static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	return !is_barred(e, t) && is_due(e, t);
 }
 
 /*
@@ -174,12 +183,17 @@ static void issue_take(struct p4d_engine *e, struct p4d_batch *b)
 	p4d_out_take(e, &take);
 }
 
+bool p4d_grant_is_free(const struct p4d_engine *e, unsigned int block)
+{
+	return !e->owner[block] && !p4d_blocks_has(&e->stray, block);
+}
+
 static struct p4d_blocks free_blocks(const struct p4d_engine *e)
 {
 	struct p4d_blocks set = { 0 };
 
 	for (unsigned int b = 0; b < e->geo.blocks; b++)
-		if (!e->owner[b] && !p4d_blocks_has(&e->stray, b))
+		if (p4d_grant_is_free(e, b))
 			p4d_blocks_add(&set, b);
 	return set;
 }
@@ -289,7 +303,8 @@ static void end(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t *cell
 	t->counter[P4D_C_lost] += b->end == P4D_END_LOST;
 	if (b->granted_at)
 		t->counter[P4D_C_block_us] +=
-			(e->now - b->granted_at) * p4d_blocks_count(&b->blocks);
+			(e->now - (b->sized_at ? b->sized_at : b->granted_at)) *
+			p4d_blocks_count(&b->blocks);
 	own(e, &b->blocks, 0);
 	p4d_flows_free(&e->flows, t->id, b->flow, t->nodes);
 	p4d_history_record(e->history, e->now - e->start, t->id, 0);
@@ -313,6 +328,7 @@ static void take(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_end how, b
 	b->end = how;
 	b->keep = keep;
 	t->dirty = true;
+	p4d_resize_end(e, t);
 	p4d_measure_end(e, t);
 	if (p4d_grant_usable(e))
 		issue_take(e, b);
@@ -341,15 +357,14 @@ void p4d_grant_taken(struct p4d_engine *e, struct p4d_tenant *t, const uint32_t 
 	end(e, t, cells);
 }
 
-/* Nodes that the barriers of the current batch wait for. */
-static uint64_t participants(const struct p4d_tenant *t)
+uint64_t p4d_grant_participants(const struct p4d_tenant *t)
 {
 	return p4d_all_nodes(t) & ~t->left & ~t->cur->done & ~t->cur->absent;
 }
 
 static uint8_t phase_of_all(const struct p4d_tenant *t)
 {
-	uint64_t who = participants(t);
+	uint64_t who = p4d_grant_participants(t);
 	uint8_t phase = who ? P4W_PHASE_RAN : t->cur->phase;
 
 	for (unsigned int i = 0; i < t->nodes; i++)
@@ -382,7 +397,7 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t)
 
 	if (!b || b->state != P4D_HELD)
 		return;
-	if (!participants(t)) {
+	if (!p4d_grant_participants(t)) {
 		learn_overrun(e, t);
 		take(e, t, P4D_END_FREED, b->phase >= P4W_PHASE_FILLED &&
 		     p4d_all_nodes(t) & ~b->done & ~b->absent);
@@ -399,6 +414,8 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t)
 		p4d_measure_phase(e, t);
 		p4d_request_wake(e, t, P4D_HOLD_SYNC);
 	}
+	if (t->cur == b && b->state == P4D_HELD)
+		p4d_resize_settle(e, t);
 }
 
 void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t)
@@ -409,6 +426,7 @@ void p4d_grant_lose(struct p4d_engine *e, struct p4d_tenant *t)
 	b->end = P4D_END_LOST;
 	b->keep = false;
 	p4d_epoch_lost(e, b);
+	p4d_resize_end(e, t);
 	end(e, t, NULL);
 }
 
@@ -426,6 +444,7 @@ void p4d_grant_resume(struct p4d_engine *e, bool fresh)
 		} else if (b && b->state == P4D_TAKING) {
 			issue_take(e, b);
 		}
+		p4d_resize_resume(e, t);
 	}
 }
 
@@ -480,11 +499,33 @@ static bool is_impossible(struct p4d_engine *e, struct p4d_tenant *t)
 	return true;
 }
 
+/* Blocks that would be left if all others had what they have asked for. */
+static uint32_t spare_blocks(const struct p4d_engine *e, const struct p4d_tenant *t)
+{
+	uint32_t free = p4d_grant_free(e), wanted = 0;
+
+	for (const struct p4d_tenant *o = e->tenants; o; o = o->link)
+		if (o != t && o->next && o->known)
+			wanted += o->next->want_blocks;
+	return free > wanted ? free - wanted : 0;
+}
+
+/* What nobody else has asked for need not lie idle: the first of those who are kept out. */
+static void collect_barred(struct p4d_engine *e, struct queue *q)
+{
+	for (struct p4d_tenant *t = e->tenants; t && !q->n; t = t->link)
+		if (t->known && !t->cur && is_barred(e, t) && is_due(e, t) &&
+		    t->next->min_blocks <= spare_blocks(e, t) && !is_impossible(e, t))
+			enqueue(q, t);
+}
+
 static void collect(struct p4d_engine *e, struct queue *q)
 {
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
 		if (t->known && !t->cur && is_ready(e, t) && !is_impossible(e, t))
 			enqueue(q, t);
+	if (!q->n)
+		collect_barred(e, q);
 	if (q->n)
 		p4d_target_all(e);
 	q->claim = p4d_alloc((q->n + 1) * sizeof(*q->claim));

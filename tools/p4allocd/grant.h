@@ -14,6 +14,11 @@
 /* The switch is there and has the geometry that is configured. */
 bool p4d_grant_usable(const struct p4d_engine *e);
 
+bool p4d_grant_is_free(const struct p4d_engine *e, unsigned int block);
+
+/* Nodes that the barriers of the current batch wait for. */
+uint64_t p4d_grant_participants(const struct p4d_tenant *t);
+
 /* Most blocks that this tenant can ever be given. */
 uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t);
 

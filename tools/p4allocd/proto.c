@@ -69,6 +69,8 @@ static int check_code(const struct p4d_request *req, struct p4d_refusal *why)
 		return p4d_proto_range(why, "code", req->code, P4W_PHASE_FILLED, P4W_PHASE_RAN);
 	case P4W_REQUEST:
 		return p4d_proto_range(why, "code", req->code, 0, P4W_REQ_DONE);
+	case P4W_RESIZE:
+		return p4d_proto_range(why, "code", req->code, P4W_RESIZE_ASK, P4W_RESIZE_READY);
 	case P4W_FETCH:
 		return 0;
 	case P4W_LOCK:
@@ -164,6 +166,19 @@ static int check_lock(const void *bytes, struct p4d_request *req, struct p4d_ref
 	return 0;
 }
 
+static int check_resize(const void *bytes, struct p4d_request *req, struct p4d_refusal *why)
+{
+	struct p4w_resize m;
+
+	memcpy(&m, bytes, sizeof(m));
+	req->want_blocks = ntohs(m.blocks);
+	req->number = ntohs(m.number);
+	if (p4d_proto_range(why, "blocks", req->want_blocks, 1, P4W_MAX_BLOCKS) ||
+	    p4d_proto_range(why, "number", req->number, 1, UINT16_MAX))
+		return -1;
+	return 0;
+}
+
 /*
  * Size of a message of this type: exact, except that REQUEST and LOCK_INFO say themselves how many
  * entries they have, and BUNDLE has as many as it is long: *max of them at most.
@@ -202,6 +217,8 @@ static uint32_t size_of_type(uint8_t type, const void *bytes, size_t len, uint32
 	case P4W_LOCK:
 	case P4W_UNLOCK:
 		return *max = sizeof(struct p4w_lock);
+	case P4W_RESIZE:
+		return *max = sizeof(struct p4w_resize);
 	default:
 		return *max = sizeof(struct p4w_msg);
 	}
@@ -242,6 +259,8 @@ int p4d_proto_decode(const void *bytes, size_t len, struct p4d_request *req,
 	}
 	if (req->type == P4W_LOCK || req->type == P4W_UNLOCK)
 		return check_lock(bytes, req, why);
+	if (req->type == P4W_RESIZE)
+		return check_resize(bytes, req, why);
 	if (req->type == P4W_BUNDLE) {
 		req->part = (const uint8_t *)bytes + sizeof(head);
 		req->nr_parts = (len - sizeof(head)) / sizeof(struct p4w_lock);
@@ -435,4 +454,16 @@ size_t p4d_proto_bundled(void *out, const struct p4d_request *req, size_t len)
 
 	memcpy(out, &m, sizeof(m));
 	return sizeof(m) + len;
+}
+
+size_t p4d_proto_resized(void *out, const struct p4d_request *req, const struct p4d_blocks *blocks)
+{
+	struct p4w_resized m = {
+		.msg = head_of(req, P4W_RESIZED, sizeof(m), 0),
+		.nr_blocks = htons(p4d_blocks_count(blocks)),
+	};
+
+	p4d_blocks_to_wire(blocks, m.bitmap);
+	memcpy(out, &m, sizeof(m));
+	return sizeof(m);
 }

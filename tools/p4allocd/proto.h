@@ -32,6 +32,7 @@ struct p4d_request {
 	/* LOCK_INFO only: in the message, ascending; NULL in a request that is held */
 	const struct p4w_lock_key *keys;
 	uint16_t nr_keys;
+	uint16_t number;		/* RESIZE only; want_blocks: the blocks */
 	/* BUNDLE only: LOCK and UNLOCK messages in it, not checked yet */
 	const uint8_t *part;
 	uint32_t nr_parts;
@@ -116,6 +117,7 @@ struct p4d_cell_told {
 };
 size_t p4d_proto_cell(void *out, const struct p4d_request *req, const struct p4d_cell_told *c);
 size_t p4d_proto_unlocked(void *out, const struct p4d_request *req, bool late);
+size_t p4d_proto_resized(void *out, const struct p4d_request *req, const struct p4d_blocks *blocks);
 /* The head; `len` bytes of answers follow. Returns the length of all. */
 size_t p4d_proto_bundled(void *out, const struct p4d_request *req, size_t len);
 

@@ -52,10 +52,17 @@ static void change_geometry(struct p4d_engine *e, const struct p4d_geometry *geo
 		abort();
 }
 
+/* All of them, also if some are on their way: the last answer counts. */
+static void issue_take(struct p4d_engine *e)
+{
+	struct p4d_take take = { .blocks = e->stray };
+
+	take.action = e->stray_action = e->action_next++;
+	p4d_out_take(e, &take);
+}
+
 static void take_strays(struct p4d_engine *e, const struct p4d_switch_info *info)
 {
-	struct p4d_take take = { 0 };
-
 	memset(&e->stray, 0, sizeof(e->stray));
 	for (unsigned int b = 0; b < e->geo.blocks; b++) {
 		if (!info->owner[b] || e->owner[b])
@@ -63,13 +70,20 @@ static void take_strays(struct p4d_engine *e, const struct p4d_switch_info *info
 		p4d_blocks_add(&e->stray, b);
 		e->before[b] = P4D_ANYBODY;
 	}
-	if (!p4d_blocks_count(&e->stray)) {
+	if (p4d_blocks_count(&e->stray))
+		issue_take(e);
+	else
 		p4d_locking_no_cells_before(e);
-		return;
+}
+
+void p4d_reconcile_release(struct p4d_engine *e, const struct p4d_blocks *blocks)
+{
+	p4d_blocks_each(blocks, b) {
+		e->owner[b] = 0;
+		p4d_blocks_add(&e->stray, b);
 	}
-	take.action = e->stray_action = e->action_next++;
-	take.blocks = e->stray;
-	p4d_out_take(e, &take);
+	if (p4d_blocks_count(&e->stray) && p4d_grant_usable(e))
+		issue_take(e);
 }
 
 void p4d_reconcile_strays_taken(struct p4d_engine *e)

@@ -17,4 +17,7 @@ void p4d_reconcile(struct p4d_engine *e, const struct p4d_switch_info *info);
 /* The blocks that were fenced are free. */
 void p4d_reconcile_strays_taken(struct p4d_engine *e);
 
+/* Blocks that are no grant's any more: fenced, then free. */
+void p4d_reconcile_release(struct p4d_engine *e, const struct p4d_blocks *blocks);
+
 #endif /* P4D_RECONCILE_H */

@@ -4,9 +4,11 @@
 
 #include "escrow.h"
 #include "grant.h"
+#include "held.h"
 #include "lockinfo.h"
 #include "out.h"
 #include "request.h"
+#include "resize.h"
 #include "why.h"
 
 struct call {			/* one request on its way through its handler */
@@ -46,58 +48,6 @@ static struct p4d_refusal expired(enum p4d_end end, uint32_t batch)
 static uint64_t bit_of(const struct call *c)
 {
 	return p4d_bit(c->req->node);
-}
-
-/* A newer RPC of the same node takes the place of an older one, which must be answered somehow. */
-static void hold(const struct call *c, enum p4d_hold kind)
-{
-	struct p4d_held *h = &c->t->node[c->req->node].held[kind];
-	struct p4d_refusal why = order("type", h->req.type, c->req->type, c->req->type,
-				       "a newer request of this node took its place");
-
-	if (h->used)
-		p4d_out_refuse(c->e, c->t, &h->who, &h->req, &why);
-	*h = (struct p4d_held){ .used = true, .who = *c->who, .req = *c->req };
-	h->req.hist = NULL;
-	c->e->nr_waiting += kind == P4D_HOLD_GRANT && !c->t->holding[kind];
-	c->t->holding[kind] |= bit_of(c);
-	h->req.keys = NULL;	/* they are of the message, which goes */
-}
-
-static void release(struct p4d_engine *e, struct p4d_tenant *t, unsigned int node,
-		    enum p4d_hold kind)
-{
-	e->nr_waiting -= kind == P4D_HOLD_GRANT && t->holding[kind] == p4d_bit(node);
-	t->node[node].held[kind].used = false;
-	t->holding[kind] &= ~p4d_bit(node);
-}
-
-void p4d_request_wake(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind)
-{
-	for (uint64_t left = t->holding[kind]; left; left &= left - 1) {
-		unsigned int i = __builtin_ctzll(left);
-		struct p4d_held h = t->node[i].held[kind];
-
-		release(e, t, i, kind);
-		p4d_request_dispatch(e, t, &h.who, &h.req);
-	}
-}
-
-static void refuse_node(struct p4d_engine *e, struct p4d_tenant *t, unsigned int node,
-			enum p4d_hold kind, const struct p4d_refusal *why)
-{
-	struct p4d_held *h = &t->node[node].held[kind];
-
-	if (h->used)
-		p4d_out_refuse(e, t, &h->who, &h->req, why);
-	release(e, t, node, kind);
-}
-
-void p4d_request_refuse_held(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold kind,
-			     const struct p4d_refusal *why)
-{
-	for (uint64_t left = t->holding[kind]; left; left &= left - 1)
-		refuse_node(e, t, __builtin_ctzll(left), kind, why);
 }
 
 /* ------------------------------------------------------------------------ common checks */
@@ -237,7 +187,7 @@ static void hello(const struct call *c)
 	if (t->cur && restarted_in(c, t->cur))
 		p4d_grant_break(c->e, t);
 	if (t->cur && t->cur->state == P4D_TAKING && t->cur->keep)
-		hold(c, P4D_HOLD_DRAIN);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_DRAIN);
 	else
 		welcome(c);
 }
@@ -284,7 +234,7 @@ static void hold_for_grant(const struct call *c, const struct p4d_batch *b)
 	if (waits_already(c))
 		reserved(c, b);
 	else
-		hold(c, P4D_HOLD_GRANT);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_GRANT);
 }
 
 void p4d_request_settle(struct p4d_engine *e, struct p4d_tenant *t)
@@ -296,7 +246,7 @@ void p4d_request_settle(struct p4d_engine *e, struct p4d_tenant *t)
 
 		if (h->req.type != P4W_REQUEST || h->req.batch != t->next->number)
 			continue;
-		release(e, t, i, P4D_HOLD_GRANT);
+		p4d_held_drop(e, t, i, P4D_HOLD_GRANT);
 		reserved(&c, t->next);
 	}
 }
@@ -409,7 +359,7 @@ static void wait(const struct call *c)
 		answer_current(c);
 	} else if (is_next(c, c->req->batch)) {
 		p4d_grant_await(c->e, c->t);
-		hold(c, P4D_HOLD_GRANT);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_GRANT);
 		c->e->must_schedule = true;
 	} else {
 		if (!check_over(c, c->req->batch, &why))
@@ -436,7 +386,7 @@ static void sync_current(const struct call *c)
 	else if (c->t->cur->phase >= c->req->code || c->t->cur->done & bit_of(c))
 		plain(c);
 	else
-		hold(c, P4D_HOLD_SYNC);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_SYNC);
 }
 
 static void sync(const struct call *c)
@@ -446,7 +396,10 @@ static void sync(const struct call *c)
 	bool ok = false;
 
 	if (is_current(c, c->req->batch) && c->t->cur->state == P4D_HELD) {
-		sync_current(c);
+		if (c->req->type == P4W_RESIZE)
+			p4d_resize_request(c->e, c->t, c->who, c->req);
+		else
+			sync_current(c);
 		return;
 	}
 	if (is_current(c, c->req->batch) && c->t->cur->state == P4D_TAKING)
@@ -465,7 +418,7 @@ static void give_up_reservation(const struct call *c)
 	struct p4d_refusal why = order("batch", t->next->number, t->next->number, t->next->number,
 				       "the node has given the batch up");
 
-	refuse_node(c->e, t, c->req->node, P4D_HOLD_GRANT, &why);
+	p4d_held_refuse(c->e, t, c->req->node, P4D_HOLD_GRANT, &why);
 	t->next->done |= bit_of(c);
 	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	t->dirty = true;
@@ -511,7 +464,7 @@ static void leave(const struct call *c)
 	struct p4d_refusal why = order("node", c->req->node, 0, 0, "the node has left");
 
 	for (int kind = 0; kind < P4D_HOLDS; kind++)
-		refuse_node(c->e, t, c->req->node, kind, &why);
+		p4d_held_refuse(c->e, t, c->req->node, kind, &why);
 	if (!(t->left & bit_of(c))) {
 		t->left |= bit_of(c);
 		t->dirty = true;
@@ -543,7 +496,7 @@ static void lock_info_of(const struct call *c, struct p4d_batch *b)
 			p4d_request_wake(c->e, c->t, P4D_HOLD_LOCKS);
 		break;
 	case P4D_LOCKS_MISSING:
-		hold(c, P4D_HOLD_LOCKS);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_LOCKS);
 		break;
 	case P4D_LOCKS_NEVER:
 		refuse(c, &why);
@@ -583,7 +536,7 @@ static void fetch(const struct call *c)
 	uint8_t bytes[P4D_REPLY_MAX];
 
 	if (t->cur && t->cur->state == P4D_TAKING && t->cur->keep) {
-		hold(c, P4D_HOLD_DRAIN);
+		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_DRAIN);
 		return;
 	}
 	p4d_out_reply(c->e, c->who, bytes, p4d_escrow_page(t, c->req, bytes));
@@ -598,6 +551,7 @@ void p4d_request_dispatch(struct p4d_engine *e, struct p4d_tenant *t, const stru
 		[P4W_HELLO] = hello, [P4W_REQUEST] = request, [P4W_WAIT] = wait,
 		[P4W_SYNC] = sync,   [P4W_DONE] = done,	      [P4W_LEAVE] = leave,
 		[P4W_FETCH] = fetch, [P4W_LOCK_INFO] = lock_info,
+		[P4W_RESIZE] = sync,
 	};
 	struct call c = { e, t, who, req };
 	struct p4d_refusal why;

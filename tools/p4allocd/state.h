@@ -60,6 +60,7 @@ enum p4d_hold {
 	P4D_HOLD_SYNC,		/* SYNC: until the others are there */
 	P4D_HOLD_DRAIN,		/* HELLO, FETCH: until the cells are in the store */
 	P4D_HOLD_LOCKS,		/* LOCK_INFO: until the others' lists are there */
+	P4D_HOLD_RESIZE,	/* RESIZE: until the others, and the switch, have come so far */
 	P4D_HOLDS
 };
 
@@ -111,6 +112,7 @@ struct p4d_batch {
 	struct p4d_range flow[P4W_NODES_MAX];
 	uint64_t action;	/* the switch's answer that it waits for; 0: none */
 	uint64_t granted_at;
+	uint64_t sized_at;	/* since when it has these blocks, if that is later; else 0 */
 	uint64_t lease_until;
 	uint64_t absent;	/* nodes that had left before, by bit: no part in this batch */
 	uint64_t answered;	/* nodes that were told of the grant */
@@ -135,6 +137,17 @@ struct p4d_escrow {		/* the cells of one batch, as they were at the fence */
 	uint64_t saved_acked;
 	uint32_t missing;	/* cells that the store has not shown yet, at the start */
 	uint32_t cells[];	/* slot by slot, in each the registers */
+};
+
+struct p4d_resize {		/* resize.c: of the current batch; not in the store */
+	uint64_t epoch;		/* of that batch */
+	uint16_t number;	/* of the last one begun */
+	uint16_t target;
+	bool active;
+	bool prepared;		/* all have asked, and blocks were looked for */
+	uint64_t asked, ready;	/* nodes that have said so, by bit */
+	struct p4d_blocks extra;	/* in the switch, or on their way there, and not filled yet */
+	uint64_t action;	/* the switch's answer that it waits for; 0: none */
 };
 
 struct p4d_locks {		/* lockinfo.c: lock bits of one batch */
@@ -174,6 +187,7 @@ struct p4d_tenant {
 	uint64_t left;		/* nodes that have left, by bit */
 	struct p4d_batch *cur;
 	struct p4d_batch *next;
+	struct p4d_resize resize;
 	uint32_t last;		/* batch that ended last, 0: none */
 	enum p4d_end last_end;
 	uint64_t last_done;	/* nodes that were DONE with it, or took no part */

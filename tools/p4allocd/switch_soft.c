@@ -143,6 +143,33 @@ static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 	return true;
 }
 
+static int digit_of(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 16 digits a cell. */
+static bool get_hex(struct json_object *o, uint64_t *out, size_t count)
+{
+	struct json_object *hex;
+	const char *at;
+
+	if (!json_object_object_get_ex(o, "hex", &hex) ||
+	    !json_object_is_type(hex, json_type_string) ||
+	    (size_t)json_object_get_string_len(hex) != 16 * count)
+		return false;
+	at = json_object_get_string(hex);
+	for (size_t i = 0; i < count; i++) {
+		out[i] = 0;
+		for (int k = 0; k < 16; k++, at++) {
+			if (digit_of(*at) < 0)
+				return false;
+			out[i] = out[i] << 4 | digit_of(*at);
+		}
+	}
+	return true;
+}
+
 static bool take_info(struct soft *sw, struct json_object *o)
 {
 	uint64_t version, registers, dependent, blocks, slots, flows;
@@ -186,9 +213,12 @@ static void read_run(struct soft *sw, struct take *t, unsigned int reg, unsigned
 	snprintf(name, sizeof(name), "r%u", reg);
 	for (unsigned int done = 0; done < cells; done += READ_CELLS) {
 		unsigned int n = cells - done < READ_CELLS ? cells - done : READ_CELLS;
-		struct step *s = send_step(sw, STEP_READ, p4d_cmd_read_cells(name,
-					   first_block * P4W_BLOCK_SLOTS + done, n));
+		struct json_object *o = p4d_cmd_read_cells(name,
+							  first_block * P4W_BLOCK_SLOTS + done, n);
+		struct step *s;
 
+		json_object_object_add(o, "hex", json_object_new_boolean(true));
+		s = send_step(sw, STEP_READ, o);
 		s->take = t;
 		s->reg = reg;
 		s->first = nth * P4W_BLOCK_SLOTS + done;
@@ -259,7 +289,7 @@ static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 	uint64_t values[READ_CELLS];
 	struct take *t = s->take;
 
-	if (!get_values(o, values, s->count))
+	if (!get_hex(o, values, s->count))
 		return false;
 	for (unsigned int i = 0; i < s->count; i++)
 		t->cells[(s->first + i) * sw->info.geo.registers + s->reg] = values[i];
@@ -472,8 +502,11 @@ static void soft_give(void *arg, const struct p4d_give *give)
 		json_object_array_add(cmds, p4d_cmd_fill("flow_state", give->flow[i].first,
 				      give->flow[i].count,
 				      (uint64_t)give->tenant << P4W_FLOW_TENANT_SHIFT));
-	json_object_array_add(cmds, p4d_cmd_fill("lock", home, 1, 0));
-	json_object_array_add(cmds, p4d_cmd_fill("serial", home, 1, give->epoch << P4W_SERIAL_SHIFT));
+	if (!give->more) {
+		json_object_array_add(cmds, p4d_cmd_fill("lock", home, 1, 0));
+		json_object_array_add(cmds, p4d_cmd_fill("serial", home, 1,
+							 give->epoch << P4W_SERIAL_SHIFT));
+	}
 	json_object_array_add(cmds, p4d_cmd_write_blocks("access", &give->blocks, 0));
 	json_object_array_add(cmds, p4d_cmd_write_blocks("owner", &give->blocks,
 						 p4d_owner_word(give->tenant, give->epoch)));
