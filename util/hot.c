@@ -170,6 +170,36 @@ static int replay_logs(struct node *n, struct p4a_replay **out, struct p4a_repla
 	return 0;
 }
 
+static int by_kv(const void *a, const void *b)
+{
+	const struct p4a_kv *x = a, *y = b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static int by_hot_key(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Entry i of both is the same key, before and after. */
+static void sort_hot(struct node *n)
+{
+	if (!n->nr_hot)
+		return;
+	qsort(n->hot_kv, n->nr_hot, sizeof(*n->hot_kv), by_kv);
+	qsort(n->hot_keys, n->nr_hot, sizeof(*n->hot_keys), by_hot_key);
+}
+
+static struct p4a_kv *hot_kv_of(const struct node *n, uint64_t key)
+{
+	const struct p4a_kv want = { .key = key };
+
+	return n->nr_hot ? bsearch(&want, n->hot_kv, n->nr_hot, sizeof(want), by_kv) : NULL;
+}
+
 /* Own values from the logs of all nodes: 0, or -errno if they are not certain. */
 static int read_logs(struct node *n)
 {
@@ -182,13 +212,14 @@ static int read_logs(struct node *n)
 
 	if (rc)
 		return rc;
+	sort_hot(n);
 	while (p4a_replay_value(r, &pos, &v)) {
-		for (size_t i = 0; i < n->nr_hot; i++) {
-			if (n->hot_kv[i].key != v.key)
-				continue;
-			missing--;
-			n->hot_kv[i].value = v.value;
-		}
+		struct p4a_kv *kv = hot_kv_of(n, v.key);
+
+		if (!kv)
+			continue;
+		missing--;
+		kv->value = v.value;
 	}
 	p4a_replay_free(r);
 	if (missing || info.gaps || info.breaks || info.damaged)
@@ -208,16 +239,17 @@ static int read_escrow(struct node *n)
 	int rc;
 
 	p4a_info(n->ctx, &info);
+	sort_hot(n);
 	for (size_t i = 0; i < n->nr_hot; i++)
 		n->hot_kv[i].held = 0;
 	while ((rc = p4a_escrow_next(n->ctx, &pos, &e)) > 0) {
-		for (size_t i = 0; e.known && e.batch == info.batch && i < n->nr_hot; i++) {
-			if (n->hot_kv[i].key != e.key)
-				continue;
-			missing -= !n->hot_kv[i].held;
-			n->hot_kv[i].held = 1;
-			n->hot_kv[i].value = e.value;
-		}
+		struct p4a_kv *kv = e.known && e.batch == info.batch ? hot_kv_of(n, e.key) : NULL;
+
+		if (!kv)
+			continue;
+		missing -= !kv->held;
+		kv->held = 1;
+		kv->value = e.value;
 	}
 	if (rc < 0)
 		return node_fail(n, rc, "escrow", p4a_last_error(n->ctx));
