@@ -23,3 +23,6 @@ BENCH_NET := $(addprefix $(B)/,bin/p4allocd bin/p4ctl bin/p4switch p4db-20-4-256
 $(eval $(call bench_alloc,net-locks,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 BENCH_ALLOC += net-cells
 $(eval $(call program,test/bench-alloc/net-cells,test/guest/lock-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+$(eval $(call bench_alloc,net-requests,test/guest/t_homa.c))
+$(eval $(call bench_alloc,net-dead,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+$(eval $(call bench_alloc,net-resize,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))

@@ -294,7 +294,7 @@ static void etcd_cycles(unsigned int outstanding, unsigned int count)
 		for (unsigned int k = 0; k < outstanding; k++)
 			etcd_answer(&peer[k], "\"key", key[k]);
 		for (unsigned int k = 0; k < outstanding; k++) {
-			snprintf(body, sizeof(body), "{\"key\":\"%s\"}", key[k]);
+			snprintf(body, sizeof(body), "{\"key\":\"%.250s\"}", key[k]);
 			etcd_post(&peer[k], "/v3/lock/unlock", body);
 		}
 		for (unsigned int k = 0; k < outstanding; k++)

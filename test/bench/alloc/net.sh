@@ -80,11 +80,94 @@ net_cells() {
 	locks_of allocator -w 100 -n 5000 1 seldom
 	locks_of switch -w 100 1 often
 	row net-cells-switch/allocator $(over $ns_switch $ns_allocator) ratio
+	end_rack
+}
+
+# ---------------------------------------------------------------- requests
+
+# The allocator in alloc, which p4switch obeys over its control socket; h1 speaks for all nodes.
+net_requests() {
+	nap=100 grace=30s
+	rack
+	for t in 1 2 3 4 5 6 7 8; do
+		for h in h1 alloc; do
+			on $h p4ctl tenant add $t name t$t uid 1001 2> /tmp/tenant.log || true
+		done
+	done
+	ip -n h1 link add direct type veth peer name direct netns alloc
+	for n in 1 2; do
+		h=$([ $n = 1 ] && echo h1 || echo alloc)
+		ip -n $h addr add 10.1.0.$n/24 dev direct
+		ip -n $h link set direct up
+	done
+	start_quiet_allocator
+	if on h1 bench-net-requests 10.1.0.2 8 16 20 > /tmp/requests 2> /tmp/requests.log; then
+		read rate p99 < /tmp/requests
+		row net-requests $rate /s '>=' 10000
+		row net-requests-p99 $p99 ns
+	else
+		echo "failed net-requests"
+		cat /tmp/requests.log /tmp/p4allocd.log
+	fi
+	end_rack
+}
+
+start_quiet_allocator() {
+	start_on alloc p4allocd p4allocd --store /run/p4allocd.db
+	allocator=$pid
+	await 60 allocator_says '"switch":"up"'
+}
+
+# Everything through p4switch: a killed tenant, one that waits for its blocks, one for its lock.
+net_dead() {
+	nap=20 grace=50ms
+	rack
+	start_quiet_allocator
+	if on h1 bench-net-dead > /tmp/dead 2> /tmp/dead.log; then
+		read blocks lock < /tmp/dead
+		row net-dead-blocks $blocks ns '<=' 10000000
+		row net-dead-lock $lock ns '<=' 10000000
+	else
+		echo "failed net-dead"
+		cat /tmp/dead.log
+	fi
+	end_rack
+}
+
+# Two nodes, which run transactions all the time.
+net_resize() {
+	nap=20 grace=30s
+	rack
+	start_quiet_allocator
+	start_on h2 resize1 bench-net-resize 1
+	other=$pid
+	if on h1 bench-net-resize 0 > /tmp/resize 2> /tmp/resize.log && wait $other; then
+		read grown shrunk answered lost < /tmp/resize
+		row net-resize-grow $grown ns '<=' 10000000
+		row net-resize-shrink $shrunk ns '<=' 10000000
+		row net-resize-transactions-while-growing $answered transactions
+		row net-resize-lost $((lost + $(sed 's/.* //' /tmp/resize1.log))) keys '<=' 0
+	else
+		echo "failed net-resize"
+		cat /tmp/resize.log /tmp/resize1.log /tmp/p4allocd.log
+	fi
+	end_rack
+}
+
+end_rack() {
+	kill -9 $allocator $switch
+	wait $allocator $switch 2> /dev/null || true
+	for h in h1 h2 alloc sw; do
+		ip netns del $h
+	done
 }
 
 for r; do
 	case $r in
 	net-cells) net_cells ;;
+	net-requests) net_requests ;;
+	net-dead) net_dead ;;
+	net-resize) net_resize ;;
 	net-locks) net_locks ;;
 	*) echo "failed $r: no such row" ;;
 	esac
