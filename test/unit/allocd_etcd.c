@@ -281,11 +281,32 @@ static int stop(void **state)
 	return etcd_stop();
 }
 
+/* Anybody who may write to etcd can make a key under "record/", and a page goes on behind its last one. */
+static void key__may_be_long(void **state)
+{
+	char key[2000], *back;
+	struct json_object *o;
+
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	o = p4d_etcd_key(key, "/1");
+	p4d_etcd_all_under(o, key, "/1");
+	assert_int_equal(p4d_etcd_bytes_of(o, "key", &back), sizeof(key) + 1);
+	assert_memory_equal(back, key, sizeof(key) - 1);
+	assert_string_equal(back + sizeof(key) - 1, "/1");
+	free(back);
+	assert_int_equal(p4d_etcd_bytes_of(o, "range_end", &back), sizeof(key) + 1);
+	assert_string_equal(back + sizeof(key) - 1, "/2");
+	free(back);
+	json_object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit__of_many_transactions_is_one),
 		cmocka_unit_test(config__is_common),
+		cmocka_unit_test(key__may_be_long),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -108,11 +108,15 @@ void p4d_etcd_set(struct json_object *o, const char *name, uint64_t value)
 
 static struct json_object *joined(const char *prefix, const char *key, int last)
 {
-	char text[512];
-	int n = snprintf(text, sizeof(text), "%s%s", prefix, key);
+	size_t n = strlen(prefix) + strlen(key);
+	char *text = p4d_alloc(n + 1);
+	struct json_object *o;
 
+	sprintf(text, "%s%s", prefix, key);
 	text[n - 1] += last;
-	return p4d_etcd_bytes(text, n);
+	o = p4d_etcd_bytes(text, n);
+	free(text);
+	return o;
 }
 
 struct json_object *p4d_etcd_key(const char *prefix, const char *key)
