@@ -4,8 +4,8 @@
  * executes their transactions, in one process and in simulated time. Each node is a host of its own.
  *
  * The random run loses replies, executes transactions long after their senders have given up, answers
- * with somebody else's results, kills nodes, and makes the switch forget; and it knows when two hold
- * one lock.
+ * with somebody else's results, kills nodes and the allocator, and makes the switch forget; and it knows
+ * when two hold one lock.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +42,7 @@ static struct { struct homa_txn txn; unsigned int block; } late[LATE];
 static unsigned int nr_late;
 static struct homa_txn_result last_result, old_result;	/* of this and an earlier epoch */
 static enum fate (*fate_of)(void);
+static struct p4d_changes stored;	/* ever, in order */
 
 static uint64_t rng = 88172645463325252ull;
 
@@ -127,7 +128,7 @@ static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *t
 		return 0;
 	}
 	/* Flows are unique, but one of an epoch that is over may have another user. */
-	if (fate == FATE_FOREIGN && old_result.epoch) {
+	if (fate == FATE_FOREIGN && old_result.epoch && old_result.epoch != txn->epoch) {
 		put_event(of(io), cookie, 0, &old_result, sizeof(old_result));
 		return 0;
 	}
@@ -260,7 +261,27 @@ static int tear_down(void **state)
 	for (unsigned int i = 0; i < NODES; i++)
 		p4a_close(node[i]->ctx);
 	world_destroy(w);
+	p4d_changes_drop(&stored);
 	return 0;
+}
+
+/* It finds what was stored, nobody's RPC is answered any more, and it has yet to reach the switch. */
+static void restart_allocator(void)
+{
+	struct p4d_engine *e = p4d_engine_create(w->now);
+	const char *bad;
+
+	p4d_records_collect(w->e, &stored);
+	for (struct p4d_change *r = stored.first; r; r = r->link)
+		assert_int_equal(p4d_record_load(e, r->key, r->value, r->len, &bad), 0);
+	assert_int_equal(p4d_records_loaded(e, &bad), 0);
+	world_replace_engine(w, e);
+	world_know_tenants(w, 2);
+	for (unsigned int i = 0; i < WORLD_ANSWERS; i++) {
+		if (rpc[i].to)
+			put_event(rpc[i].to, rpc[i].cookie, -ETIMEDOUT, NULL, 0);
+		rpc[i].to = NULL;
+	}
 }
 
 static int take(unsigned int i, const char *name, uint32_t wait_us, struct p4a_lock *l)
@@ -462,21 +483,12 @@ static void cell__used_up_its_tokens_still_ascend(void **state)
 /* Its cells live on in a switch that it does not reach: nodes still take and give back there. */
 static void cell__allocator_that_restarts_waits_for_the_switch(void **state)
 {
-	struct p4d_engine *e = p4d_engine_create(w->now);
-	struct p4d_changes stored = { 0 };
 	struct p4a_lock a, b, d;
 	struct p4a_completion c;
-	const char *bad;
 	uint64_t from;
 
 	make_quick(0, "x");
-	p4d_records_collect(w->e, &stored);
-	for (struct p4d_change *r = stored.first; r; r = r->link)
-		assert_int_equal(p4d_record_load(e, r->key, r->value, r->len, &bad), 0);
-	assert_int_equal(p4d_records_loaded(e, &bad), 0);
-	p4d_changes_drop(&stored);
-	world_replace_engine(w, e);
-	world_know_tenants(w, 2);
+	restart_allocator();
 	world_sleep(w, 2 * LEASE);
 	messages = 0;
 	assert_int_equal(take(0, "x", 0, &a), 0);
@@ -686,6 +698,8 @@ static void random__never_two_holders(void **state)
 			world_switch_restart(w);
 		else if (what < 25206)
 			world_switch_down(w);
+		else if (what < 25207)
+			restart_allocator();
 		else if (what < 29990)
 			world_sleep(w, rnd(300));
 		else if (what < 30000)
@@ -701,11 +715,13 @@ static void random__never_two_holders(void **state)
 		world_switch_up(w);
 	assert_true(granted > ROUNDS / 50);
 	assert_true(refused > ROUNDS / 50);
-	assert_true(quick > granted / 4);
+	assert_true(quick > granted / 5);
 	/* Whatever was lost, all of them come back. */
 	fate_of = NULL;
-	world_sleep(w, 3 * LEASE);
-	pump();
+	for (int i = 0; i < 8; i++) {	/* what is asked again may be had once more */
+		world_sleep(w, LEASE);
+		pump();
+	}
 	for (unsigned int n = 0; n < NAMES; n++) {
 		struct p4a_lock l;
 
