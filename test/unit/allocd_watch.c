@@ -626,6 +626,30 @@ static void http__where(void **state)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define HTTP_TEST(f) cmocka_unit_test_setup_teardown(f, start_http, stop_http)
 
+/* Who asks on, and reads, but never all that there is. */
+static void lines__of_a_slow_reader_need_no_more_room(void **state)
+{
+	static char text[65536], sink[65536];
+	struct p4d_loop *loop = p4d_loop_create();
+	struct p4d_lines l;
+	int fd[2];
+
+	memset(text, 'x', sizeof(text) - 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	p4d_lines_open(&l, loop, fd[0], 65536, NULL);
+	for (int i = 0; i < 500; i++) {
+		p4d_lines_send(&l, json_object_new_string(text));
+		while (p4d_lines_pending(&l) > 4 * sizeof(text)) {
+			assert_int_equal(p4d_lines_io(&l, EPOLLOUT, NULL), 0);
+			assert_true(read(fd[1], sink, sizeof(sink)) > 0);
+		}
+	}
+	assert_true(l.out_room < 64 * sizeof(text));
+	p4d_lines_close(&l);
+	close(fd[1]);
+	p4d_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -641,6 +665,7 @@ int main(void)
 		HTTP_TEST(http__what_it_refuses),
 		HTTP_TEST(http__slow_clients_are_cut_off),
 		TEST(http__where),
+		cmocka_unit_test(lines__of_a_slow_reader_need_no_more_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

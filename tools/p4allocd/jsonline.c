@@ -46,12 +46,25 @@ size_t p4d_lines_pending(const struct p4d_lines *l)
 	return l->nr_out - l->out_sent;
 }
 
+/* A reader that is never done must not make the buffer ever longer. */
+static void drop_sent(struct p4d_lines *l)
+{
+	size_t pending = p4d_lines_pending(l);
+
+	if (l->out_sent <= pending)
+		return;
+	memmove(l->out, l->out + l->out_sent, pending);
+	l->nr_out = pending;
+	l->out_sent = 0;
+}
+
 void p4d_lines_send(struct p4d_lines *l, struct json_object *o)
 {
 	size_t len;
 	const char *text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN, &len);
 
 	if (l->watch.fd >= 0) {
+		drop_sent(l);
 		grow(&l->out, &l->out_room, l->nr_out + len + 1);
 		memcpy(l->out + l->nr_out, text, len);
 		l->out[l->nr_out + len] = '\n';
