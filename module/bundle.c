@@ -116,6 +116,7 @@ static bool is_ready_made(const struct sk_buff *skb, u32 front)
 static void inherit(struct sk_buff *piece, const struct sk_buff *skb, u32 front)
 {
 	memcpy(piece->data - front, skb->data - front, front);
+	memcpy(piece->cb, skb->cb, sizeof(piece->cb));	/* IP's: options, device */
 	skb_set_network_header(piece, -(int)front);
 	skb_reset_transport_header(piece);
 	piece->protocol = skb->protocol;
@@ -152,16 +153,16 @@ static struct sk_buff *take_apart(struct sk_buff *skb, u32 front)
 }
 
 /* Headers are as far from the beginning of the buffer as in the whole, so all that says where they are
- * can be copied.
+ * can be copied. So are those of tunnels, which may be in front of what we are shown.
  */
-static struct sk_buff *copy_packet(const struct sk_buff *skb, u32 offset, u32 len, u32 front)
+static struct sk_buff *copy_packet(const struct sk_buff *skb, u32 offset, u32 len)
 {
 	struct sk_buff *piece = alloc_skb(skb_headroom(skb) + len, GFP_ATOMIC);
 
 	if (!piece)
 		return NULL;
 	skb_reserve(piece, skb_headroom(skb));
-	memcpy(piece->data - front, skb->data - front, front);
+	memcpy(piece->head, skb->head, skb_headroom(skb));
 	skb_copy_bits(skb, offset, skb_put(piece, len), len);
 	skb_copy_header(piece, skb);
 	skb_gso_reset(piece);
@@ -171,14 +172,14 @@ static struct sk_buff *copy_packet(const struct sk_buff *skb, u32 offset, u32 le
 }
 
 /* As many as there are whole ones, and memory for. */
-static struct sk_buff *copy_apart(const struct sk_buff *skb, u32 front)
+static struct sk_buff *copy_apart(const struct sk_buff *skb)
 {
 	struct sk_buff *first = NULL, **end = &first;
 	u32 offset, bytes;
 
 	for (offset = 0; offset + HEADER < skb->len; offset += bytes) {
 		bytes = packet_bytes(skb, offset);
-		*end = bytes > HEADER ? copy_packet(skb, offset, bytes, front) : NULL;
+		*end = bytes > HEADER ? copy_packet(skb, offset, bytes) : NULL;
 		if (!*end)
 			break;
 		end = &(*end)->next;
@@ -193,7 +194,7 @@ struct sk_buff *homa_bundle_open(struct sk_buff *skb)
 
 	if (is_ready_made(skb, front))
 		return take_apart(skb, front);
-	list = copy_apart(skb, front);
+	list = copy_apart(skb);
 	for (piece = list; piece; piece = piece->next)
 		set_length(piece);
 	kfree_skb(skb);
@@ -203,7 +204,7 @@ struct sk_buff *homa_bundle_open(struct sk_buff *skb)
 struct sk_buff *homa_bundle_segment(struct sk_buff *skb)
 {
 	u32 front = skb->data - skb_mac_header(skb);
-	struct sk_buff *list = copy_apart(skb, front), *piece;
+	struct sk_buff *list = copy_apart(skb), *piece;
 
 	for (piece = list; piece; piece = piece->next) {
 		__skb_push(piece, front);

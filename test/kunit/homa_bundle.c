@@ -16,6 +16,7 @@
 #define V4	20
 #define V6	40
 #define BYTES_MAX	(32 * 1024)
+#define TUNNEL		16	/* bytes of headers in front of the frame */
 
 /* One message of `bytes`, from the IP header on; `way` makes its class. */
 static struct sk_buff *make(struct kunit *test, u8 n, u32 bytes, u32 ip_len, u8 way)
@@ -60,6 +61,7 @@ static void expect_packet(struct kunit *test, struct sk_buff *skb, u8 n, u32 byt
 	KUNIT_EXPECT_EQ(test, be64_to_cpu(d->common.sender_id), 2 * n);
 	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(d + 1, n, bytes), NULL);
 	KUNIT_EXPECT_EQ(test, skb->data - skb_network_header(skb), ip_len);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(skb->cb, 0xc, sizeof(skb->cb)), NULL);
 	if (ip_len == V4) {
 		KUNIT_EXPECT_EQ(test, ip_hdr(skb)->ttl, 63);
 		KUNIT_EXPECT_EQ(test, ntohs(ip_hdr(skb)->tot_len), ip_len + skb->len);
@@ -85,6 +87,7 @@ static struct sk_buff *bundle(struct kunit *test, u32 nr, u32 ip_len)
 	KUNIT_EXPECT_EQ(test, skb_shinfo(skb)->gso_segs, nr);
 	if (ip_len == V4)
 		ip_hdr(skb)->ttl--;	/* on the way */
+	memset(skb->cb, 0xc, sizeof(skb->cb));	/* IP has looked at it */
 	return skb;
 }
 
@@ -138,6 +141,7 @@ static void cuts_into_frames(struct kunit *test)
 
 	skb->dev = NULL;
 	memset(__skb_push(skb, ETH_HLEN), 0xe, ETH_HLEN);
+	memset(skb->data - TUNNEL, 0xd, TUNNEL);
 	skb_reset_mac_header(skb);
 	skb_reset_mac_len(skb);
 	KUNIT_EXPECT_TRUE(test, skb_gso_validate_network_len(skb, 20 + HEADER + length_of(20)));
@@ -151,6 +155,7 @@ static void cuts_into_frames(struct kunit *test)
 		n++;
 		KUNIT_EXPECT_PTR_EQ(test, piece->data, skb_mac_header(piece));
 		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(piece->data, 0xe, ETH_HLEN), NULL);
+		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(piece->data - TUNNEL, 0xd, TUNNEL), NULL);
 		ip_hdr(piece)->tot_len = htons(piece->len - ETH_HLEN);	/* IP does that */
 		__skb_pull(piece, ETH_HLEN + V4);
 		expect_packet(test, piece, n, length_of(n), V4);
