@@ -311,7 +311,9 @@ static bool is_same_class(const struct sk_buff *held, struct sk_buff *skb)
 
 static bool ends_message(const struct p4w_data *d, u32 bytes)
 {
-	return homa_data_offset(d) + bytes >= be32_to_cpu(d->message_length);
+	u32 offset = homa_data_offset(d), length = be32_to_cpu(d->message_length);
+
+	return offset >= length || bytes >= length - offset;
 }
 
 /* Returns a held buffer that is to be passed on now. */
