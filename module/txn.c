@@ -14,6 +14,7 @@
 #include <net/sock.h>
 #include "addr.h"
 #include "calls.h"
+#include "held.h"
 #include "net.h"
 #include "p4wire.h"
 #include "sock.h"
@@ -167,6 +168,7 @@ int homa_txn_sendmsg(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	struct homa_txn txn;
 	int err;
 
+	homa_held_send(hsk);	/* it may be the last of sendmmsg(), or have to wait for a flow */
 	if (len != sizeof(txn) || args->id || args->flags != HOMA_SENDMSG_TXN)
 		return -EINVAL;
 	if (!copy_from_iter_full(&txn, sizeof(txn), &msg->msg_iter))

@@ -36,7 +36,13 @@ static struct rig {
 	struct homa_done_own *done[DONE_MAX];
 	int nr_done;
 	int xmit_error;
+	int nr_held_sent;
 } rig;
+
+void homa_held_send_all(struct homa_sock *hsk)
+{
+	rig.nr_held_sent++;
+}
 
 u64 homa_sock_next_id(struct homa_sock *hsk)
 {
@@ -202,6 +208,19 @@ static void send__packet(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(p->home), 1);
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(p->instr[1].cell), 128);
 	answer(0);
+}
+
+/* Messages that were sent before, in the same sendmmsg(), whatever becomes of this. */
+static void send__held_go_first(struct kunit *test)
+{
+	struct sk_buff skb = { 0 };
+
+	KUNIT_EXPECT_EQ(test, send_one(1), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_held_sent, 0);
+	__skb_queue_tail(&rig.hsk.held, &skb);
+	KUNIT_EXPECT_EQ(test, send_one(2), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_held_sent, 1);
+	__skb_unlink(&skb, &rig.hsk.held);
 }
 
 static void reply__completes_once(struct kunit *test)
@@ -703,6 +722,7 @@ static int build_rig(struct kunit *test)
 	struct netlink_ext_ack ack = { 0 };
 
 	memset(&rig, 0, sizeof(rig));
+	skb_queue_head_init(&rig.hsk.held);
 	spin_lock_init(&rig.lock);
 	rig.hn.counters = alloc_percpu(struct homa_counters);
 	rig.hn.knobs.txn_resend_us = 10000000;
@@ -746,6 +766,7 @@ static void check_and_free_rig(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(send__packet),
 	KUNIT_CASE(send__refused),
+	KUNIT_CASE(send__held_go_first),
 	KUNIT_CASE(reply__completes_once),
 	KUNIT_CASE(reply__forged),
 	KUNIT_CASE(reply__refusals_are_counted),
