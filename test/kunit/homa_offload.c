@@ -372,6 +372,7 @@ static void merges_nothing_else(struct kunit *test)
 	passes_on(test, 1424, a_grant, 1424, false);
 	passes_on(test, 1424, whole, 1424, false);	/* a message of one packet */
 	passes_on(test, MSG_LEN - 10, same, 10, false);	/* the last of another run */
+	passes_on(test, 0xffffff00, other_id, 1424, false);	/* ends beyond the last number */
 }
 
 static struct kunit_case cases[] = {
