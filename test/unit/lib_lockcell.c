@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../tools/p4allocd/named.h"
 #include "../../tools/p4allocd/records.h"
 #include "allocd_world.h"
 #include "ctx.h"
@@ -511,6 +512,30 @@ static void cell__allocator_that_restarts_waits_for_the_switch(void **state)
 	assert_false(w->e->cells_out);
 }
 
+static unsigned int refusals_of_full(void)
+{
+	return w->e->tenants->refused[P4W_REFUSED_FULL];
+}
+
+/* A switch that takes its time must not let requests pile up. */
+static void cell__only_so_many_wait_for_the_switch(void **state)
+{
+	struct p4w_lock m = {
+		.msg = { .version = P4W_VERSION, .type = P4W_LOCK, .length = htons(sizeof(m)),
+			 .nodes = htons(NODES), .code = htonl(P4W_LOCK_EXCLUSIVE) },
+		.lease_us = htonl(LEASE), .name = "row",
+	};
+
+	make_quick(0, "row");
+	for (uint64_t i = 1; i <= P4D_QUEUE_MAX + 1; i++) {
+		assert_int_equal(refusals_of_full(), 0);
+		m.owner = htobe64(i);
+		world_send_bytes(w, 1, &m, sizeof(m));
+	}
+	assert_int_equal(refusals_of_full(), 1);
+	world_settle(w);
+}
+
 /* -------------------------------------------------------------------------------- at random */
 
 #define NAMES 5
@@ -745,6 +770,7 @@ int main(void)
 		TEST(cell__the_block_is_given_to_who_needs_it),
 		TEST(cell__used_up_its_tokens_still_ascend),
 		TEST(cell__allocator_that_restarts_waits_for_the_switch),
+		TEST(cell__only_so_many_wait_for_the_switch),
 		TEST(random__never_two_holders),
 	};
 

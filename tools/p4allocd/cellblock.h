@@ -31,6 +31,7 @@ struct p4d_lockcell {
 	uint64_t base;
 	uint64_t action;
 	struct p4d_parked *first, *last;
+	uint32_t nr_parked;	/* up to P4D_QUEUE_MAX */
 };
 
 struct p4d_cell_host {

@@ -118,6 +118,7 @@ static void park(struct p4d_lockcell *c, const struct p4d_who *who, const struct
 	else
 		c->first = p;
 	c->last = p;
+	c->nr_parked++;
 }
 
 static struct p4d_parked *take_parked(struct p4d_lockcell *c)
@@ -125,6 +126,7 @@ static struct p4d_parked *take_parked(struct p4d_lockcell *c)
 	struct p4d_parked *p = c->first;
 
 	c->first = c->last = NULL;
+	c->nr_parked = 0;
 	return p;
 }
 
@@ -273,6 +275,10 @@ bool p4d_lockcell_request(struct p4d_engine *e, struct p4d_tenant *t, const stru
 	}
 	if (e->bundle) {
 		refuse(e, t, who, req, P4W_REFUSED_ORDER, "its cell must be closed: ask alone");
+		return true;
+	}
+	if (c->nr_parked == P4D_QUEUE_MAX) {
+		refuse(e, t, who, req, P4W_REFUSED_FULL, "too many wait for the switch");
 		return true;
 	}
 	park(c, who, req);
