@@ -42,7 +42,7 @@ static uint64_t now, next_token, token, tickets;
 static enum p4d_named_result ask_for(uint32_t lock, uint64_t owner, uint8_t mode, uint32_t lease,
 				     uint32_t wait, uint64_t old)
 {
-	const struct p4d_claim_of who = { owner, old, lease, wait, ++tickets, mode };
+	const struct p4d_claim_of who = { owner, old, lease, wait, ++tickets, mode, false };
 	const struct p4d_name n = name_of(lock);
 
 	token = 0;

@@ -167,7 +167,7 @@ static void engine__survives_any_bytes(void **state)
 {
 	struct p4d_tenant_conf conf = { 1, "t", 100, 0, 256 };
 	uint64_t owner[8] = { 0 }, serial[8] = { 0 };
-	struct p4d_switch_info info = { { 2, 8, 64 }, 1, owner, serial };
+	struct p4d_switch_info info = { { 2, 8, 64, 0 }, 1, owner, serial };
 	struct p4d_engine *e = p4d_engine_create(1);
 	unsigned int answers = 0, messages = 300000;
 	uint8_t message[LONGEST];
