@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -83,11 +84,15 @@ static int fail(const char *what, const char *why)
 
 static pid_t start(char **command, const struct p4a_lock *lock, const sigset_t *signals)
 {
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 	char token[24];
 
 	if (child)
 		return child;
+	/* Nobody would extend the lease, nor tell the command that it has ended. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(127);
 	snprintf(token, sizeof(token), "%" PRIu64, lock->token);
 	setenv("P4A_LOCK_TOKEN", token, 1);
 	sigprocmask(SIG_UNBLOCK, signals, NULL);

@@ -49,6 +49,8 @@ is_held() {	# by somebody whom the allocator knows
 	[ "$(status_of lock h2 -w 0 1 $1 true)" = 75 ] && grep -q 'held with token' /tmp/status.log
 }
 
+is_gone() { ! cat /proc/[0-9]*/cmdline | tr '\0' ' ' | grep -q 'sleep 10[0] '; }
+
 start_on h1 holder p4lock -l 6000 1 x sleep 100
 holder=$pid
 await 20 is_held x
@@ -56,6 +58,7 @@ equal 'who does not wait is told by whom it is held' \
 	"$(grep -c 'not free: held with token' /tmp/status.log)" 1
 equal 'another tenant does not care' "$(status_of lock h2 -w 0 2 x true)" 0
 kill -9 $holder
+check "a dead holder's command ends" await 5 is_gone
 equal "a dead holder's lock comes back" "$(status_of lock h2 -w 60000 1 x true)" 0
 
 # A lock that is used often is taken in the switch, by several hosts, and by others that ask for it.
