@@ -868,6 +868,20 @@ static void epoch__is_above_all_serials(void **state)
 	world_destroy(w);
 }
 
+static void epoch__is_not_used_up_by_a_damaged_word(void **state)
+{
+	struct world *w = small(1);
+	const struct p4w_granted *g;
+
+	world_switch_down(w);
+	w->serial[6] = ~0ull;
+	w->owner[3] = p4d_owner_word(5, P4W_EPOCH_MAX);
+	world_switch_up(w);
+	g = granted(w, ask(w, 1, 0, 1, 1, 0));
+	assert_in_range(be64toh(g->epoch), 1, 1000);
+	world_destroy(w);
+}
+
 static void epoch__is_above_what_a_lost_switch_can_have_counted(void **state)
 {
 	struct world *w = small(1);
@@ -979,6 +993,7 @@ int main(void)
 		cmocka_unit_test(switch__away_for_long_is_told),
 		cmocka_unit_test(switch__strays_are_fenced_and_their_epochs_skipped),
 		cmocka_unit_test(epoch__is_above_all_serials),
+		cmocka_unit_test(epoch__is_not_used_up_by_a_damaged_word),
 		cmocka_unit_test(epoch__is_above_what_a_lost_switch_can_have_counted),
 		cmocka_unit_test(geometry__must_be_the_configured_one),
 		cmocka_unit_test(tenant__deleted_loses_its_blocks_and_keeps_its_values),

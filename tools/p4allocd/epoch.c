@@ -17,7 +17,8 @@ uint64_t p4d_epoch_draw(struct p4d_engine *e)
 
 void p4d_epoch_raise(struct p4d_engine *e, uint64_t epoch)
 {
-	if (epoch < e->epoch_next)
+	/* No switch ever counts so far: the word is damaged, and would use up all epochs. */
+	if (epoch < e->epoch_next || epoch > P4W_EPOCH_MAX / 2)
 		return;
 	e->epoch_next = epoch + 1;
 	if (e->epoch_next <= e->epoch_limit)
