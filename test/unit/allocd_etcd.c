@@ -301,12 +301,28 @@ static void key__may_be_long(void **state)
 	json_object_put(o);
 }
 
+/* Whoever answers there need not be an etcd. */
+static void list__may_be_none(void **state)
+{
+	struct json_object *o = json_tokener_parse("{\"kvs\":[{\"n\":\"7\"}],\"no\":\"list\"}");
+
+	assert_int_equal(p4d_etcd_length(o, "kvs"), 1);
+	assert_int_equal(p4d_etcd_number(p4d_etcd_nth(o, "kvs", 0), "n"), 7);
+	assert_null(p4d_etcd_nth(o, "kvs", 1));
+	assert_int_equal(p4d_etcd_length(o, "no"), 0);
+	assert_null(p4d_etcd_nth(o, "no", 0));
+	assert_null(p4d_etcd_nth(o, "missing", 0));
+	assert_null(p4d_etcd_nth(NULL, "kvs", 0));
+	json_object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit__of_many_transactions_is_one),
 		cmocka_unit_test(config__is_common),
 		cmocka_unit_test(key__may_be_long),
+		cmocka_unit_test(list__may_be_none),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -107,15 +107,11 @@ static void take_in(struct p4d_config *c, uint32_t id, const char *value, size_t
 
 static void take_in_all(struct p4d_config *c, struct json_object *range)
 {
-	struct json_object *kvs;
+	size_t n = p4d_etcd_length(range, "kvs"), len;
 	char *key, *value;
-	size_t n, len;
 
-	if (!json_object_object_get_ex(range, "kvs", &kvs))
-		return;
-	n = json_object_array_length(kvs);
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *kv = json_object_array_get_idx(kvs, i);
+		struct json_object *kv = p4d_etcd_nth(range, "kvs", i);
 		uint32_t id = 0;
 
 		p4d_etcd_bytes_of(kv, "key", &key);
@@ -139,10 +135,7 @@ static struct json_object *ask_for_all(const struct p4d_config *c)
 
 static uint64_t version_of(struct json_object *range)
 {
-	struct json_object *kvs;
-
-	return json_object_object_get_ex(range, "kvs", &kvs) ?
-		p4d_etcd_number(json_object_array_get_idx(kvs, 0), "mod_revision") : 0;
+	return p4d_etcd_number(p4d_etcd_nth(range, "kvs", 0), "mod_revision");
 }
 
 static void on_all(void *arg, struct json_object *o, const char *why)

@@ -68,7 +68,7 @@ void p4d_election_was_lost(struct p4d_election *el, const char *why)
 
 static void on_look(struct p4d_election *el, struct json_object *o)
 {
-	struct json_object *kvs;
+	struct json_object *first;
 	char text[200], *who;
 
 	if (!p4d_etcd_number(o, "count")) {
@@ -76,8 +76,9 @@ static void on_look(struct p4d_election *el, struct json_object *o)
 		go_on(el);
 		return;
 	}
-	if (json_object_object_get_ex(o, "kvs", &kvs)) {
-		p4d_etcd_bytes_of(json_object_array_get_idx(kvs, 0), "value", &who);
+	first = p4d_etcd_nth(o, "kvs", 0);
+	if (first) {
+		p4d_etcd_bytes_of(first, "value", &who);
 		snprintf(text, sizeof(text), "standing by for %.100s", who);
 		free(who);
 		say(el, text);

@@ -91,6 +91,18 @@ size_t p4d_etcd_bytes_of(struct json_object *o, const char *name, char **out)
 	return n;
 }
 
+size_t p4d_etcd_length(struct json_object *o, const char *name)
+{
+	struct json_object *list = member(o, name);
+
+	return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+}
+
+struct json_object *p4d_etcd_nth(struct json_object *o, const char *name, size_t i)
+{
+	return i < p4d_etcd_length(o, name) ? json_object_array_get_idx(member(o, name), i) : NULL;
+}
+
 uint64_t p4d_etcd_number(struct json_object *o, const char *name)
 {
 	const char *text = json_object_get_string(member(o, name));

@@ -35,6 +35,9 @@ size_t p4d_etcd_bytes_of(struct json_object *o, const char *member, char **out);
 
 /* A member of an answer, 0 if it is missing, as etcd leaves out what is 0. */
 uint64_t p4d_etcd_number(struct json_object *o, const char *member);
+/* Of a list; 0 and NULL: there is none, or not so many. */
+size_t p4d_etcd_length(struct json_object *o, const char *member);
+struct json_object *p4d_etcd_nth(struct json_object *o, const char *member, size_t i);
 /* A body of one member, to which further ones may be added. */
 struct json_object *p4d_etcd_key(const char *prefix, const char *key);
 void p4d_etcd_set(struct json_object *o, const char *member, uint64_t value);

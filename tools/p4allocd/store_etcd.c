@@ -221,10 +221,7 @@ static struct json_object *transaction(const struct p4d_store_etcd *s, const str
 /* The first key-value pair of an answer to a range, or NULL. */
 static struct json_object *first_of(struct json_object *range)
 {
-	struct json_object *kvs;
-
-	return json_object_object_get_ex(range, "kvs", &kvs) ? json_object_array_get_idx(kvs, 0) :
-		NULL;
+	return p4d_etcd_nth(range, "kvs", 0);
 }
 
 static uint64_t value_of(struct json_object *kv)
@@ -240,11 +237,9 @@ static uint64_t value_of(struct json_object *kv)
 
 static struct json_object *response(struct json_object *answer, size_t i)
 {
-	struct json_object *all, *o = NULL;
+	struct json_object *o = NULL;
 
-	if (!json_object_object_get_ex(answer, "responses", &all))
-		return NULL;
-	json_object_object_get_ex(json_object_array_get_idx(all, i), "response_range", &o);
+	json_object_object_get_ex(p4d_etcd_nth(answer, "responses", i), "response_range", &o);
 	return o;
 }
 
@@ -422,7 +417,7 @@ static int load_page(struct p4d_store_etcd *s, char **from, record_fn record, vo
 		     size_t size)
 {
 	size_t skip = strlen(s->prefix) + strlen("record/");
-	struct json_object *body = p4d_etcd_key(*from, ""), *o, *kvs;
+	struct json_object *body = p4d_etcd_key(*from, ""), *o;
 	int ret = 0;
 
 	p4d_etcd_all_under(body, s->prefix, "record/");
@@ -432,10 +427,8 @@ static int load_page(struct p4d_store_etcd *s, char **from, record_fn record, vo
 	*from = NULL;
 	if (!o)
 		return -EIO;
-	if (!json_object_object_get_ex(o, "kvs", &kvs))
-		kvs = NULL;
-	for (size_t i = 0; !ret && kvs && i < json_object_array_length(kvs); i++) {
-		struct json_object *kv = json_object_array_get_idx(kvs, i);
+	for (size_t i = 0; !ret && i < p4d_etcd_length(o, "kvs"); i++) {
+		struct json_object *kv = p4d_etcd_nth(o, "kvs", i);
 		char *key, *value;
 		size_t len;
 
@@ -448,7 +441,7 @@ static int load_page(struct p4d_store_etcd *s, char **from, record_fn record, vo
 		sprintf(*from, "%s\x01", key);		/* no key has one, and none is between */
 		free(key);
 	}
-	if (ret || !kvs || json_object_array_length(kvs) < PAGE) {
+	if (ret || p4d_etcd_length(o, "kvs") < PAGE) {
 		free(*from);
 		*from = NULL;
 	}

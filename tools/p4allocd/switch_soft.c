@@ -130,6 +130,15 @@ static bool get_uint(struct json_object *o, const char *name, uint64_t max, uint
 	return *out <= max;
 }
 
+/* Of a batch, an answer each; NULL if there are none. */
+static struct json_object *results_of(struct json_object *o)
+{
+	struct json_object *results;
+
+	return json_object_object_get_ex(o, "results", &results) &&
+	       json_object_is_type(results, json_type_array) ? results : NULL;
+}
+
 static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 {
 	struct json_object *values;
@@ -302,10 +311,10 @@ static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 
 static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 {
-	struct json_object *results;
+	struct json_object *results = results_of(o);
 	uint64_t seen[P4W_MAX_BLOCKS], bits;
 
-	if (!json_object_object_get_ex(o, "results", &results) ||
+	if (!results ||
 	    !get_values(json_object_array_get_idx(results, 0), seen,
 			p4d_blocks_count(&s->of.blocks)))
 		return false;
@@ -320,11 +329,11 @@ static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 /* The registers of one slot, an answer each. */
 static bool take_closed(struct soft *sw, struct step *s, struct json_object *o)
 {
+	struct json_object *results = results_of(o);
 	uint32_t value[P4W_CELL_REGISTERS];
-	struct json_object *results;
 	uint64_t one;
 
-	if (!json_object_object_get_ex(o, "results", &results))
+	if (!results)
 		return false;
 	for (unsigned int r = 0; r < P4W_CELL_REGISTERS; r++) {
 		if (!get_values(json_object_array_get_idx(results, r), &one, 1))
@@ -371,13 +380,11 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 
 static bool says_ok(struct json_object *o)
 {
-	struct json_object *ok, *results;
+	struct json_object *ok, *results = results_of(o);
 
 	if (!json_object_object_get_ex(o, "ok", &ok) || !json_object_get_boolean(ok))
 		return false;
-	if (!json_object_object_get_ex(o, "results", &results))
-		return true;
-	for (size_t i = 0; i < json_object_array_length(results); i++)
+	for (size_t i = 0; results && i < json_object_array_length(results); i++)
 		if (json_object_object_get_ex(json_object_array_get_idx(results, i), "ok", &ok) &&
 		    !json_object_get_boolean(ok))
 			return false;
