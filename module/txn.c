@@ -368,18 +368,7 @@ void homa_txn_tenant_exit(struct homa_tenant *t)
 	hrtimer_cancel(&t->timer);
 }
 
-static bool holds_already(struct homa_tenant *t, enum homa_txn_space space,
-			  const struct homa_grant_spec *spec)
-{
-	bool same;
-
-	spin_lock_bh(&t->lock);
-	same = t->alloc[space] && !memcmp(&t->alloc[space]->spec, spec, sizeof(*spec));
-	spin_unlock_bh(&t->lock);
-	return same;
-}
-
-/* The same grant with other blocks: it goes on, and what is on its way has its cells already. */
+/* The same grant, perhaps with other blocks: it goes on, what is on its way has its cells already. */
 static bool resize(struct homa_tenant *t, enum homa_txn_space space,
 		   const struct homa_grant_spec *spec)
 {
@@ -407,9 +396,9 @@ int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
 {
 	struct homa_alloc *alloc = NULL;
 
-	if (spec->epoch && (holds_already(t, space, spec) || resize(t, space, spec)))
-		return 0;
 	if (spec->epoch) {
+		if (resize(t, space, spec))
+			return 0;
 		alloc = homa_alloc_create(spec);
 		if (!alloc)
 			return -ENOMEM;
