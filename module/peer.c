@@ -104,11 +104,16 @@ static void free_late(struct rcu_head *rcu)
 	kmem_cache_free(peer_cache, container_of(rcu, struct homa_peer, rcu));
 }
 
+static struct homa_seen_mem *seen_mem(const struct homa_peer *peer)
+{
+	return &peer->net->peers->seen_mem;
+}
+
 static void peer_free(struct homa_peer *peer)
 {
 	homa_peer_free_route(rcu_dereference_protected(peer->route, true));
 	if (peer->seen) {
-		homa_seen_clear(peer->seen, &peer->net->peers->seen_mem);
+		homa_seen_clear(peer->seen, seen_mem(peer));
 		kmem_cache_free(seen_cache, peer->seen);
 	}
 	call_rcu(&peer->rcu, free_late);
@@ -347,14 +352,6 @@ bool homa_peer_has_finished(struct homa_peer *peer, u64 id)
 	return finished;
 }
 
-static struct homa_seen_mem *seen_mem(struct homa_peer *peer)
-{
-	struct homa_seen_mem *mem = &peer->net->peers->seen_mem;
-
-	WRITE_ONCE(mem->max, homa_knob(peer->net, seen_max));
-	return mem;
-}
-
 static int judge(struct homa_peer *peer, u64 id)
 {
 	u32 late_ms = homa_knob(peer->net, late_ms);
@@ -403,12 +400,13 @@ void homa_peer_prove(struct homa_peer *peer, u64 id)
 void homa_peer_add_finished(struct homa_peer *peer, u64 id)
 {
 	struct homa_seen_mem *mem = seen_mem(peer);
+	int max = homa_knob(peer->net, seen_max);
 
 	spin_lock(&peer->lock);
 	if (peer->seen)
 		homa_seen_add(peer->seen, id, now_ms(), mem);
 	spin_unlock(&peer->lock);
-	if (unlikely(atomic_long_read(&mem->used) > mem->max - mem->max / 4) &&
+	if (unlikely(atomic_long_read(&mem->used) > max - max / 4) &&
 	    time_after(jiffies, READ_ONCE(peer->net->peers->trim_after)))
 		schedule_work(&peer->net->peers->tend);
 }
@@ -501,7 +499,7 @@ static void tend(struct work_struct *work)
 	spin_unlock_bh(&peers->lock);
 	if (crowded)
 		grow(peers);
-	if (atomic_long_read(&peers->seen_mem.used) > peers->seen_mem.max / 2)
+	if (atomic_long_read(&peers->seen_mem.used) > READ_ONCE(*peers->seen_mem.max) / 2)
 		trim(peers);
 }
 
@@ -549,6 +547,7 @@ int homa_peers_net_init(struct homa_net *hn)
 	peers->last_life = get_random_u32();
 	peers->trim_after = jiffies - 1;
 	peers->lost_ms = now_ms();	/* what was finished here before, nobody remembers */
+	peers->seen_mem.max = &hn->knobs.seen_max;
 	INIT_WORK(&peers->tend, tend);
 	hn->peers = peers;
 	return 0;

@@ -172,7 +172,7 @@ static unsigned long *alloc_bits(u32 size, struct homa_seen_mem *mem)
 	long bytes = size / BITS_PER_BYTE;
 	unsigned long *bits = NULL;
 
-	if (atomic_long_add_return(bytes, &mem->used) <= READ_ONCE(mem->max))
+	if (atomic_long_add_return(bytes, &mem->used) <= READ_ONCE(*mem->max))
 		bits = bitmap_zalloc(size, GFP_ATOMIC | __GFP_NOWARN);
 	if (!bits)
 		atomic_long_sub(bytes, &mem->used);

@@ -39,7 +39,7 @@ struct homa_seen {
 /* Memory that the windows of all peers of a namespace share. */
 struct homa_seen_mem {
 	atomic_long_t used;	/* bytes, beyond the word that each run has */
-	long max;
+	const int *max;		/* the knob seen_max */
 };
 
 enum homa_seen_as {

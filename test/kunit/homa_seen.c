@@ -21,7 +21,8 @@ static struct homa_seen *make(struct kunit *test)
 	return seen;
 }
 
-static struct homa_seen_mem mem = { .max = LONG_MAX };
+static int mem_max = INT_MAX;
+static struct homa_seen_mem mem = { .max = &mem_max };
 
 static bool is_finished_now(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
@@ -188,13 +189,13 @@ static void memory_is_bounded(struct kunit *test)
 	struct homa_seen *seen[8];
 	u32 i, n, long_ones = 0;
 
-	mem.max = (3 * 256 + 128) / BITS_PER_BYTE;	/* it is 128 bits before it is 256 */
+	mem_max = (3 * 256 + 128) / BITS_PER_BYTE;	/* it is 128 bits before it is 256 */
 	for (i = 0; i < ARRAY_SIZE(seen); i++) {
 		seen[i] = make(test);
 		homa_seen_trust(seen[i], ID(1), 0, &mem);
 		for (n = 2; n <= 200; n++) {
 			homa_seen_add(seen[i], ID(n), i, &mem);
-			KUNIT_ASSERT_LE(test, atomic_long_read(&mem.used), mem.max);
+			KUNIT_ASSERT_LE(test, atomic_long_read(&mem.used), mem_max);
 		}
 		for (n = 2; n <= 200; n++)
 			KUNIT_EXPECT_TRUE(test, is_finished_now(seen[i], ID(n), i));
@@ -210,7 +211,7 @@ static void memory_is_bounded(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(seen); i++)
 		homa_seen_clear(seen[i], &mem);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem.used), 0);
-	mem.max = LONG_MAX;
+	mem_max = INT_MAX;
 }
 
 /* Not even one that makes all ids of the window look old. */
