@@ -191,6 +191,13 @@ static int why_not_wait(const struct homa_sock *hsk, u32 how)
 	return signal_pending(current) ? -EINTR : 0;
 }
 
+/* We are about to sleep. Who had a long message ends only a turn of its own. */
+static void end_turn(const struct homa_ready *ready, u32 how)
+{
+	if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
+		homa_turns_end(ready);
+}
+
 struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 {
 	struct homa_ready *ready = &hsk->ready;
@@ -204,8 +211,7 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 		hlist_add_head(&waiter.link,
 			       how & HOMA_READY_HEAVY ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);
-		if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
-			homa_turns_end(ready);
+		end_turn(ready, how);
 		spin_or_sleep(hsk, &waiter);
 		spin_lock_bh(&hsk->lock);
 		hlist_del_init(&waiter.link);
@@ -216,8 +222,7 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	if (done)
 		return done;
 	/* Who goes to poll for more is about to sleep there. */
-	if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
-		homa_turns_end(ready);
+	end_turn(ready, how);
 	return ERR_PTR(err);
 }
 
