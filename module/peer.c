@@ -10,15 +10,12 @@
  * peers->lock. Who looks something up meanwhile may miss it, or be carried over to another bucket;
  * since who misses looks again with the lock, in both tables, that does no harm.
  */
-#include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <net/dst.h>
 #include <net/ipv6.h>
 
-#include "ip.h"
 #include "net.h"
 #include "peer.h"
 #include "seen.h"
