@@ -7,111 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "allocd_world.h"
-#include "ctx.h"
+#include "lib_link.h"
 
 #define NODES 2
 #define KEYS 600
 #define LEASE 10000
-#define STEP 500		/* of time, when nothing happens */
-
-struct link {			/* back end of a node */
-	struct p4a_io io;
-	struct p4a_ctx *ctx;
-	struct { uint64_t cookie; uint32_t len; uint8_t *bytes; } event[16];
-	unsigned int events;
-	uint8_t *lent[16];
-	unsigned int nr_lent;
-	bool granted;
-};
 
 static struct world *w;
 static struct link *node[NODES];
-static struct { struct link *to; uint64_t cookie; } rpc[WORLD_ANSWERS];
-
-static struct link *of(struct p4a_io *io)
-{
-	return (struct link *)io;
-}
-
-static void on_answer(struct world *from, uint64_t number, const void *bytes, size_t len)
-{
-	struct link *l = rpc[number % WORLD_ANSWERS].to;
-
-	assert_true(l->events < 16);
-	l->event[l->events].cookie = rpc[number % WORLD_ANSWERS].cookie;
-	l->event[l->events].len = len;
-	l->event[l->events++].bytes = memcpy(malloc(len), bytes, len);
-}
-
-static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
-{
-	unsigned int at = (w->rpc + 1) % WORLD_ANSWERS;
-
-	rpc[at].to = of(io);
-	rpc[at].cookie = cookie;
-	world_send_bytes(w, 1, msg, len);
-	return 0;
-}
 
 static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn)
 {
 	return -EOPNOTSUPP;
 }
 
-static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
-{
-	struct link *l = of(io);
-	uint64_t end = w->now + (timeout_us < 0 ? 60000000 : timeout_us);
-	unsigned int n;
-
-	while (l->nr_lent)
-		free(l->lent[--l->nr_lent]);
-	for (world_settle(w); !l->events && w->now < end; )
-		world_sleep(w, end - w->now < STEP ? end - w->now : STEP);
-	if (!l->events && timeout_us < 0)
-		fail_msg("waits for ever");
-	for (n = 0; n < max && n < l->events; n++) {
-		ev[n] = (struct p4a_io_event) {
-			.cookie = l->event[n].cookie, .len = l->event[n].len,
-			.data = l->event[n].bytes,
-		};
-		l->lent[l->nr_lent++] = l->event[n].bytes;
-	}
-	memmove(l->event, l->event + n, (l->events -= n) * sizeof(l->event[0]));
-	return n;
-}
-
 static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
 {
-	of(io)->granted = grant;
 	return 0;
 }
 
-static uint64_t now_us(struct p4a_io *io)
-{
-	return w->now;
-}
-
-static int no_fd(struct p4a_io *io)
-{
-	return -1;
-}
-
-static void close_link(struct p4a_io *io)
-{
-	struct link *l = of(io);
-
-	while (l->nr_lent)
-		free(l->lent[--l->nr_lent]);
-	while (l->events)
-		free(l->event[--l->events].bytes);
-	free(l);
-}
-
 static const struct p4a_io_ops ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
-	.fd = no_fd, .close = close_link,
+	.send_msg = link_send_msg, .send_txn = send_txn, .reap = link_reap, .hold = hold,
+	.now_us = link_now_us, .fd = link_fd, .close = link_close,
 };
 
 static int set_up(void **state)
@@ -119,17 +36,9 @@ static int set_up(void **state)
 	static const struct p4a_geometry geo = { .registers = 4, .blocks = 8, .dependent = 2 };
 
 	w = world_create(geo.registers, geo.blocks, 512, 1);
-	w->on_answer = on_answer;
-	for (unsigned int i = 0; i < NODES; i++) {
-		struct p4a_options opts = {
-			.tenant = 1, .node = i, .nodes = NODES, .depth = 8, .timeout_us = 1000000,
-		};
-
-		node[i] = calloc(1, sizeof(*node[i]));
-		node[i]->io.ops = &ops;
-		if (p4a_ctx_new(&node[i]->ctx, &opts, &node[i]->io, &geo, P4A_HOT, "", NULL))
-			return -1;
-	}
+	links_begin(w);
+	for (unsigned int i = 0; i < NODES; i++)
+		node[i] = link_open(&ops, i, NODES, &geo);
 	return 0;
 }
 

@@ -13,31 +13,17 @@
 
 #include "../../tools/p4allocd/named.h"
 #include "../../tools/p4allocd/records.h"
-#include "allocd_world.h"
-#include "ctx.h"
+#include "lib_link.h"
 
 #define NODES 3
 #define LEASE 20000
-#define STEP 500		/* of time, when nothing happens */
-#define EVENTS 64
 #define LATE 64
-
-struct link {			/* back end of a node */
-	struct p4a_io io;
-	struct p4a_ctx *ctx;
-	unsigned int node;
-	struct { uint64_t cookie; int err; uint32_t len; uint8_t *bytes; } event[EVENTS];
-	unsigned int events;
-	uint8_t *lent[EVENTS];
-	unsigned int nr_lent;
-};
 
 enum fate { FATE_GOOD, FATE_NO_REPLY, FATE_LATE, FATE_FOREIGN };
 
 static struct world *w;
 static struct link *node[NODES];
 static struct p4a_grant kernel[NODES];	/* of each host; outlives its programs */
-static struct { struct link *to; uint64_t cookie; } rpc[WORLD_ANSWERS];
 static unsigned int txns, messages;
 static struct { struct homa_txn txn; unsigned int block; } late[LATE];
 static unsigned int nr_late;
@@ -53,20 +39,6 @@ static uint32_t rnd(uint32_t n)
 	rng ^= rng >> 7;
 	rng ^= rng << 17;
 	return (rng >> 16) % n;
-}
-
-static struct link *of(struct p4a_io *io)
-{
-	return (struct link *)io;
-}
-
-static void put_event(struct link *l, uint64_t cookie, int err, const void *bytes, size_t len)
-{
-	assert_true(l->events < EVENTS);
-	l->event[l->events].cookie = cookie;
-	l->event[l->events].err = err;
-	l->event[l->events].len = len;
-	l->event[l->events++].bytes = len ? memcpy(malloc(len), bytes, len) : NULL;
 }
 
 /* ------------------------------------------------------------------------------ the switch */
@@ -109,7 +81,7 @@ static void execute_a_late_one(void)
 
 static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn)
 {
-	struct p4a_grant *g = &kernel[of(io)->node];
+	struct p4a_grant *g = &kernel[link_of(io)->node];
 	enum fate fate = fate_of ? fate_of() : FATE_GOOD;
 	struct homa_txn_result r;
 	unsigned int block = 0;
@@ -117,7 +89,7 @@ static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *t
 	txns++;
 	assert_int_equal(txn->space, HOMA_TXN_LOCKS);
 	if (txn->epoch != g->epoch) {
-		put_event(of(io), cookie, -ESTALE, NULL, 0);
+		link_put(link_of(io), cookie, -ESTALE, NULL, 0);
 		return 0;
 	}
 	while (!(g->bitmap[block / 8] >> block % 8 & 1))
@@ -125,12 +97,12 @@ static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *t
 	if (fate == FATE_LATE && nr_late < LATE) {
 		late[nr_late].txn = *txn;
 		late[nr_late++].block = block;
-		put_event(of(io), cookie, -ETIMEDOUT, NULL, 0);
+		link_put(link_of(io), cookie, -ETIMEDOUT, NULL, 0);
 		return 0;
 	}
 	/* Flows are unique, but one of an epoch that is over may have another user. */
 	if (fate == FATE_FOREIGN && old_result.epoch && old_result.epoch != txn->epoch) {
-		put_event(of(io), cookie, 0, &old_result, sizeof(old_result));
+		link_put(link_of(io), cookie, 0, &old_result, sizeof(old_result));
 		return 0;
 	}
 	r = execute(txn, block);
@@ -138,54 +110,18 @@ static int send_txn(struct p4a_io *io, uint64_t cookie, const struct homa_txn *t
 		old_result = last_result;
 	if (!r.status)
 		last_result = r;
-	put_event(of(io), cookie, fate == FATE_NO_REPLY ? -ETIMEDOUT : 0, &r, sizeof(r));
+	link_put(link_of(io), cookie, fate == FATE_NO_REPLY ? -ETIMEDOUT : 0, &r, sizeof(r));
 	return 0;
 }
 
 /* ------------------------------------------------------------------------- the other verbs */
 
-static void on_answer(struct world *from, uint64_t number, const void *bytes, size_t len)
-{
-	struct link *l = rpc[number % WORLD_ANSWERS].to;
-
-	if (l)
-		put_event(l, rpc[number % WORLD_ANSWERS].cookie, 0, bytes, len);
-	rpc[number % WORLD_ANSWERS].to = NULL;
-}
-
+/* Each node is at an address of its own. */
 static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_t len)
 {
-	unsigned int at = (w->rpc + 1) % WORLD_ANSWERS;
-
 	messages++;
-	rpc[at].to = of(io);
-	rpc[at].cookie = cookie;
-	w->peer = 1 + of(io)->node;
-	world_send_bytes(w, 1, msg, len);
-	return 0;
-}
-
-static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
-{
-	struct link *l = of(io);
-	uint64_t end = w->now + (timeout_us < 0 ? 60000000 : timeout_us);
-	unsigned int n;
-
-	while (l->nr_lent)
-		free(l->lent[--l->nr_lent]);
-	for (world_settle(w); !l->events && w->now < end; )
-		world_sleep(w, end - w->now < STEP ? end - w->now : STEP);
-	if (!l->events && timeout_us < 0)
-		fail_msg("waits for ever");
-	for (n = 0; n < max && n < l->events; n++) {
-		ev[n] = (struct p4a_io_event) {
-			.cookie = l->event[n].cookie, .err = l->event[n].err,
-			.len = l->event[n].len, .data = l->event[n].bytes,
-		};
-		l->lent[l->nr_lent++] = l->event[n].bytes;
-	}
-	memmove(l->event, l->event + n, (l->events -= n) * sizeof(l->event[0]));
-	return n;
+	w->peer = 1 + link_of(io)->node;
+	return link_send_msg(io, cookie, msg, len);
 }
 
 static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
@@ -195,63 +131,32 @@ static int hold(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_err
 
 static int hold_cells(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err)
 {
-	if (grant->epoch >= kernel[of(io)->node].epoch)
-		kernel[of(io)->node] = *grant;
+	if (grant->epoch >= kernel[link_of(io)->node].epoch)
+		kernel[link_of(io)->node] = *grant;
 	return 0;
 }
 
-static uint64_t now_us(struct p4a_io *io)
-{
-	return w->now;
-}
-
-static int no_fd(struct p4a_io *io)
-{
-	return -1;
-}
-
-static void close_link(struct p4a_io *io)
-{
-	struct link *l = of(io);
-
-	for (unsigned int i = 0; i < WORLD_ANSWERS; i++)
-		if (rpc[i].to == l)
-			rpc[i].to = NULL;
-	while (l->nr_lent)
-		free(l->lent[--l->nr_lent]);
-	while (l->events)
-		free(l->event[--l->events].bytes);
-	free(l);
-}
-
 static const struct p4a_io_ops ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold, .now_us = now_us,
-	.hold_cells = hold_cells, .fd = no_fd, .close = close_link,
+	.send_msg = send_msg, .send_txn = send_txn, .reap = link_reap, .hold = hold,
+	.hold_cells = hold_cells, .now_us = link_now_us, .fd = link_fd, .close = link_close,
 };
 
 static void open_node(unsigned int i)
 {
 	static const struct p4a_geometry geo = { .registers = 8, .blocks = 8 };
-	struct p4a_options opts = {
-		.tenant = 1, .node = i, .nodes = NODES, .depth = 8, .timeout_us = 1000000,
-	};
 
-	node[i] = calloc(1, sizeof(*node[i]));
-	node[i]->io.ops = &ops;
-	node[i]->node = i;
-	assert_int_equal(p4a_ctx_new(&node[i]->ctx, &opts, &node[i]->io, &geo, P4A_HOT, "", NULL), 0);
+	node[i] = link_open(&ops, i, NODES, &geo);
 }
 
 static int set_up(void **state)
 {
 	w = world_create(8, 8, 512, 2);
-	w->on_answer = on_answer;
+	links_begin(w);
 	txns = messages = nr_late = 0;
 	fate_of = NULL;
 	memset(kernel, 0, sizeof(kernel));
 	memset(&last_result, 0, sizeof(last_result));
 	memset(&old_result, 0, sizeof(old_result));
-	memset(rpc, 0, sizeof(rpc));
 	for (unsigned int i = 0; i < NODES; i++)
 		open_node(i);
 	return 0;
@@ -278,11 +183,7 @@ static void restart_allocator(void)
 	assert_int_equal(p4d_records_loaded(e, &bad), 0);
 	world_replace_engine(w, e);
 	world_know_tenants(w, 2);
-	for (unsigned int i = 0; i < WORLD_ANSWERS; i++) {
-		if (rpc[i].to)
-			put_event(rpc[i].to, rpc[i].cookie, -ETIMEDOUT, NULL, 0);
-		rpc[i].to = NULL;
-	}
+	links_break();
 }
 
 static int take(unsigned int i, const char *name, uint32_t wait_us, struct p4a_lock *l)
@@ -319,7 +220,7 @@ static void cell__a_lock_used_often_needs_no_message(void **state)
 			messages = txns = 0;
 		assert_int_equal(take(0, "row", 0, &l), 0);
 		assert_true(l.token > last);
-		assert_in_range(l.lease_us, LEASE - STEP, LEASE);
+		assert_in_range(l.lease_us, LEASE - LINK_STEP, LEASE);
 		last = l.token;
 		assert_int_equal(p4a_unlock(node[0]->ctx, &l), 0);
 		world_sleep(w, 100);
@@ -370,7 +271,7 @@ static void cell__a_dead_holder_keeps_it_for_its_lease(void **state)
 	assert_int_equal(take(0, "row", 0, &a), 0);
 	from = w->now;
 	assert_int_equal(take(1, "row", 2 * LEASE, &b), 0);
-	assert_in_range(w->now - from, LEASE, LEASE + 2 * STEP);
+	assert_in_range(w->now - from, LEASE, LEASE + 2 * LINK_STEP);
 	assert_true(b.token > a.token);
 	assert_int_equal(p4a_unlock(node[0]->ctx, &a), -ESTALE);	/* and does not take b's away */
 	assert_int_equal(take(2, "row", 0, &a), -ETIME);
@@ -434,7 +335,7 @@ static void cell__a_switch_that_forgets_gives_nothing_twice(void **state)
 	assert_true(c.token > a.token);
 	assert_int_equal(p4a_unlock(node[0]->ctx, &b), -ESTALE);	/* proves nothing */
 	assert_int_equal(take(1, "y", 2 * LEASE, &b), 0);
-	assert_true(w->now - from >= LEASE - STEP);
+	assert_true(w->now - from >= LEASE - LINK_STEP);
 	make_quick(2, "z");
 }
 
@@ -506,7 +407,7 @@ static void cell__allocator_that_restarts_waits_for_the_switch(void **state)
 	assert_int_equal(p4a_unlock(node[0]->ctx, &a), 0);
 	assert_int_equal(p4a_wait(node[2]->ctx, &c, 1, 2 * LEASE), 1);
 	assert_int_equal(c.err, 0);
-	assert_in_range(w->now - from, LEASE, LEASE + 2 * STEP);
+	assert_in_range(w->now - from, LEASE, LEASE + 2 * LINK_STEP);
 	assert_int_equal(take(1, "x", 0, &d), 0);
 	assert_true(d.token > a.token);
 	assert_false(w->e->cells_out);

@@ -41,10 +41,10 @@ UNIT += test/allocd_named
 $(eval $(call program,test/allocd_named,test/unit/allocd_named.c \
 	$(foreach f,named crowd out proto,tools/p4allocd/$(f).c),cmocka))
 UNIT += test/lib_lockcell
-$(eval $(call program,test/lib_lockcell,test/unit/lib_lockcell.c $(P4ALLOCD_TEST),\
+$(eval $(call program,test/lib_lockcell,test/unit/lib_lockcell.c test/unit/lib_link.c $(P4ALLOCD_TEST),\
 	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))
 UNIT += test/lib_allocd
-$(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c $(P4ALLOCD_TEST),\
+$(eval $(call program,test/lib_allocd,test/unit/lib_allocd.c test/unit/lib_link.c $(P4ALLOCD_TEST),\
 	cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm))
 P4ALLOCD_ALL_TEST := test/unit/etcd_here.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD),tools/p4allocd/$(f).c)
