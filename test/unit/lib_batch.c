@@ -29,27 +29,14 @@ static struct p4a_kv kv[KEYS];
 
 static int make_layout(void **state)
 {
-	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS, 0 };
-	struct p4a_key_count kc[KEYS];
-	unsigned int i;
-
-	for (i = 0; i < KEYS; i++)
-		kc[i] = (struct p4a_key_count) { i, 100 };
-	return p4a_layout_from_counts(&layout, &geo, kc, KEYS, NULL) == KEYS ? 0 : -1;
+	layout = fake_layout(KEYS);
+	return 0;
 }
 
 static int free_layout(void **state)
 {
 	p4a_layout_free(layout);
 	return 0;
-}
-
-static unsigned int state_of(struct p4a_ctx *ctx)
-{
-	struct p4a_info info;
-
-	p4a_info(ctx, &info);
-	return info.state;
 }
 
 /* Walks a new context to a state; its log is empty then. */
@@ -79,7 +66,7 @@ static struct fake *open_in(unsigned int want)
 		assert_int_equal(p4a_request(ctx, &demand), 1);
 		ctx->state = P4A_EXPIRED;
 	}
-	assert_int_equal(state_of(ctx), want);
+	assert_int_equal(fake_state(ctx), want);
 	memset(f->log, 0, sizeof(f->log));
 	return f;
 }
@@ -255,7 +242,7 @@ static void batch__wrong_order(void **state)
 			case 12: rc = p4a_resize(f->ctx, 3); break;
 			case 13: rc = p4a_sync(f->ctx, P4A_RESIZED); break;
 			}
-			if (rc != -EPROTO || f->log[0] || state_of(f->ctx) != s)
+			if (rc != -EPROTO || f->log[0] || fake_state(f->ctx) != s)
 				fail_msg("call %u in state %s: %d, sent %s", call, p4a_state_name(s),
 					 rc, f->log);
 			assert_non_null(strstr(p4a_last_error(f->ctx), p4a_state_name(s)));
@@ -341,7 +328,7 @@ static void away__for_good(void **state)
 		case P4A_DRAINING: rc = p4a_done(f->ctx); break;
 		}
 		assert_int_equal(rc, -ETIMEDOUT);
-		assert_int_equal(state_of(f->ctx), states[i]);
+		assert_int_equal(fake_state(f->ctx), states[i]);
 		assert_in_range(f->now_us - begin, 900000, 2100000);
 		assert_non_null(strstr(p4a_last_error(f->ctx), "no answer from the allocator"));
 		f->hook = 0;			/* it is back: the same call goes through */
@@ -468,7 +455,7 @@ static void refused__each(void **state)
 		f->hook = t[i].code;
 		assert_int_equal(p4a_request(f->ctx, &demand), t[i].want);
 		assert_string_equal(f->log, "R");
-		assert_int_equal(state_of(f->ctx), P4A_IDLE);
+		assert_int_equal(fake_state(f->ctx), P4A_IDLE);
 		if (t[i].want == -ERANGE)
 			assert_non_null(strstr(p4a_last_error(f->ctx), "flows = 5: must be 1 .. 4"));
 		fake_close(f);
@@ -493,7 +480,7 @@ static void refused__expired(void **state)
 		case P4A_DRAINING: rc = p4a_done(f->ctx); break;
 		}
 		assert_int_equal(rc, -ESTALE);
-		assert_int_equal(state_of(f->ctx), P4A_EXPIRED);
+		assert_int_equal(fake_state(f->ctx), P4A_EXPIRED);
 		assert_int_equal(p4a_blocks(f->ctx), 0);
 		assert_non_null(strstr(p4a_last_error(f->ctx), "escrow"));
 		f->hook = 0;
@@ -607,7 +594,7 @@ static void grant__kernel_refuses(void **state)
 	f->hold_error = -EPERM;
 	assert_int_equal(p4a_wait_grant(f->ctx), -EPERM);
 	assert_int_equal(p4a_blocks(f->ctx), 0);
-	assert_int_equal(state_of(f->ctx), P4A_RESERVED);
+	assert_int_equal(fake_state(f->ctx), P4A_RESERVED);
 	assert_int_equal(p4a_wait_grant(f->ctx), 2);
 	fake_close(f);
 }
@@ -631,7 +618,7 @@ static void hello__other_geometry(void **state)
 	assert_int_equal(p4a_hello(f->ctx), -ENOTUNIQ);
 	assert_non_null(strstr(p4a_last_error(f->ctx), "4 registers (0 dependent) and 8 blocks are set on this host, "
 			       "4 (0) and 9 at the allocator"));
-	assert_int_equal(state_of(f->ctx), P4A_NEW);
+	assert_int_equal(fake_state(f->ctx), P4A_NEW);
 	fake_close(f);
 }
 
@@ -821,7 +808,7 @@ static void txn__not_after_the_last_word(void **state)
 	f = open_in(P4A_RUNNING);		/* whatever comes of it: the state is as before */
 	f->on_msg = away_for_good;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -ETIMEDOUT);
-	assert_int_equal(state_of(f->ctx), P4A_RUNNING);
+	assert_int_equal(fake_state(f->ctx), P4A_RUNNING);
 	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), -EPROTO);
 	f->on_msg = NULL;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
@@ -1040,7 +1027,7 @@ static void locks__are_those_of_the_answer(void **state)
 	unsigned int with = 0;
 
 	assert_int_equal(p4a_lock_info(f->ctx, kc, 6, &l), 4);
-	assert_int_equal(state_of(f->ctx), P4A_RESERVED);
+	assert_int_equal(fake_state(f->ctx), P4A_RESERVED);
 	assert_string_equal(f->log, "K");
 	/* each once, ascending, counts added, what never happens left out */
 	assert_int_equal(ntohs(f->last_lock_info.m.nr_keys), 4);
@@ -1111,10 +1098,10 @@ static void locks__refused(void **state)
 	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EOPNOTSUPP);
 	f->hook = P4W_REFUSED_ORDER;
 	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EPROTO);
-	assert_int_equal(state_of(f->ctx), P4A_GRANTED);	/* it can go on without */
+	assert_int_equal(fake_state(f->ctx), P4A_GRANTED);	/* it can go on without */
 	f->hook = P4W_REFUSED_EXPIRED;
 	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -ESTALE);
-	assert_int_equal(state_of(f->ctx), P4A_EXPIRED);
+	assert_int_equal(fake_state(f->ctx), P4A_EXPIRED);
 	assert_int_equal(p4a_lock_info(f->ctx, kc, 1, &l), -EPROTO);	/* not in this state */
 	assert_null(l);
 	fake_close(f);

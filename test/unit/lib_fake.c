@@ -354,3 +354,27 @@ void fake_close(struct fake *f)
 {
 	p4a_close(f->ctx);
 }
+
+struct p4a_layout *fake_layout(unsigned int keys)
+{
+	static const struct p4a_geometry geo = {
+		.registers = FAKE_REGISTERS, .blocks = FAKE_BLOCKS,
+	};
+	struct p4a_key_count *counts = calloc(keys, sizeof(*counts));
+	struct p4a_layout *layout;
+
+	assert_non_null(counts);
+	for (unsigned int i = 0; i < keys; i++)
+		counts[i] = (struct p4a_key_count){ .key = i, .count = 100 };
+	assert_int_equal(p4a_layout_from_counts(&layout, &geo, counts, keys, NULL), keys);
+	free(counts);
+	return layout;
+}
+
+unsigned int fake_state(struct p4a_ctx *ctx)
+{
+	struct p4a_info info;
+
+	p4a_info(ctx, &info);
+	return info.state;
+}

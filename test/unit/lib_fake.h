@@ -70,6 +70,10 @@ struct fake {
 struct fake *fake_open(void);
 void fake_close(struct fake *f);
 
+/* Keys 0 .. keys - 1, each as often as the others. Not NULL; to be freed. */
+struct p4a_layout *fake_layout(unsigned int keys);
+unsigned int fake_state(struct p4a_ctx *ctx);	/* enum p4a_state */
+
 void fake_answer(struct fake *f, uint64_t cookie, const void *data, uint32_t len);
 void fake_error(struct fake *f, uint64_t cookie, int err, bool unsent);
 void fake_refuse(struct fake *f, uint64_t cookie, enum p4w_refusal code, const char *field);

@@ -20,28 +20,14 @@ static struct p4a_kv kv[KEYS];
 
 static int make_layout(void **state)
 {
-	static const struct p4a_geometry geo = {
-		.registers = FAKE_REGISTERS, .blocks = FAKE_BLOCKS,
-	};
-	struct p4a_key_count kc[KEYS];
-
-	for (uint64_t i = 0; i < KEYS; i++)
-		kc[i] = (struct p4a_key_count){ i, 100 };
-	return p4a_layout_from_counts(&layout, &geo, kc, KEYS, NULL) == KEYS ? 0 : -1;
+	layout = fake_layout(KEYS);
+	return 0;
 }
 
 static int free_layout(void **state)
 {
 	p4a_layout_free(layout);
 	return 0;
-}
-
-static unsigned int state_of(struct p4a_ctx *ctx)
-{
-	struct p4a_info info;
-
-	p4a_info(ctx, &info);
-	return info.state;
 }
 
 static void set_values(uint32_t offset)
@@ -103,7 +89,7 @@ static void grow__fills_only_what_is_new(void **state)
 	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
 	assert_int_equal(p4a_resize(f->ctx, 3), 3);
 	assert_string_equal(f->log, "Z+");
-	assert_int_equal(state_of(f->ctx), P4A_RESIZING);
+	assert_int_equal(fake_state(f->ctx), P4A_RESIZING);
 	assert_int_equal(p4a_blocks(f->ctx), 2);
 	assert_int_equal(add(f, key_in(2)), -EINVAL);
 	assert_int_equal(add(f, key_in(1)), 0);		/* outstanding while it fills */
@@ -114,7 +100,7 @@ static void grow__fills_only_what_is_new(void **state)
 	assert_int_equal(value_of(f, key_in(0)), key_in(0) + 1000);
 	assert_int_equal(value_of(f, key_in(2)), key_in(2) + 5);
 	assert_int_equal(p4a_sync(f->ctx, P4A_RESIZED), 0);
-	assert_int_equal(state_of(f->ctx), P4A_RUNNING);
+	assert_int_equal(fake_state(f->ctx), P4A_RUNNING);
 	assert_int_equal(p4a_blocks(f->ctx), 3);
 	assert_int_equal(add(f, key_in(2)), 0);
 	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
@@ -155,7 +141,7 @@ static void shrink__waits_for_what_is_on_its_way(void **state)
 	assert_int_equal(c[n - 1].kind, P4A_KIND_CALL);
 	assert_int_equal(c[n - 1].err, 1);
 	assert_string_equal(f->log, "Z");
-	assert_int_equal(state_of(f->ctx), P4A_RESIZING);
+	assert_int_equal(fake_state(f->ctx), P4A_RESIZING);
 	set_values(77777);
 	assert_int_equal(p4a_drain(f->ctx, kv, KEYS), KEYS - BLOCK);
 	for (uint32_t i = 0; i < KEYS; i++)
@@ -165,7 +151,7 @@ static void shrink__waits_for_what_is_on_its_way(void **state)
 	assert_int_equal(p4a_blocks(f->ctx), 1);
 	/* The next change has the next number; none is one as well. */
 	assert_int_equal(p4a_resize(f->ctx, 1), 1);
-	assert_int_equal(state_of(f->ctx), P4A_RUNNING);
+	assert_int_equal(fake_state(f->ctx), P4A_RUNNING);
 	assert_int_equal(f->ctx->resize.done, 2);
 	fake_close(f);
 }
@@ -186,10 +172,10 @@ static void resize__refused(void **state)
 	f->hook = P4W_REFUSED_TYPE;
 	assert_int_equal(p4a_resize(f->ctx, 1), -EOPNOTSUPP);
 	assert_int_equal(p4a_blocks(f->ctx), 3);
-	assert_int_equal(state_of(f->ctx), P4A_RUNNING);
+	assert_int_equal(fake_state(f->ctx), P4A_RUNNING);
 	f->hook = P4W_REFUSED_EXPIRED;
 	assert_int_equal(p4a_resize(f->ctx, 1), -ESTALE);
-	assert_int_equal(state_of(f->ctx), P4A_EXPIRED);
+	assert_int_equal(fake_state(f->ctx), P4A_EXPIRED);
 	fake_close(f);
 }
 
