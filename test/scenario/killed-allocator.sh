@@ -26,12 +26,8 @@ while [ $kills -lt 5 ] && kill -0 $one 2>/dev/null && kill -0 $two 2>/dev/null; 
 done
 echo "  the allocator was killed $kills times"
 equal 'it was killed while tenants ran' $((kills > 1)) 1
-for t in 1 2; do
-	[ $t = 1 ] && p=$one || p=$two
-	status=0
-	wait $p || status=$?
-	verdict $status "tenant $t finishes" /tmp/node$t.log
-done
+finishes $one 'tenant 1 finishes' /tmp/node1.log
+finishes $two 'tenant 2 finishes' /tmp/node2.log
 check_history 1
 check_history 2
 check 'no block is left behind' allocator_says '"used":0'

@@ -19,9 +19,7 @@ wait $victim || true
 check 'tenant 1 holds blocks when it dies' allocator_says '"used":3'
 start_node h2 2 2 3 10000000
 survivor=$pid
-status=0
-wait $survivor || status=$?
-verdict $status 'tenant 2 gets the blocks and finishes' /tmp/node2.log
+finishes $survivor 'tenant 2 gets the blocks and finishes' /tmp/node2.log
 check_history 2
 check 'tenant 1 was fenced' allocator_says '"id":1,.*"fences":1'
 check 'its cells are in the store' allocator_says '"id":1,.*"escrow":[1-9]'

@@ -46,6 +46,12 @@ stop() {	# stop PID: by SIGTERM; the status it ends with
 	wait "$1"
 }
 
+finishes() {	# finishes PID WHAT LOG: of its own accord, and well
+	status=0
+	wait "$1" || status=$?
+	verdict $status "$2" "$3"
+}
+
 kill_all() {
 	for p in $started; do
 		kill -9 "$p" 2>/dev/null || true

@@ -31,9 +31,7 @@ start_allocator
 make_trace 1 800
 start_node h1 1 2 3 30000000
 node=$pid
-status=0
-wait $node || status=$?
-verdict $status 'a tenant runs on the new switch' /tmp/node1.log
+finishes $node 'a tenant runs on the new switch' /tmp/node1.log
 check_history 1
 
 # A packet that is sent again and again must outlive the switch.
@@ -53,9 +51,8 @@ wait $switch || true
 start_switch
 check 'the allocator finds the restarted switch' await 120 allocator_says '"switch":"up"'
 for node in 0 1; do
-	status=0
-	eval wait \$logged$node || status=$?
-	verdict $status "node $node goes on after the switch has lost its memory" /tmp/logged$node.log
+	eval finishes \$logged$node "'node $node goes on after the switch has lost its memory'" \
+		/tmp/logged$node.log
 done
 equal 'both nodes had their values from the logs' "$(grep -c replayed.*1, /tmp/t2/*.json)" \
 	"$(printf '/tmp/t2/node%d.json:1\n' 0 1)"

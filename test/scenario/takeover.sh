@@ -95,12 +95,8 @@ kill -CONT $pid2
 check 'the one that was stopped stands by' await 60 stands_by 2
 equal 'without the address' "$(ip -n b2 addr show | grep -c 10.0.0.254)" 0
 
-for t in 1 2; do
-	[ $t = 1 ] && p=$one || p=$two
-	status=0
-	wait $p || status=$?
-	verdict $status "tenant $t finishes" /tmp/node$t.log
-done
+finishes $one 'tenant 1 finishes' /tmp/node1.log
+finishes $two 'tenant 2 finishes' /tmp/node2.log
 check_history 1
 check_history 2
 
