@@ -20,6 +20,7 @@
 
 #define FLIP		0x5a5a5a5au
 #define EPOCH_BITS	40
+#define CELLS		64	/* of a block in one register array */
 #define POLL_US		20000
 
 struct target {
@@ -97,18 +98,42 @@ static void write_cell(struct target *t, const char *array, unsigned int index, 
 	json_object_put(ask(t->sw, request));
 }
 
+static bool is_owner(struct target *t)
+{
+	return read_cell(t, "owner", t->home) == (t->tenant << EPOCH_BITS | t->epoch);
+}
+
 /* Waits for transactions of this grant; false if it was over before. */
 static bool wait_serials(struct target *t)
 {
-	uint64_t owner = t->tenant << EPOCH_BITS | t->epoch;
 	uint64_t first = read_cell(t, "serial", t->home);
 
 	while (read_cell(t, "serial", t->home) < first + t->after) {
 		usleep(POLL_US / 4);
-		if (read_cell(t, "owner", t->home) != owner || !is_running(t))
+		if (!is_owner(t) || !is_running(t))
 			return false;
 	}
-	return read_cell(t, "owner", t->home) == owner;
+	return is_owner(t);
+}
+
+/*
+ * False if the hot phase may have been over before the cell was altered: the value had been read out
+ * then, and nobody could find it. While the allocator has not seen all nodes past their hot
+ * transactions, none has begun to read.
+ */
+static bool alter(struct target *t)
+{
+	const uint64_t epoch = t->epoch;
+	unsigned int cell = t->home * CELLS;
+	uint64_t value = read_cell(t, "r0", cell);
+
+	write_cell(t, "r0", cell, (value ^ FLIP) & UINT32_MAX);
+	if (!is_running(t) || t->epoch != epoch)
+		return false;
+	printf("p4corrupt: cell %u of register array 0 (tenant %" PRIu64 ", epoch %" PRIu64
+	       ") was %" PRIu64 ", is %" PRIu64 "\n", cell, t->tenant, epoch, value,
+	       (value ^ FLIP) & UINT32_MAX);
+	return true;
 }
 
 static struct target parse(int argc, char **argv)
@@ -151,15 +176,9 @@ static struct target parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct target t = parse(argc, argv);
-	uint64_t value;
 
-	while (!is_running(&t) || !wait_serials(&t))
+	while (!is_running(&t) || !wait_serials(&t) || !alter(&t))
 		usleep(POLL_US);
-	value = read_cell(&t, "r0", t.home * 64);
-	write_cell(&t, "r0", t.home * 64, (value ^ FLIP) & UINT32_MAX);
-	printf("p4corrupt: cell %u of register array 0 (tenant %" PRIu64 ", epoch %" PRIu64
-	       ") was %" PRIu64 ", is %" PRIu64 "\n", t.home * 64, t.tenant, t.epoch,
-	       value, (value ^ FLIP) & UINT32_MAX);
 	jsonline_close(t.sw);
 	jsonline_close(t.alloc);
 	return 0;

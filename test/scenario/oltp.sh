@@ -58,7 +58,7 @@ good() {	# good PROGRAM TENANT OPTION...: with a log, and a switch that restarts
 
 # A busy host may keep p4corrupt from its turn until all is over; then there is nothing to be found yet.
 finds() {	# finds PROGRAM TENANT TEXT OPTION...: what is altered in the switch
-	want=$3 program=$1 tenant=$2 tries=5
+	want=$3 program=$1 tenant=$2 tries=10
 	shift 3
 	while [ $tries -gt 0 ]; do
 		tries=$((tries - 1))
