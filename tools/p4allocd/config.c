@@ -171,14 +171,6 @@ static void on_due(struct p4d_timer *t)
 
 /* -------------------------------------------------------------------------------------- writing */
 
-static struct json_object *put(const char *prefix, const char *key, const void *value, size_t len)
-{
-	struct json_object *o = p4d_etcd_key(prefix, key);
-
-	json_object_object_add(o, "value", p4d_etcd_bytes(value, len));
-	return p4d_etcd_op("request_put", o);
-}
-
 /* If it fails, the next start of an allocator that knows better says it again. */
 static void on_published(void *arg, struct json_object *o, const char *why)
 {
@@ -198,8 +190,8 @@ static void publish(struct p4d_config *c, const struct shared *s)
 	p4d_fields_end(&l);
 	l.len += snprintf(l.text + l.len, sizeof(l.text) - l.len, "%s\n", s->conf.name);
 	snprintf(key, sizeof(key), "tenant/%08u", s->conf.id);
-	json_object_array_add(ops, put(c->prefix, key, l.text, l.len));
-	json_object_array_add(ops, put(c->prefix, "version", key, strlen(key)));
+	json_object_array_add(ops, p4d_etcd_put_op(c->prefix, key, l.text, l.len));
+	json_object_array_add(ops, p4d_etcd_put_op(c->prefix, "version", key, strlen(key)));
 	json_object_object_add(txn, "success", ops);
 	p4d_etcd_call(c->etcd, "kv/txn", txn, on_published, c);
 }

@@ -101,9 +101,9 @@ static void on_lease(struct p4d_election *el, struct json_object *o)
 
 static void on_try(struct p4d_election *el, struct json_object *o)
 {
-	struct json_object *yes, *header;
+	struct json_object *header;
 
-	if (!json_object_object_get_ex(o, "succeeded", &yes) || !json_object_get_boolean(yes) ||
+	if (!p4d_etcd_succeeded(o) ||
 	    !json_object_object_get_ex(o, "header", &header)) {
 		later(el, LOOK, LOOK_US);
 		return;

@@ -152,6 +152,20 @@ struct json_object *p4d_etcd_op(const char *kind, struct json_object *op)
 	return o;
 }
 
+struct json_object *p4d_etcd_put_op(const char *prefix, const char *key, const void *value,
+				    size_t len)
+{
+	struct json_object *put = p4d_etcd_key(prefix, key);
+
+	json_object_object_add(put, "value", p4d_etcd_bytes(value, len));
+	return p4d_etcd_op("request_put", put);
+}
+
+bool p4d_etcd_succeeded(struct json_object *answer)
+{
+	return json_object_get_boolean(member(answer, "succeeded"));
+}
+
 /* ------------------------------------------------------------------------------------ calls */
 
 static size_t on_bytes(char *bytes, size_t one, size_t n, void *arg)

@@ -9,6 +9,7 @@
 #define P4D_ETCD_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,5 +46,10 @@ void p4d_etcd_set(struct json_object *o, const char *member, uint64_t value);
 void p4d_etcd_all_under(struct json_object *body, const char *prefix, const char *key);
 /* {"KIND": op}, a part of a transaction; takes op. */
 struct json_object *p4d_etcd_op(const char *kind, struct json_object *op);
+/* The part that writes these bytes. */
+struct json_object *p4d_etcd_put_op(const char *prefix, const char *key, const void *value,
+				    size_t len);
+/* Was what the transaction compares as it says? */
+bool p4d_etcd_succeeded(struct json_object *answer);
 
 #endif /* P4D_ETCD_H */

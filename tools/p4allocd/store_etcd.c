@@ -52,15 +52,6 @@ static void drop_step(struct p4d_store_etcd *s)
 	free(step);
 }
 
-static struct json_object *put_op(const char *prefix, const char *key, const void *value,
-				  size_t len)
-{
-	struct json_object *put = p4d_etcd_key(prefix, key);
-
-	json_object_object_add(put, "value", p4d_etcd_bytes(value, len));
-	return p4d_etcd_op("request_put", put);
-}
-
 static struct json_object *remove_op(const char *prefix, const char *key)
 {
 	struct json_object *del = p4d_etcd_key(prefix, key);
@@ -92,7 +83,7 @@ static void add_changes(struct p4d_store_etcd *s, const struct p4d_changes *chan
 			step = add_step(s);
 		record_key(key, c);
 		add_op(step, c->remove ? remove_op(s->prefix, key) :
-		       put_op(s->prefix, key, c->value, c->len), c->len);
+		       p4d_etcd_put_op(s->prefix, key, c->value, c->len), c->len);
 	}
 }
 
@@ -149,11 +140,11 @@ static void write_aside(struct p4d_store_etcd *s, const struct p4d_changes *chan
 		size_t here = len - at < STEP_BYTES ? len - at : STEP_BYTES;
 
 		snprintf(key, sizeof(key), "redo/%04u", parts++);
-		add_op(add_step(s), put_op(s->prefix, key, bytes + at, here), here);
+		add_op(add_step(s), p4d_etcd_put_op(s->prefix, key, bytes + at, here), here);
 	}
 	free(bytes);
 	snprintf(key, sizeof(key), "%u", parts);
-	add_op(add_step(s), put_op(s->prefix, "redo", key, strlen(key)), 0);
+	add_op(add_step(s), p4d_etcd_put_op(s->prefix, "redo", key, strlen(key)), 0);
 }
 
 static void begin(struct p4d_store_etcd *s, const struct p4d_changes *changes)
@@ -243,19 +234,12 @@ static struct json_object *response(struct json_object *answer, size_t i)
 	return o;
 }
 
-static bool succeeded(struct json_object *answer)
-{
-	struct json_object *yes;
-
-	return json_object_object_get_ex(answer, "succeeded", &yes) && json_object_get_boolean(yes);
-}
-
 /* The first step was carried out, by this answer or before: 0. */
 static int take_answer(struct p4d_store_etcd *s, struct json_object *answer)
 {
 	uint64_t term = p4d_election_term(s->el);
 
-	if (!succeeded(answer)) {
+	if (!p4d_etcd_succeeded(answer)) {
 		if (p4d_etcd_number(first_of(response(answer, 0)), "create_revision") != term) {
 			p4d_election_was_lost(s->el, "another one has taken over");
 			return -ESTALE;
@@ -348,7 +332,7 @@ static int load_seq(struct p4d_store_etcd *s, char *err, size_t size)
 	json_object_array_add(array, is_leader(s));
 	json_object_object_add(txn, "compare", array);
 	array = json_object_new_array();
-	json_object_array_add(array, put_op(s->prefix, "seq", "0", 1));
+	json_object_array_add(array, p4d_etcd_put_op(s->prefix, "seq", "0", 1));
 	json_object_object_add(txn, "success", array);
 	o = p4d_etcd_now(s->etcd, "kv/txn", txn, err, size);
 	json_object_put(o);
