@@ -17,7 +17,7 @@ static void blocks_cells(struct table *t, struct json_object *blocks)
 	size_t i;
 
 	for (i = 0; i < list_length(blocks); i++) {
-		int64_t b = json_object_get_int64(json_object_array_get_idx(blocks, i));
+		int64_t b = json_object_get_int64(list_at(blocks, i));
 
 		if (b >= 0 && b < P4W_MAX_BLOCKS)
 			bitmap[b / 8] |= 1u << (b % 8);
@@ -76,7 +76,7 @@ void allocd_print(struct json_object *show, uint32_t only, FILE *out)
 	size_t i;
 
 	for (i = 0; i < list_length(tenants); i++) {
-		o = json_object_array_get_idx(tenants, i);
+		o = list_at(tenants, i);
 		if (wanted(o, only))
 			tenant_row(t, o);
 	}
@@ -98,7 +98,7 @@ struct json_object *allocd_json(struct json_object *show, uint32_t only)
 	tenants = member(o, "tenants");
 	kept = json_object_new_array();
 	for (i = 0; i < list_length(tenants); i++) {
-		struct json_object *tenant = json_object_array_get_idx(tenants, i);
+		struct json_object *tenant = list_at(tenants, i);
 
 		if (wanted(tenant, only))
 			json_object_array_add(kept, json_object_get(tenant));

@@ -10,6 +10,7 @@
 
 #include "cmd.h"
 #include "jsock.h"
+#include "member.h"
 #include "output.h"
 #include "owners.h"
 #include "table.h"
@@ -43,11 +44,7 @@ static struct jsock *open_switch(const struct arg *path, struct diag *d)
 	return jsock_open(path->given ? path->text : SWITCH_SOCKET, "p4switch", d);
 }
 
-static struct json_object *member(struct json_object *o, const char *name)
-{
-	return json_object_object_get(o, name);
-}
-
+/* Cells and epochs have 64 bits. */
 static uint64_t number(struct json_object *o, const char *name)
 {
 	return json_object_get_uint64(member(o, name));
@@ -108,12 +105,12 @@ static int take_cells(struct view *v, uint64_t blocks, struct diag *d)
 	size_t i;
 
 	for (i = 0; results && i < 3; i++) {
-		*to[i] = list(json_object_array_get_idx(results, i), "values", d);
+		*to[i] = list(list_at(results, i), "values", d);
 		if (!*to[i])
 			return -1;
-		if (json_object_array_length(*to[i]) != blocks)
+		if (list_length(*to[i]) != blocks)
 			return fault(d, "p4switch: the answer has %zu cells instead of %" PRIu64,
-				     json_object_array_length(*to[i]), blocks);
+				     list_length(*to[i]), blocks);
 	}
 	return results ? 0 : -1;
 }
@@ -141,10 +138,10 @@ static void print_ports(const struct view *v, FILE *out)
 	struct table *t = table_create(">PORT NAME >RX >TX >DROP");
 	size_t i;
 
-	for (i = 0; ports && i < json_object_array_length(ports); i++) {
-		p = json_object_array_get_idx(ports, i);
+	for (i = 0; i < list_length(ports); i++) {
+		p = list_at(ports, i);
 		table_cell(t, "%" PRIu64, number(p, "port"));
-		table_cell(t, "%s", json_object_get_string(member(p, "name")));
+		table_cell(t, "%s", member_text(p, "name"));
 		table_cell(t, "%" PRIu64, number(p, "rx"));
 		table_cell(t, "%" PRIu64, number(p, "tx"));
 		table_cell(t, "%" PRIu64, number(p, "drop"));
@@ -178,9 +175,9 @@ static void print_l2(const struct view *v, FILE *out)
 	struct table *t = table_create("MAC >PORT");
 	size_t i;
 
-	for (i = 0; entries && i < json_object_array_length(entries); i++) {
-		e = json_object_array_get_idx(entries, i);
-		table_cell(t, "%s", json_object_get_string(member(e, "mac")));
+	for (i = 0; i < list_length(entries); i++) {
+		e = list_at(entries, i);
+		table_cell(t, "%s", member_text(e, "mac"));
 		table_cell(t, "%" PRIu64, number(e, "port"));
 	}
 	fputs("\nForwarding (l2)\n", out);
@@ -190,17 +187,17 @@ static void print_l2(const struct view *v, FILE *out)
 
 static unsigned int view_owners(const struct view *v, struct owner *owners)
 {
-	size_t n = json_object_array_length(v->owner), i;
+	size_t n = list_length(v->owner), i;
 	uint64_t words[P4W_MAX_BLOCKS];
 
 	for (i = 0; i < n; i++)
-		words[i] = json_object_get_uint64(json_object_array_get_idx(v->owner, i));
+		words[i] = json_object_get_uint64(list_at(v->owner, i));
 	return owners_group(words, n, owners);
 }
 
 static uint64_t cell(struct json_object *cells, unsigned int index)
 {
-	return json_object_get_uint64(json_object_array_get_idx(cells, index));
+	return json_object_get_uint64(list_at(cells, index));
 }
 
 static void print_owners(const struct view *v, FILE *out)
@@ -274,11 +271,11 @@ static void print_view(const struct run *r, const struct view *v)
 	}
 	fprintf(r->out, "program %s, %" PRIu64 " register arrays (%" PRIu64 " dependent), %" PRIu64 " blocks of %" PRIu64
 		" slots, %" PRIu64 " flows, protocol version %s, boot %s\n",
-		json_object_get_string(member(v->info, "program")), number(v->info, "registers"),
+		member_text(v->info, "program"), number(v->info, "registers"),
 		number(v->info, "dependent"),
 		number(v->info, "blocks"), number(v->info, "block_slots"),
-		number(v->info, "flows"), json_object_get_string(member(v->info, "version")),
-		json_object_get_string(member(v->info, "boot")));
+		number(v->info, "flows"), member_text(v->info, "version"),
+		member_text(v->info, "boot"));
 	print_ports(v, r->out);
 	print_counters(v, r->out);
 	print_owners(v, r->out);
@@ -311,8 +308,8 @@ static void print_cells(const struct run *r, const char *array, uint64_t index,
 	struct table *t = table_create("ARRAY >INDEX >VALUE HEX OWNER");
 	size_t i;
 
-	for (i = 0; i < json_object_array_length(values); i++) {
-		uint64_t v = json_object_get_uint64(json_object_array_get_idx(values, i));
+	for (i = 0; i < list_length(values); i++) {
+		uint64_t v = json_object_get_uint64(list_at(values, i));
 
 		table_cell(t, "%s", array);
 		table_cell(t, "%" PRIu64, index + i);
