@@ -278,6 +278,24 @@ static void locks__who_left_is_not_waited_for(void **state)
 	world_destroy(w);
 }
 
+/* The first of them is told, which wakes the second: the world sees it if one is answered twice. */
+static void locks__several_wait_for_who_leaves(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	uint64_t rpc[2];
+
+	for (int i = 0; i < 3; i++)
+		request(w, i, 3, 1, 0);
+	for (int i = 0; i < 2; i++) {
+		request(w, i, 3, 2, P4W_REQ_DONE);
+		rpc[i] = list(w, i, 3, 2, 10, 5);
+	}
+	assert_int_equal(world_type(w, rpc[0]), 0);
+	say(w, 2, 3, P4W_LEAVE, 1, 0);
+	assert_same(locks(w, rpc[0]), locks(w, rpc[1]));
+	world_destroy(w);
+}
+
 static void locks__end_with_the_lease(void **state)
 {
 	struct world *w = world_create(2, 8, 64, 1);
@@ -421,6 +439,7 @@ int main(void)
 		cmocka_unit_test(locks__each_batch_has_its_own),
 		cmocka_unit_test(locks__all_or_none),
 		cmocka_unit_test(locks__who_left_is_not_waited_for),
+		cmocka_unit_test(locks__several_wait_for_who_leaves),
 		cmocka_unit_test(locks__end_with_the_lease),
 		cmocka_unit_test(locks__end_with_the_reservation),
 		cmocka_unit_test(locks__bad_lists_are_refused),

@@ -33,6 +33,8 @@ void p4d_request_wake(struct p4d_engine *e, struct p4d_tenant *t, enum p4d_hold 
 		unsigned int i = __builtin_ctzll(left);
 		struct p4d_held h = t->node[i].held[kind];
 
+		if (!h.used)		/* what woke another one has answered it */
+			continue;
 		p4d_held_drop(e, t, i, kind);
 		p4d_request_dispatch(e, t, &h.who, &h.req);
 	}
