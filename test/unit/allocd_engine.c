@@ -757,6 +757,40 @@ static void hello__restarted_node_ends_the_batch_but_keeps_values(void **state)
 	world_destroy(w);
 }
 
+/* One message may use them up, with the highest. */
+static void hello__batch_numbers_begin_again(void **state)
+{
+	struct world *w = small(1);
+	const struct p4w_welcome *hi;
+
+	granted(w, ask(w, 1, 0, 1, P4W_BATCH_MAX, 0));
+	say(w, 1, 0, 1, P4W_DONE, P4W_BATCH_MAX, 0);
+	assert_int_equal(world_refusal(w, ask(w, 1, 0, 1, P4W_BATCH_MAX, 0)), P4W_REFUSED_ORDER);
+	hi = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
+	assert_int_equal(ntohl(hi->msg.batch), 1);
+	granted(w, ask(w, 1, 0, 1, 1, 0));
+	world_destroy(w);
+}
+
+/* What is in escrow has a number, too: it is fetched first. */
+static void hello__escrow_is_fetched_before_numbers_begin_again(void **state)
+{
+	struct world *w = small(1);
+	const struct p4w_welcome *hi;
+	uint32_t total;
+
+	granted(w, ask(w, 1, 0, 1, P4W_BATCH_MAX, 0));
+	say(w, 1, 0, 1, P4W_SYNC, P4W_BATCH_MAX, P4W_PHASE_FILLED);
+	hi = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
+	assert_int_equal(ntohl(hi->msg.batch), P4W_BATCH_MAX);
+	total = ntohl(hi->escrow);
+	assert_true(total > 0);
+	say(w, 1, 0, 1, P4W_FETCH, P4W_BATCH_MAX, total);
+	hi = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
+	assert_int_equal(ntohl(hi->msg.batch), 1);
+	world_destroy(w);
+}
+
 static void hello__second_node_joins_the_current_batch(void **state)
 {
 	struct world *w = small(1);
@@ -986,6 +1020,8 @@ int main(void)
 		cmocka_unit_test(escrow__fetch_waits_for_the_drain),
 		cmocka_unit_test(leave__in_the_middle_keeps_the_values),
 		cmocka_unit_test(hello__restarted_node_ends_the_batch_but_keeps_values),
+		cmocka_unit_test(hello__batch_numbers_begin_again),
+		cmocka_unit_test(hello__escrow_is_fetched_before_numbers_begin_again),
 		cmocka_unit_test(hello__second_node_joins_the_current_batch),
 		cmocka_unit_test(switch__restart_loses_grants_and_epochs_ascend),
 		cmocka_unit_test(switch__reconnect_keeps_grants_and_repeats_orders),

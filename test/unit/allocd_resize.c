@@ -223,6 +223,16 @@ static void grow__over_a_broken_connection(void **state)
 	world_destroy(w);
 }
 
+static void steps__after_the_batch_are_refused(void **state)
+{
+	struct world *w = running(3);
+
+	for (int i = 0; i < NODES; i++)
+		say(w, 1, i, P4W_DONE, 0);
+	assert_int_equal(world_refusal(w, step(w, 0, P4W_RESIZE_ASK, 5, 1)), P4W_REFUSED_ORDER);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +242,7 @@ int main(void)
 		cmocka_unit_test(grow__is_forgotten_with_the_lease),
 		cmocka_unit_test(steps__of_who_leaves_or_has_run_are_not_waited_for),
 		cmocka_unit_test(steps__out_of_order_are_refused),
+		cmocka_unit_test(steps__after_the_batch_are_refused),
 		cmocka_unit_test(grow__over_a_broken_connection),
 	};
 

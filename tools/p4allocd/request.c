@@ -130,16 +130,30 @@ static bool restarted_in(const struct call *c, const struct p4d_batch *b)
 	return b->state == P4D_HELD && b->answered & bit_of(c) & ~b->done & ~b->absent;
 }
 
+static uint32_t after(uint32_t batch)
+{
+	return batch < P4W_BATCH_MAX ? batch + 1 : batch;
+}
+
 static uint32_t batch_to_ask_for(const struct call *c)
 {
 	const struct p4d_tenant *t = c->t;
 	const struct p4d_batch *b = t->cur;
 
 	if (!b)
-		return t->next ? t->next->number : t->last + 1;
+		return t->next ? t->next->number : after(t->last);
 	if (b->state == P4D_TAKING || (b->done | b->absent) & bit_of(c))
-		return b->number + 1;
+		return after(b->number);
 	return b->number;
+}
+
+/* The numbers are used up, be it by one message: nothing is under way, so they may begin again. */
+static void renumber(struct p4d_tenant *t)
+{
+	if (t->last < P4W_BATCH_MAX || t->cur || t->next || t->escrow)
+		return;
+	t->last = 0;
+	t->dirty = true;
 }
 
 static void join_current(const struct call *c)
@@ -186,6 +200,7 @@ static void hello(const struct call *c)
 	}
 	if (t->cur && restarted_in(c, t->cur))
 		p4d_grant_break(c->e, t);
+	renumber(t);
 	if (t->cur && t->cur->state == P4D_TAKING && t->cur->keep)
 		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_DRAIN);
 	else
@@ -406,6 +421,11 @@ static void sync(const struct call *c)
 		ok = !check_taking(c, &why);
 	else if (!is_current(c, c->req->batch) && !is_next(c, c->req->batch))
 		ok = !check_over(c, c->req->batch, &why);
+	if (ok && c->req->type == P4W_RESIZE) {
+		ok = false;
+		why = order("batch", c->req->batch, c->req->batch + 1, P4W_BATCH_MAX,
+			    "this node is done with that batch");
+	}
 	if (ok)
 		plain(c);
 	else
