@@ -19,6 +19,7 @@ B       := build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
 ALL_CFLAGS = -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Iinclude/uapi -MMD -MP $(CFLAGS)
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
@@ -34,7 +35,7 @@ all:
 define program
 $(B)/$(1): $(patsubst %.c,$(B)/obj/$(1)/%.o,$(2)) $(4)
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(3),$$$$(pkg-config --libs $(3))) $(filter -l% -Wl%,$(5))
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(3),$$$$(pkg-config --libs $(3))) $(filter -l% -Wl% -fsanitize%,$(5))
 $(B)/obj/$(1)/%.o: %.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(ALL_CFLAGS) $(if $(3),$$$$(pkg-config --cflags $(3))) $(filter-out -l% -Wl%,$(5)) -c -o $$@ $$<

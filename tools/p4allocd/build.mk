@@ -20,6 +20,9 @@ $(eval $(call program,test/allocd_resize,test/unit/allocd_resize.c $(P4ALLOCD_TE
 UNIT += test/allocd_random test/allocd_store test/allocd_locks test/allocd_locking
 $(foreach t,random store locks locking,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_TEST) $(P4ALLOCD_FILE),sqlite3 cmocka)))
+UNIT += test/allocd_fuzz
+$(eval $(call program,test/allocd_fuzz,test/unit/allocd_fuzz.c test/unit/fuzz_make.c \
+	test/unit/fuzz_good.c lib/msg.c lib/error.c $(P4ALLOCD_TEST) $(P4ALLOCD_FILE),sqlite3 cmocka,,$(SANITIZE)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))
