@@ -70,10 +70,14 @@ struct history {
 	uint32_t *aborted, *unknown;
 	struct history_key *finals;
 	size_t nr_commits, nr_ops, nr_aborted, nr_unknown, nr_finals;
+	bool cut;			/* may lack lines */
 };
 
 /* 0, or -errno and an error text that names file, line and field. */
 int history_read(struct history *h, const char *path, struct trace_error *err);
+
+/* Likewise, of a node that was killed: what it wrote may end anywhere. */
+int history_read_cut(struct history *h, const char *path, struct trace_error *err);
 void history_free(struct history *h);
 
 #endif /* HISTORY_H */

@@ -234,8 +234,10 @@ static int read_file(struct reader *r, FILE *f)
 			rc = refuse(r, "line", "nothing behind the end");
 			break;
 		}
-		if (len && line[len - 1] == '\n')
+		if (line[len - 1] == '\n')
 			line[len - 1] = 0;
+		else if (r->h->cut && r->line > 1)
+			break;
 		if (r->line == 1)
 			rc = read_head(r);
 		else
@@ -243,7 +245,7 @@ static int read_file(struct reader *r, FILE *f)
 		if (!rc && r->line > 1)
 			rc = read_line(r);
 	}
-	if (!rc) {
+	if (!rc && !(r->h->cut && r->line)) {
 		r->line++;
 		r->p = "";
 		rc = refuse(r, "end line", "there: the file is not complete");
@@ -252,9 +254,9 @@ static int read_file(struct reader *r, FILE *f)
 	return rc < 0 ? rc : 0;
 }
 
-int history_read(struct history *h, const char *path, struct trace_error *err)
+static int read_path(struct history *h, const char *path, bool cut, struct trace_error *err)
 {
-	struct history fresh = { 0 };
+	struct history fresh = { .cut = cut };
 	struct reader r = { .h = &fresh, .path = path, .err = err };
 	FILE *f = fopen(path, "re");
 	int rc;
@@ -272,6 +274,16 @@ int history_read(struct history *h, const char *path, struct trace_error *err)
 	else
 		*h = fresh;
 	return rc;
+}
+
+int history_read(struct history *h, const char *path, struct trace_error *err)
+{
+	return read_path(h, path, false, err);
+}
+
+int history_read_cut(struct history *h, const char *path, struct trace_error *err)
+{
+	return read_path(h, path, true, err);
 }
 
 void history_free(struct history *h)

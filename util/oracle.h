@@ -8,6 +8,9 @@
  * have no cycle, the transactions are replayed in one that respects all of them on a plain array,
  * and every value read and every final value is compared. Serials within one epoch must have no
  * gap, versions neither, and each transaction of the trace must have exactly one fate.
+ *
+ * Of a tenant that was killed (a history that is cut) not all is known. Then the order is checked in
+ * the same way, and each value whose last write must be among what is known.
  */
 #ifndef ORACLE_H
 #define ORACLE_H

@@ -16,9 +16,9 @@
 #define NODES_MAX 64
 
 static const char usage[] =
-	"usage: p4oracle [--trace FILE]... HISTORY...\n"
+	"usage: p4oracle [--killed] [--trace FILE]... HISTORY...\n"
 	"One history for each node of a tenant, in the order of nodes; with --trace as many traces,\n"
-	"which say what each transaction had to do.\n";
+	"which say what each transaction had to do. --killed: histories may end early.\n";
 
 static void print_stats(uint32_t tenant, const struct oracle_stats *s)
 {
@@ -29,8 +29,11 @@ static void print_stats(uint32_t tenant, const struct oracle_stats *s)
 	       s->faults ? "FAILED" : "ok");
 }
 
-static int run(char **histories, unsigned int nodes, char **trace_files, unsigned int nr_traces)
+static int run(char **histories, unsigned int nodes, bool killed, char **trace_files,
+	       unsigned int nr_traces)
 {
+	int (*const read)(struct history *h, const char *path, struct trace_error *err) =
+		killed ? history_read_cut : history_read;
 	struct history h[NODES_MAX] = { 0 };
 	struct trace traces[NODES_MAX] = { 0 };
 	struct oracle_stats stats;
@@ -38,7 +41,7 @@ static int run(char **histories, unsigned int nodes, char **trace_files, unsigne
 	int rc;
 
 	for (unsigned int i = 0; i < nodes; i++)
-		if (history_read(&h[i], histories[i], &err))
+		if (read(&h[i], histories[i], &err))
 			arg_fail("%s", err.text);
 	for (unsigned int i = 0; i < nr_traces; i++)
 		if (trace_read(&traces[i], trace_files[i], h[i].head.keys, &err))
@@ -57,16 +60,21 @@ static int run(char **histories, unsigned int nodes, char **trace_files, unsigne
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "trace", 1, NULL, 't' }, { "help", 0, NULL, 'h' }, { 0 },
+		{ "trace", 1, NULL, 't' }, { "killed", 0, NULL, 'k' }, { "help", 0, NULL, 'h' }, { 0 },
 	};
 	char *trace_files[NODES_MAX];
 	unsigned int nr_traces = 0, nodes;
+	bool killed = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return 0;
+		}
+		if (c == 'k') {
+			killed = true;
+			continue;
 		}
 		if (c != 't')
 			return 2;
@@ -79,5 +87,5 @@ int main(int argc, char **argv)
 		arg_fail("HISTORY is given %u times, must be 1 .. %u", nodes, NODES_MAX);
 	if (nr_traces && nr_traces != nodes)
 		arg_fail("--trace is given %u times, must be 0 or %u like HISTORY", nr_traces, nodes);
-	return run(argv + optind, nodes, trace_files, nr_traces);
+	return run(argv + optind, nodes, killed, trace_files, nr_traces);
 }

@@ -340,6 +340,44 @@ static void check__sums_of_sources(void **state)
 	assert_int_equal(oracle_check(&h, 1, NULL, stderr, &stats), -EINVAL);
 }
 
+static void check__cut_history_lacks_what_it_lacks(void **state)
+{
+	SAMPLE(s);
+	s.h[0].cut = true;
+	s.h[0].nr_commits = 2;		/* (9, 2), which made key 10 103, is not known */
+	s.h[0].nr_ops = 4;
+	s.h[0].nr_finals = 0;
+	s.c[1][1].serial = SERIAL(7, 6);
+	assert_int_equal(judge(&s), 0);
+}
+
+static void check__cut_history_is_held_to_what_it_has(void **state)
+{
+	SAMPLE(s);
+	s.h[0].cut = true;
+	s.ops[1][0].got = 100;		/* one serial after the one that made it 101 */
+	assert_int_equal(judge(&s), 1);
+	assert_said("node 1 transaction 0 operation 0: key 10 had value 100, must be 101");
+}
+
+static void check__cut_history_may_lack_the_last_write(void **state)
+{
+	SAMPLE(s);
+	s.h[0].cut = true;
+	s.c[1][0].serial = SERIAL(7, 1);	/* now after none that is known */
+	s.ops[1][0].got = 55;
+	assert_int_equal(judge(&s), 0);
+}
+
+static void check__cut_history_of_a_version_twice(void **state)
+{
+	SAMPLE(s);
+	s.h[0].cut = true;
+	s.ops[1][5].version = 1;
+	assert_true(judge(&s) >= 1);
+	assert_said("key 3 has version 1 after epoch 0, must be 2");
+}
+
 static void check__wrong_heads(void **state)
 {
 	SAMPLE(s);
@@ -444,6 +482,25 @@ static void read__refuses_what_it_does_not_understand(void **state)
 	unlink(path);
 }
 
+static void read__takes_what_was_left_of_a_killed_node(void **state)
+{
+	char path[] = "/tmp/util_oracle.XXXXXX";
+	struct trace_error err;
+	struct history h;
+	FILE *f;
+
+	close(mkstemp(path));
+	f = fopen(path, "w");
+	fputs("history 1 tenant 5 node 0 of 2 keys 20 txns 3 start mixed\nA 0\nA 1", f);
+	fclose(f);
+	assert_int_equal(history_read(&h, path, &err), -EINVAL);
+	assert_int_equal(history_read_cut(&h, path, &err), 0);
+	assert_true(h.cut);
+	assert_int_equal(h.nr_aborted, 1);	/* the last line may have gone on */
+	history_free(&h);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,9 +525,14 @@ int main(void)
 		cmocka_unit_test(check__cycle),
 		cmocka_unit_test(check__cycle_by_serials_alone),
 		cmocka_unit_test(check__access_in_store_during_epoch),
+		cmocka_unit_test(check__cut_history_lacks_what_it_lacks),
+		cmocka_unit_test(check__cut_history_is_held_to_what_it_has),
+		cmocka_unit_test(check__cut_history_may_lack_the_last_write),
+		cmocka_unit_test(check__cut_history_of_a_version_twice),
 		cmocka_unit_test(check__wrong_heads),
 		cmocka_unit_test(read__takes_what_was_written),
 		cmocka_unit_test(read__refuses_what_it_does_not_understand),
+		cmocka_unit_test(read__takes_what_was_left_of_a_killed_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
