@@ -23,6 +23,11 @@ $(foreach t,random store locks locking,$(eval $(call program,test/allocd_$(t),te
 UNIT += test/allocd_fuzz
 $(eval $(call program,test/allocd_fuzz,test/unit/allocd_fuzz.c test/unit/fuzz_make.c \
 	test/unit/fuzz_good.c lib/msg.c lib/error.c $(P4ALLOCD_TEST) $(P4ALLOCD_FILE),sqlite3 cmocka,,$(SANITIZE)))
+UNIT += test/allocd_fuzz_lines
+P4ALLOCD_WRAP := -Wl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=timerfd_settime,--wrap=p4d_log
+$(eval $(call program,test/allocd_fuzz_lines,test/unit/allocd_fuzz_lines.c test/unit/fuzz_make.c \
+	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO),tools/p4allocd/$(f).c),$(P4ALLOCD_PKGS) cmocka,,\
+	$(SANITIZE) $(P4ALLOCD_WRAP)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
 	$(P4ALLOCD_PURE:%=tools/p4allocd/%.c),cmocka)))
