@@ -101,6 +101,24 @@ static uint32_t estimate_start(const struct node *n)
 	return node_start_us(n->last_cold_us, n->last_cold_txns, coming);
 }
 
+static int ask(struct node *n, const struct p4a_demand *demand)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_request(n->ctx, demand);
+	while (node_again(rc, &tries));
+	return rc;
+}
+
+/* Who asks, or is done, has its values back: it does not matter if the lease of before ended first. */
+static bool is_late(struct node *n, int rc)
+{
+	n->stats.expired += rc == -ESTALE;
+	return rc == -ESTALE;
+}
+
 int node_request(struct node *n)
 {
 	struct p4a_demand demand = {
@@ -110,12 +128,10 @@ int node_request(struct node *n)
 		.want_blocks = n->cfg.want_blocks,
 		.flows = n->cfg.flows,
 	};
-	unsigned int tries = 0;
-	int rc;
+	int rc = ask(n, &demand);
 
-	do
-		rc = p4a_request(n->ctx, &demand);
-	while (node_again(rc, &tries));
+	if (is_late(n, rc))
+		rc = ask(n, &demand);
 	if (rc < 0)
 		return node_fail(n, rc, "request", p4a_last_error(n->ctx));
 	n->requested = true;
@@ -279,27 +295,34 @@ static int follow_counts(struct node *n)
 	return rc < 0 ? node_fail(n, rc, "layout", p4a_last_error(n->ctx)) : 0;
 }
 
+static int give_back(struct node *n)
+{
+	unsigned int tries = 0;
+	struct p4a_info info;
+	int rc;
+
+	p4a_info(n->ctx, &info);
+	if (info.state != P4A_DRAINING)
+		return 0;
+	do
+		rc = p4a_done(n->ctx);
+	while (node_again(rc, &tries));
+	return rc < 0 && !is_late(n, rc) ? node_fail(n, rc, "done", p4a_last_error(n->ctx)) : 0;
+}
+
 /* Gives the blocks back, together with the next request if there will be one. */
 static int hand_over(struct node *n, enum node_step next)
 {
-	struct p4a_info info;
-	int rc = 0;
+	int rc;
 
-	p4a_info(n->ctx, &info);
 	if (next == NODE_HOT && n->counts) {
-		if (info.state == P4A_DRAINING)
-			rc = p4a_done(n->ctx);
-		if (rc < 0)
-			return node_fail(n, rc, "done", p4a_last_error(n->ctx));
-		rc = follow_counts(n);
+		rc = give_back(n);
+		if (!rc)
+			rc = follow_counts(n);
 		if (rc)
 			return rc;
 	}
-	if (next == NODE_HOT && can_be_hot(n))
-		return node_request(n);
-	if (info.state == P4A_DRAINING)
-		rc = p4a_done(n->ctx);
-	return rc < 0 ? node_fail(n, rc, "done", p4a_last_error(n->ctx)) : 0;
+	return next == NODE_HOT && can_be_hot(n) ? node_request(n) : give_back(n);
 }
 
 static int run_rounds(struct node *n)

@@ -104,9 +104,19 @@ void p4a_info(const struct p4a_ctx *c, struct p4a_info *info)
 				   .outstanding = c->nr_done };
 }
 
+static bool is_late(struct p4a_ctx *c)
+{
+	if (c->state != P4A_DRAINING || !c->epoch || c->epoch != what.late_epoch)
+		return false;
+	c->state = P4A_EXPIRED;
+	return true;
+}
+
 int p4a_request(struct p4a_ctx *c, const struct p4a_demand *d)
 {
 	assert(c->state == P4A_IDLE || c->state == P4A_DRAINING || c->state == P4A_EXPIRED);
+	if (is_late(c))
+		return -ESTALE;
 	c->state = P4A_RESERVED;
 	c->want = d->want_blocks;
 	c->flows = d->flows;
@@ -310,6 +320,8 @@ int p4a_drain(struct p4a_ctx *c, struct p4a_kv *kv, size_t n)
 int p4a_done(struct p4a_ctx *c)
 {
 	assert(c->state == P4A_DRAINING);
+	if (is_late(c))
+		return -ESTALE;
 	c->state = P4A_IDLE;
 	return 0;
 }

@@ -16,6 +16,7 @@ struct fake_switch {			/* what shall happen; 0: never */
 	uint64_t expire_epoch;		/* in this epoch the lease ends after expire_txns */
 	unsigned int expire_txns;
 	uint64_t spoil_epoch;		/* in this epoch the first fill finds the blocks gone */
+	uint64_t late_epoch;		/* in this epoch the lease ends after the values were read */
 	uint64_t flip_epoch;		/* in this epoch the cell of a key is altered once */
 	uint64_t flip_key;
 	unsigned int bitless_every;	/* this many-th key gets no lock bit, another one in each batch */

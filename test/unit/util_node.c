@@ -353,6 +353,22 @@ static void run__fill_finds_the_blocks_gone(void **state)
 	assert_int_equal(stats.transactions, 2 * TXNS);
 }
 
+/* Between the last value that was read and the word that it was. */
+static void run__lease_ends_after_the_drain(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .late_epoch = 2 };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(sum.expired, 2);
+	relayout = true;	/* says it before it asks for more */
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	relayout = false;
+	assert_int_equal(sum.expired, 2);
+	assert_int_equal(stats.transactions, 2 * TXNS);
+}
+
 static void run__cold_without_allocator(void **state)
 {
 	struct fake_switch what = { .geo = GEO, .cold = true };
@@ -422,6 +438,7 @@ int main(void)
 		cmocka_unit_test(run__answers_of_peers_are_lost),
 		cmocka_unit_test(run__lease_ends_in_a_batch),
 		cmocka_unit_test(run__fill_finds_the_blocks_gone),
+		cmocka_unit_test(run__lease_ends_after_the_drain),
 		cmocka_unit_test(run__cold_without_allocator),
 		cmocka_unit_test(run__altered_cell_is_found),
 		cmocka_unit_test(next_step__table),
