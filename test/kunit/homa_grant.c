@@ -505,7 +505,7 @@ static void silent_gives_way(struct kunit *test)
 	receive(rig->rpc[1], 40000);
 	msleep(200);
 	KUNIT_EXPECT_EQ(test, rig->rpc[0]->grant.where, HOMA_GRANT_NOWHERE);
-	KUNIT_EXPECT_GT(test, rig->rpc[1]->grant.granted, 140000);
+	KUNIT_EXPECT_GE(test, rig->rpc[1]->grant.granted, 140000);
 	/* It is heard again, and is shorter. */
 	receive(rig->rpc[0], 40000);
 	KUNIT_EXPECT_EQ(test, rig->rpc[0]->grant.where, HOMA_GRANT_GRANTED);
@@ -573,7 +573,7 @@ static void many_wait(struct kunit *test)
 	const u32 nr = 10000;
 	struct rig *rig = make(test, nr);
 	u64 start, few, many;
-	u32 i;
+	u32 placed = 0, i;
 
 	for (i = 0; i < 20; i++)
 		begin(rig->rpc[i], 500000 + i);
@@ -589,8 +589,11 @@ static void many_wait(struct kunit *test)
 	many = ktime_get_ns() - start;
 	kunit_info(test, "1000 packets: %llu us with 20 waiting, %llu us with %u", few / 1000,
 		   many / 1000, nr);
-	/* But for those that sent nothing for too long. */
-	KUNIT_EXPECT_GT(test, rig->b->nr_waiting + rig->b->nr_active, nr - 200);
+	hrtimer_cancel(&rig->b->timer);
+	/* The slower the machine, the more were silent for too long. */
+	for (i = 0; i < nr; i++)
+		placed += rig->rpc[i]->grant.where != HOMA_GRANT_NOWHERE;
+	KUNIT_EXPECT_EQ(test, rig->b->nr_waiting + rig->b->nr_active, placed);
 	for (i = 0; i < nr; i++)
 		end(rig->rpc[i]);
 	unmake(test, rig);
