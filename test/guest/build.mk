@@ -22,6 +22,7 @@ $(eval $(call program,test/guest/unreachable,test/guest/unreachable.c $(t_homa))
 $(eval $(call program,test/guest/other-homa,test/guest/other-homa.c $(t_homa)))
 $(eval $(call program,test/guest/lock-loop,test/guest/lock-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/locker,test/guest/locker.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+$(eval $(call program,test/guest/roamer,test/guest/roamer.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/witness,test/guest/witness.c,json-c))
 $(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
 
@@ -32,4 +33,4 @@ $(B)/test/guest/api32: test/guest/api.c $(t_homa)
 
 GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors \
 	txn-once txn-races txn-rtt waiters inject late fail-alloc fake-switch api api32 waiting \
-	unreachable other-homa lock-loop locker witness)
+	unreachable other-homa lock-loop locker roamer witness)

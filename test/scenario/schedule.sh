@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # only: soak
 # guest: -k stock -d -t 900 -M 1536
-# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4ycsb build/bin/p4smallbank build/bin/p4tpcc build/bin/p4trace build/bin/p4oracle build/test/guest/witness build/test/guest/locker build/p4db-20-4-256.spec:/lib/p4db.spec
+# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4ycsb build/bin/p4smallbank build/bin/p4tpcc build/bin/p4trace build/bin/p4oracle build/test/guest/witness build/test/guest/locker build/test/guest/roamer build/p4db-20-4-256.spec:/lib/p4db.spec
 # A schedule drawn from SEED (1), of STEPS (30) events: tenants of one and two nodes start, and are killed
 # and stopped; allocator and switch are killed and stopped; commands between them, or their answers, get
-# lost; links lose, repeat and reorder; all the time others take named locks. It is printed first, so that
-# it can be played again. Then: who was not killed has finished, with its own conditions true, the oracle
+# lost; links lose, repeat and reorder; all the time others take named locks, or change their mind about how
+# many blocks they want, and when. It is printed first, so that it can be played again. Then: who was not killed has finished, with its own conditions true, the oracle
 # agrees with every history, also with what the killed ones have written; no two were inside of a lock; no
 # block or bit is left behind, and the witness between allocator and switch has seen nothing wrong.
 . /lib/scenario.sh
@@ -14,6 +14,7 @@
 seed=${SEED:-1} steps=${STEPS:-30}
 tenants='1 2 3 4'
 lockers='1 2 3'
+roamers='6 7'
 
 # PAUSE (tenths of a second before it) EVENT ARGUMENT...
 draw() {
@@ -24,8 +25,7 @@ draw() {
 	}
 	function one_of(list,   a) { return a[1 + below(split(list, a, " "))] }
 	function start(t) {
-		print below(20), "start", t, one_of("ycsb smallbank smallbank tpcc"), 1 + below(2), \
-			1 + below(3), one_of("200000 2000000 30000000"), 1 + below(4), below(100000)
+		print below(20), "start", t, one_of("ycsb smallbank smallbank tpcc"), 1 + below(3), one_of("200000 2000000 30000000"), 1 + below(4), below(100000)
 	}
 	BEGIN {
 		x = seed * 7919 + 17
@@ -46,10 +46,10 @@ draw() {
 			else if (e == 14) print pause, "stop_for", t, 2 + below(30)
 			else if (e < 17) print pause, "weather", below(10), below(15), below(5)
 			else if (e == 17) print pause, "lose", one_of("USR1 USR2")
-			else if (e == 18) print pause, "kill_locker", 1 + below(3)
+			else if (e == 18) print pause, one_of("kill_locker,1 kill_locker,2 kill_locker,3 kill_roamer,6 kill_roamer,7")
 			else print pause, "kill_both", below(20)
 		}
-	}'
+	}' | tr , ' '
 }
 
 runs() { grep -q '^State:[^ZX]*$' /proc/$1/status 2> /dev/null; }	# runs PID: not if it waits to be waited for
@@ -72,13 +72,14 @@ run_node() {	# run_node TENANT NODE NODES PROGRAM OPTION...
 	pids="$pids $pid"
 }
 
-start_tenant() {	# start_tenant TENANT PROGRAM NODES BLOCKS DURATION_US BATCHES SEED
+# Who is killed may come back at once with as many nodes as before: here 2, 1, 2, 1.
+start_tenant() {	# start_tenant TENANT PROGRAM BLOCKS DURATION_US BATCHES SEED
 	eval "before=\$pids_$1"
 	for p in $before; do
 		runs $p && { echo "  tenant $1 runs"; return 0; }
 	done
 	judge_tenant $1
-	t=$1 kind=$2 nodes=$3 blocks=$4 duration=$5 batches=$6 trace_seed=$7
+	t=$1 kind=$2 nodes=$((1 + $1 % 2)) blocks=$3 duration=$4 batches=$5 trace_seed=$6
 	run=$((run + 1)) pids= dir=/tmp/run$run
 	mkdir $dir
 	[ $kind != ycsb ] || p4trace --out $dir --keys 10000 --txns 1500 --ops 4 --seed $trace_seed --nodes $nodes
@@ -214,9 +215,23 @@ start_locker() {	# start_locker N
 }
 
 kill_locker() {
-	eval "kill -9 \$locker$1"
+	eval "kill -9 \$locker$1" || true
 	eval "wait \$locker$1" || true
 	start_locker $1
+}
+
+start_roamer() {	# start_roamer TENANT
+	start_on h$(($1 - 5)) roamer$1 roamer $1 $((seed * 10 + $1)) /tmp/roamer.record
+	eval "roamer$1=$pid"
+}
+
+kill_roamer() {
+	eval "pid=\$roamer$1"
+	check "roamer $1 has had all its values" runs $pid
+	sed 's/^/  /' /tmp/roamer$1.log
+	kill -9 $pid 2> /dev/null || true
+	wait $pid || true
+	start_roamer $1
 }
 
 play() {
@@ -258,17 +273,17 @@ judge_holds() {
 	END { print NR " holds"; exit bad }' /tmp/holds
 }
 
-# No grant that a history names is unknown to the witness.
+# No grant that a history or a roamer names is unknown to the witness.
 judge_epochs() {
-	sort -u /tmp/witness.record > /tmp/witness.given
 	for h in /tmp/run*/*.history; do
 		t=$(sed -n '1s/.*tenant \([0-9]*\) .*/\1/p' $h)
-		awk -v t=$t '$1 == "C" && $3 > 0 { sub(";.*", "", $4); print "give " t " " $4 " " }' $h
-	done | sort -u > /tmp/used
-	while read -r line; do
-		grep -q "^$line " /tmp/witness.given || { echo "no such grant: $line"; return 1; }
-	done < /tmp/used
-	echo "$(wc -l < /tmp/used) grants"
+		awk -v t=$t '$1 == "C" && $3 > 0 { sub(";.*", "", $4); print "give", t, $4 }' $h
+	done | cat - /tmp/roamer.record | sed 's/^used/give/' | sort -u > /tmp/used
+	grep give /tmp/witness.record | sed 'p; s/ [0-9]*$//' | sort -u > /tmp/given
+	awk 'NR == FNR { given[$0]; next } !($0 in given)' /tmp/given /tmp/used > /tmp/not_given
+	echo "$(wc -l < /tmp/used) grants and blocks, not known to the witness:"
+	cat /tmp/not_given
+	! [ -s /tmp/not_given ]
 }
 
 nothing_left() { allocator_says '"used":0'; }
@@ -282,6 +297,8 @@ for h in h1 h2 alloc; do
 	on $h p4ctl tenant add 3 name cyd uid 1003
 	on $h p4ctl tenant add 4 name dan uid 1004
 	on $h p4ctl tenant add 5 name eve uid 1005
+	on $h p4ctl tenant add 6 name fay uid 1006
+	on $h p4ctl tenant add 7 name guy uid 1007
 	# a packet that is sent again and again must outlive the switch
 	on $h sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
 done
@@ -299,15 +316,23 @@ done
 for l in $lockers; do
 	start_locker $l
 done
+for t in $roamers; do
+	start_roamer $t
+done
 play 3< /tmp/schedule
 [ $bad_weather = 0 ] || weather
 for t in $tenants; do
 	judge_tenant $t
 done
 for l in $lockers; do
-	eval "kill \$locker$l"
+	eval "kill \$locker$l" || true
 	eval "finishes \$locker$l 'locker $l has met no error' /tmp/locker$l.log"
 	sed 's/^/  /' /tmp/locker$l.log
+done
+for t in $roamers; do
+	eval "kill \$roamer$t" || true
+	eval "finishes \$roamer$t 'roamer $t has all its values' /tmp/roamer$t.log"
+	sed 's/^/  /' /tmp/roamer$t.log
 done
 check 'named locks: nobody inside with another one, tokens ascend' judge_holds
 tail -n 1 /tmp/check.log | sed 's/^/  /'

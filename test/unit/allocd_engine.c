@@ -188,6 +188,31 @@ static void request__next_batch_frees_the_one_before(void **state)
 	world_destroy(w);
 }
 
+/* The switch takes its time with the batch before, and a reservation comes and goes meanwhile. */
+static void request__after_one_that_was_given_up(void **state)
+{
+	struct world *w = small(1);
+	struct p4d_request r = ask_all;
+	uint64_t rpc;
+
+	ask(w, 1, 0, 1, 1, 0);
+	say(w, 1, 0, 1, P4W_SYNC, 1, P4W_PHASE_RAN);
+	r.batch = 2;
+	r.code = P4W_REQ_DONE;
+	assert_int_equal(world_type(w, world_send_request(w, 1, &r)), P4W_RESERVED);
+	assert_int_equal(world_type(w, world_send(w, 1, 0, 1, P4W_DONE, 2, 0)), P4W_FREED);
+	r.batch = 3;
+	r.code = 0;
+	assert_int_equal(world_type(w, world_send_request(w, 1, &r)), P4W_RESERVED);
+	rpc = world_send(w, 1, 0, 1, P4W_HELLO, 0, 0);
+	assert_int_equal(world_type(w, rpc), P4W_WELCOME);
+	assert_int_equal(be32toh(((const struct p4w_welcome *)world_answer(w, rpc))->msg.batch),
+			 3);
+	rpc = say(w, 1, 0, 1, P4W_WAIT, 3, 0);
+	assert_int_equal(be64toh(granted(w, rpc)->epoch), 2);
+	world_destroy(w);
+}
+
 static void request__that_is_refused_frees_nothing(void **state)
 {
 	struct world *w = small(1);
@@ -996,6 +1021,7 @@ int main(void)
 		cmocka_unit_test(barrier__opens_when_all_are_there),
 		cmocka_unit_test(barrier__spoilt_by_a_node_that_never_filled),
 		cmocka_unit_test(request__next_batch_frees_the_one_before),
+		cmocka_unit_test(request__after_one_that_was_given_up),
 		cmocka_unit_test(request__that_is_refused_frees_nothing),
 		cmocka_unit_test(request__gets_nothing_before_its_start),
 		cmocka_unit_test(wait__before_the_declared_start_gets_what_is_free),

@@ -140,11 +140,9 @@ static uint32_t batch_to_ask_for(const struct call *c)
 	const struct p4d_tenant *t = c->t;
 	const struct p4d_batch *b = t->cur;
 
-	if (!b)
-		return t->next ? t->next->number : after(t->last);
-	if (b->state == P4D_TAKING || (b->done | b->absent) & bit_of(c))
-		return after(b->number);
-	return b->number;
+	if (b && b->state != P4D_TAKING && !((b->done | b->absent) & bit_of(c)))
+		return b->number;
+	return t->next ? t->next->number : after(b ? b->number : t->last);
 }
 
 /* The numbers are used up, be it by one message: nothing is under way, so they may begin again. */
@@ -296,17 +294,18 @@ static int check_limits(const struct call *c, struct p4d_refusal *why)
 	return 0;
 }
 
-/* May a reservation for this batch be made? */
+/* May a reservation for this batch be made? Numbers of those that were given up are left out. */
 static int check_new(const struct call *c, struct p4d_refusal *why)
 {
 	const struct p4d_tenant *t = c->t;
 	uint32_t batch = c->req->batch;
 	uint64_t entries;
 
-	if (t->next || (t->cur && batch != t->cur->number + 1)) {
-		uint32_t want = t->next ? t->next->number : t->cur->number + 1;
+	if (t->next || (t->cur && batch < t->cur->number)) {
+		uint32_t want = t->next ? t->next->number : after(t->cur->number);
 
-		*why = order("batch", batch, want, want, "another batch of the tenant comes next");
+		*why = order("batch", batch, want, t->next ? want : P4W_BATCH_MAX,
+			     "another batch of the tenant comes next");
 		return -1;
 	}
 	if (batch <= t->last) {
