@@ -60,13 +60,11 @@ static void add_to_tree(struct homa_waits *waits, struct homa_wait *wait)
 	rb_add_cached(&wait->node, &waits->tree, is_earlier);
 }
 
-/* The only place that arms the timer; on its own CPU. */
+/* The only place that arms the timer; on its own CPU, with bottom halves off. It takes long, and other
+ * CPUs wait for the lock, so that is not held.
+ */
 static void arm(struct homa_waits *waits, u64 at)
 {
-	lockdep_assert_held(&waits->lock);
-	if (at >= waits->next)
-		return;
-	waits->next = at;
 	hrtimer_start(&waits->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_PINNED_SOFT);
 }
 
@@ -88,6 +86,8 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 	struct homa_wait *wait = &rpc->wait;
 	struct homa_waits *waits;
 	u64 young = youth(rpc->net);
+	u64 at = now + min(delay, young);
+	bool is_next;
 
 	homa_wait_cancel(rpc);
 	waits = this_cpu_ptr(rpc->net->waits);
@@ -97,13 +97,16 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 	WRITE_ONCE(wait->waits, waits);
 	if (delay < young) {
 		add_to_tree(waits, wait);
-		arm(waits, wait->due);
 	} else {
 		wait->is_young = true;
 		list_add_tail(&wait->link, &waits->young);
-		arm(waits, now + young);
 	}
+	is_next = at < waits->next;
+	if (is_next)
+		waits->next = at;
 	spin_unlock(&waits->lock);
+	if (is_next)
+		arm(waits, at);
 }
 
 static struct homa_wait *eldest(struct homa_waits *waits)
@@ -131,7 +134,7 @@ static u64 grow_up(struct homa_waits *waits, u64 now)
 	return U64_MAX;
 }
 
-/* Takes those whose time has come, with a reference each. */
+/* Takes those whose time has come, with a reference each. Leaves in waits->next when to look again. */
 static int take_due(struct homa_waits *waits, u64 now, struct homa_rpc *due[BATCH])
 {
 	u64 next = grow_up(waits, now);
@@ -147,14 +150,12 @@ static int take_due(struct homa_waits *waits, u64 now, struct homa_rpc *due[BATC
 	/* Not once for each of them, where RPCs take longer than that: several at a time. */
 	if (next != U64_MAX)
 		next = max(next, now + youth(waits->net) / 4);
-	waits->next = U64_MAX;
 	/* Not a time that has passed, or the timer would run again before what the due RPCs send is
 	 * received: a thousand of them overflow the backlog of a CPU.
 	 */
 	if (wait)
 		next = min(next, max(wait->due, now + 1));
-	if (next != U64_MAX)
-		arm(waits, next);
+	waits->next = next;
 	return nr;
 }
 
@@ -164,10 +165,14 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	struct homa_waits *waits = container_of(timer, struct homa_waits, timer);
 	struct homa_rpc *due[BATCH];
 	int i, nr;
+	u64 next;
 
 	spin_lock_bh(&waits->lock);
 	nr = take_due(waits, ktime_get_ns(), due);
+	next = waits->next;
 	spin_unlock_bh(&waits->lock);
+	if (next != U64_MAX)
+		arm(waits, next);
 	for (i = 0; i < nr; i++) {
 		homa_timer_due(due[i]);
 		homa_rpc_put(due[i]);
