@@ -93,7 +93,7 @@ static void resend_pkt(struct homa_rx *rx)
 		homa_timer_alive(rpc);
 	else
 		homa_timer_all_sent(rpc, &rx->queue);	/* the request is out, as far as it may be */
-	homa_rx_client_waits(rpc);
+	homa_rx_client_waits(rx, rpc);
 	path = homa_rpc_path(rpc);
 	send = is_sending(rpc);
 	end = pkt->resend.all ? out->sent : min(pkt->resend.end, out->length);
@@ -139,7 +139,7 @@ static void busy_pkt(struct homa_rx *rx)
 {
 	spin_lock_bh(&rx->rpc->lock);
 	homa_timer_alive(rx->rpc);
-	homa_rx_client_waits(rx->rpc);
+	homa_rx_client_waits(rx, rx->rpc);
 	spin_unlock_bh(&rx->rpc->lock);
 }
 

@@ -52,7 +52,7 @@ void homa_live_fail(struct homa_rpc *rpc, int error)
 {
 	lockdep_assert_held(&rpc->lock);
 	if (homa_rpc_is_client(rpc))
-		homa_rpc_complete(rpc, error);
+		homa_rpc_fail(rpc, error);
 	else
 		homa_rpc_end(rpc);
 }

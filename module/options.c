@@ -316,7 +316,7 @@ static void abort_rpc(struct homa_rpc *rpc, u32 error)
 		return;
 	}
 	spin_lock_bh(&rpc->lock);
-	homa_rpc_complete(rpc, -(int)error);
+	homa_rpc_fail(rpc, -(int)error);
 	spin_unlock_bh(&rpc->lock);
 }
 

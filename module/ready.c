@@ -16,9 +16,9 @@
  * message, or the message sees the waiter. Who was taken off looks into the queue again before
  * anything else, a signal too: it leaves without a message only if the queue is empty, because
  * another reader was faster. A waiter is woken after `woken` was set: it looks at that after
- * set_current_state(), which wake_up_process() undoes. That takes long, so the lock is not held any
- * more: RCU, of which a section without BH is one too, keeps the task's memory; a thread that went on
- * by itself is woken for nothing.
+ * set_current_state(), which wake_up_process() undoes. That takes long, and who is woken wants the locks
+ * of socket and RPC, so neither is held any more: RCU, of which a section without BH is one too, keeps the
+ * task's memory; a thread that went on by itself is woken for nothing.
  *
  * Before it sleeps, a thread may spin for up to poll_usecs, because falling asleep and waking up
  * cost more than a short round trip. It does so only if nothing else wants its CPU, only one of a
@@ -78,7 +78,7 @@ static struct waiter *waiter_for(const struct homa_ready *ready, const struct ho
 	return first_waiter(ready);
 }
 
-void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
+struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	struct sock *sk = homa_to_sk(hsk);
 	struct task_struct *task = NULL;
@@ -99,18 +99,21 @@ void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 	if (waiter)
 		task = let_go(waiter);
 	spin_unlock(&hsk->lock);
-	if (task)
-		wake_up_process(task);
 	if (!add)
 		done->release(done);
 	else if (!waiter)
 		sk->sk_data_ready(sk);		/* poll */
+	return task;
 }
 
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 {
+	struct task_struct *task;
+
 	local_bh_disable();
-	homa_ready_add(hsk, done);
+	task = homa_ready_add(hsk, done);
+	if (task)
+		wake_up_process(task);
 	local_bh_enable();
 }
 

@@ -11,6 +11,7 @@
 struct homa_done;
 struct homa_sock;
 struct homa_turns;
+struct task_struct;
 
 /* Guarded by the socket's lock, except poll_ns. */
 struct homa_ready {
@@ -35,8 +36,10 @@ void homa_ready_init(struct homa_ready *ready);
  * that is shut down, done->release() is called instead.
  */
 void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
-/* The same for a caller that has bottom halves off. */
-void homa_ready_add(struct homa_sock *hsk, struct homa_done *done);
+/* The same for a caller that has bottom halves off, and wakes the reader, if one is returned, itself:
+ * before it has them on, with as few locks as it can.
+ */
+struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done);
 
 #define HOMA_READY_NONBLOCK	1
 #define HOMA_READY_HEAVY	2	/* the message before was a long one */

@@ -110,13 +110,13 @@ static void measure_answer(struct homa_rpc *rpc)
 	homa_rtt_add_answer(rtt, ktime_get_ns() - rpc->out.sent_at, jiffies);
 }
 
-static void is_here(struct homa_rpc *rpc)
+static void is_here(struct homa_rx *rx, struct homa_rpc *rpc)
 {
 	homa_count_message(rpc->net, rpc->in.length);
-	homa_rpc_complete(rpc, 0);
+	rx->wake = homa_rpc_complete(rpc, 0);
 }
 
-void homa_rx_client_waits(struct homa_rpc *rpc)
+void homa_rx_client_waits(struct homa_rx *rx, struct homa_rpc *rpc)
 {
 	lockdep_assert_held(&rpc->lock);
 	if (!rpc->in.is_doubtful || rpc->state == HOMA_DEAD)
@@ -126,7 +126,7 @@ void homa_rx_client_waits(struct homa_rpc *rpc)
 	if (!rpc->in.was_asked_for)
 		homa_peer_prove(rpc->peer, rpc->id);
 	if (rpc->in.length && rpc->in.received == rpc->in.length)
-		is_here(rpc);
+		is_here(rx, rpc);
 }
 
 /* A packet of a request that was finished, and forgotten, may come late. Its client knows. */
@@ -191,7 +191,7 @@ static void take_data(struct homa_rx *rx, struct homa_rpc *rpc)
 	}
 	homa_grant_received(rpc, rpc->in.received, &rx->plan);
 	if (rpc->in.received == rpc->in.length && !rpc->in.is_doubtful)
-		is_here(rpc);
+		is_here(rx, rpc);
 	else
 		homa_timer_progress(rpc);
 }
@@ -397,6 +397,8 @@ static void dispatch(struct homa_rx *rx)
 /* With no lock held: what the handler wanted to be sent. */
 static void finish(struct homa_rx *rx)
 {
+	if (rx->wake)
+		wake_up_process(rx->wake);
 	if (!skb_queue_empty(&rx->queue))
 		homa_flush(rx->hn, &rx->queue);
 	if (rx->plan.nr)
@@ -429,6 +431,7 @@ static void rx_init(struct homa_rx *rx, struct sk_buff *skb)
 	rx->rpc = NULL;
 	rx->skb = skb;
 	rx->plan.nr = 0;
+	rx->wake = NULL;
 	rx->stalled = false;
 	__skb_queue_head_init(&rx->queue);
 }

@@ -385,11 +385,11 @@ void homa_rpc_end(struct homa_rpc *rpc)
 	homa_rpc_put(rpc);
 }
 
-void homa_rpc_complete(struct homa_rpc *rpc, int error)
+struct task_struct *homa_rpc_complete(struct homa_rpc *rpc, int error)
 {
 	lockdep_assert_held(&rpc->lock);
 	if (rpc->is_complete || rpc->state == HOMA_DEAD)
-		return;
+		return NULL;
 	rpc->is_complete = true;
 	rpc->error = error;
 	homa_timer_stop(rpc);
@@ -398,10 +398,18 @@ void homa_rpc_complete(struct homa_rpc *rpc, int error)
 	rpc->done.is_long = max(rpc->in.length, rpc->out.length) > HOMA_BPAGE_SIZE;
 	if (rpc->is_private) {
 		wake_up_interruptible_all(&rpc->hsk->private_wait);
-		return;
+		return NULL;
 	}
 	homa_rpc_get(rpc);
-	homa_ready_add(rpc->hsk, &rpc->done);
+	return homa_ready_add(rpc->hsk, &rpc->done);
+}
+
+void homa_rpc_fail(struct homa_rpc *rpc, int error)
+{
+	struct task_struct *task = homa_rpc_complete(rpc, error);
+
+	if (task)
+		wake_up_process(task);
 }
 
 static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)

@@ -163,7 +163,11 @@ void homa_rpc_move(struct homa_rpc *rpc, enum homa_state to);
 
 /* These want rpc->lock. */
 void homa_rpc_end(struct homa_rpc *rpc);		/* to DEAD; may be called again */
-void homa_rpc_complete(struct homa_rpc *rpc, int error);	/* a reader may have it now */
+/* A reader may have it now. Who is returned, or NULL, the caller wakes, with rpc->lock free again and
+ * bottom halves still off.
+ */
+struct task_struct *homa_rpc_complete(struct homa_rpc *rpc, int error);
+void homa_rpc_fail(struct homa_rpc *rpc, int error);	/* the same, and wakes the reader */
 
 /* Ends a client RPC that a program has got the result of, or has given up: its server may forget
  * it. No lock is held, bottom halves are off.

@@ -15,6 +15,7 @@
 
 struct homa_rpc;
 struct homa_sock;
+struct task_struct;
 
 struct homa_rx {
 	struct homa_net *hn;
@@ -24,6 +25,7 @@ struct homa_rx {
 	struct homa_pkt pkt;
 	struct sk_buff_head queue;	/* packets to be sent at the end */
 	struct homa_grant_plan plan;
+	struct task_struct *wake;	/* a reader for whom there is a message now, or NULL */
 	bool stalled;			/* an RPC has begun to wait for room, or one need not any more */
 };
 
@@ -43,7 +45,7 @@ void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack);
 /* recv.c: the client waits for the response of this RPC, which is locked: its request is no late packet
  * of one that was finished.
  */
-void homa_rx_client_waits(struct homa_rpc *rpc);
+void homa_rx_client_waits(struct homa_rx *rx, struct homa_rpc *rpc);
 /* control.c: any packet of Homa but DATA; rx->hsk may be NULL for those that need no RPC. */
 void homa_rx_control(struct homa_rx *rx);
 

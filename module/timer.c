@@ -394,7 +394,7 @@ void homa_timer_give_up(struct homa_rpc *rpc)
 	if (homa_rpc_is_client(rpc)) {
 		if (!rpc->in.length)
 			homa_peer_change_life(rpc->peer);
-		homa_rpc_complete(rpc, why_silent(rpc));
+		homa_rpc_fail(rpc, why_silent(rpc));
 	} else {
 		homa_count(rpc->net, server_rpc_discards);
 		homa_rpc_end(rpc);

@@ -31,7 +31,7 @@ static int index_of(const struct homa_rpc *rpc)
 	return i;
 }
 
-void homa_rpc_complete(struct homa_rpc *rpc, int error)
+void homa_rpc_fail(struct homa_rpc *rpc, int error)
 {
 	rig->error[index_of(rpc)] = error;
 }

@@ -98,12 +98,13 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 {
 }
 
-void homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
+struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	spin_lock_bh(&hsk->lock);
 	list_add_tail(&done->link, &hsk->ready.queue);
 	spin_unlock_bh(&hsk->lock);
 	completed++;
+	return NULL;
 }
 
 static void states(struct kunit *test)

@@ -36,7 +36,7 @@ void homa_peer_change_life(struct homa_peer *peer)
 	lives++;
 }
 
-void homa_rpc_complete(struct homa_rpc *rpc, int err)
+void homa_rpc_fail(struct homa_rpc *rpc, int err)
 {
 	rpc->is_complete = true;
 	error = err;
