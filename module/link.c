@@ -88,6 +88,16 @@ bool homa_link_waits(struct homa_net *hn, const struct net_device *dev)
 	return link && queue_below(link, dev);
 }
 
+bool homa_link_has_others(struct homa_net *hn, const struct net_device *dev)
+{
+	struct homa_link *link = homa_link_find(hn, dev->ifindex);
+
+	if (!link)
+		return false;
+	homa_link_below(dev, &link);
+	return homa_link_is_shared(READ_ONCE(link->others_at), jiffies);
+}
+
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)
 {
 	struct homa_link *link;

@@ -7,6 +7,7 @@
 #define P4HOMA_LINK_H
 
 #include <linux/atomic.h>
+#include <linux/jiffies.h>
 #include <linux/netdevice.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -21,6 +22,7 @@ struct homa_net;
 struct homa_link {
 	struct net_device __rcu *dev;	/* NULL: it is gone */
 	u32 mbps;			/* 0: it does not say; racy readers */
+	unsigned long others_at;	/* jiffies: others than Homa sent bulk here; 0: never; racy */
 	refcount_t refs;		/* the table's, each message's */
 	struct homa_budget budget;	/* grant.c */
 	struct homa_pacer pacer;	/* pacer.c */
@@ -71,6 +73,15 @@ static inline bool homa_dev_has_queue(const struct net_device *dev)
 {
 	return rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue;
 }
+
+/* The queueing discipline `homa` has seen bulk of others lately. Pure. */
+static inline bool homa_link_is_shared(unsigned long others_at, unsigned long now)
+{
+	return others_at && time_before(now, others_at + HZ / 10);
+}
+
+/* RCU. So it is where packets for `dev` wait. */
+bool homa_link_has_others(struct homa_net *hn, const struct net_device *dev);
 
 /* Mbit/s to reckon with, and whether it is only software. */
 u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, bool *is_soft);

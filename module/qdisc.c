@@ -234,6 +234,14 @@ static u32 speed(const struct homa_sched *q)
 	return mbps ? mbps : homa_knob(q->net, link_mbps);
 }
 
+static void note_others(struct homa_link *link)
+{
+	unsigned long now = jiffies | 1;
+
+	if (READ_ONCE(link->others_at) != now)
+		WRITE_ONCE(link->others_at, now);
+}
+
 static void add(struct Qdisc *sch, struct sk_buff *skb)
 {
 	struct homa_sched *q = qdisc_priv(sch);
@@ -248,6 +256,8 @@ static void add(struct Qdisc *sch, struct sk_buff *skb)
 		add_homa(q, skb, &view);
 	else
 		add_other(q, skb, &view);
+	if (!view.is_homa && !view.is_short)
+		note_others(q->link);
 }
 
 /* A buffer that would hold the device for long goes packet by packet. */

@@ -261,6 +261,19 @@ static u32 buffer_end(const struct homa_msg_out *out, const struct cut *cut, u32
 		   homa_seg_end(end - 1, out->unsched, out->seg, 1, out->length));
 }
 
+/* Who shares a device, by homa_share, should share the way as well: of granted bytes, only those of the
+ * shorter messages go before packets of the lowest class, which are the others'.
+ */
+static u8 granted_priority(struct homa_net *hn, const struct net_device *dev, u8 priority)
+{
+	bool shared;
+
+	rcu_read_lock();
+	shared = homa_link_has_others(hn, dev);
+	rcu_read_unlock();
+	return shared ? priority / 2 : priority;
+}
+
 /* Makes up to BATCH packets for [start, end), to the end of the last. Returns where it stopped. What
  * cannot be sent now counts as sent and lost: the receiver will ask.
  */
@@ -279,6 +292,8 @@ static u32 queue_range(struct homa_rpc *rpc, u32 start, u32 end, u8 priority, bo
 		queue_data(rpc, 0, end, &cut, again ? priority : out->unsched_prio, again, queue);
 		return end;
 	}
+	if (!again && end > out->unsched)
+		priority = granted_priority(rpc->net, cut.dst->dev, priority);
 	for (i = 0; i < BATCH && start < end; i++) {
 		u8 prio = again || start >= out->unsched ? priority : out->unsched_prio;
 		u32 stop = buffer_end(out, &cut, start, end);

@@ -97,6 +97,24 @@ static void expect(struct kunit *test, const struct net_device *d, const struct 
 	expect_waits(test, d, waits);
 }
 
+static void shared_for_a_while(struct kunit *test)
+{
+	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
+	struct homa_link *link = homa_link_get(&hn, eth->ifindex);
+
+	KUNIT_EXPECT_FALSE(test, homa_link_is_shared(0, 0));
+	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(ULONG_MAX, ULONG_MAX));
+	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(ULONG_MAX, HZ / 10 - 2));
+	KUNIT_EXPECT_FALSE(test, homa_link_is_shared(ULONG_MAX, HZ / 10 - 1));
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, homa_link_has_others(&hn, vlan));
+	link->others_at = jiffies | 1;
+	KUNIT_EXPECT_TRUE(test, homa_link_has_others(&hn, eth));
+	KUNIT_EXPECT_TRUE(test, homa_link_has_others(&hn, vlan));
+	rcu_read_unlock();
+	homa_link_put(link);
+}
+
 static void on_one(struct kunit *test)
 {
 	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
@@ -219,6 +237,7 @@ static void leave(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(shared_for_a_while),
 	KUNIT_CASE(on_one),
 	KUNIT_CASE(on_one_without_record),
 	KUNIT_CASE(on_one_without_queue),

@@ -201,6 +201,27 @@ static void others_in_turn(struct kunit *test)
 		kfree_skb(take_other(q, 1500));
 }
 
+static void notes_bulk_of_others(struct kunit *test)
+{
+	struct Qdisc *sch = kunit_kzalloc(test, sizeof(*sch) + sizeof(struct homa_sched), GFP_KERNEL);
+	struct homa_sched *q = qdisc_priv(sch);
+
+	KUNIT_ASSERT_NOT_NULL(test, sch);
+	*q = *make(test);
+	INIT_LIST_HEAD(&q->turns);
+	q->net->knobs.defer_min_bytes = 1000;
+	q->link = kunit_kzalloc(test, sizeof(*q->link), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q->link);
+	add(sch, data(test, 8, 100000, 40000, 1000));
+	add(sch, packet(test, IPPROTO_TCP, 100));
+	KUNIT_EXPECT_EQ(test, q->link->others_at, 0);
+	add(sch, packet(test, IPPROTO_TCP, 1400));
+	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(q->link->others_at, jiffies));
+	kfree_skb(take_homa(q));
+	kfree_skb(take_other(q, 1500));
+	kfree_skb(take(&q->now));
+}
+
 static void shares(struct kunit *test)
 {
 	u32 share, bytes[2];
@@ -227,6 +248,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(takes_for),
 	KUNIT_CASE(fewest_left_first_in_order),
 	KUNIT_CASE(others_in_turn),
+	KUNIT_CASE(notes_bulk_of_others),
 	KUNIT_CASE(shares),
 	{}
 };

@@ -53,6 +53,13 @@ void homa_msg_mem_add(const struct homa_msg_mem *mem, struct sk_buff *skb, u32 s
 {
 }
 
+static bool has_others;
+
+bool homa_link_has_others(struct homa_net *hn, const struct net_device *dev)
+{
+	return has_others;
+}
+
 bool homa_link_waits(struct homa_net *hn, const struct net_device *dev)
 {
 	return true;
@@ -196,6 +203,18 @@ static void repeats(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, homa_msg_out_may_repeat(&out, 0, 800, 5110, 100));
 }
 
+static void granted_beside_others(struct kunit *test)
+{
+	struct homa_net hn = {};
+
+	has_others = false;
+	KUNIT_EXPECT_EQ(test, granted_priority(&hn, NULL, 5), 5);
+	has_others = true;
+	KUNIT_EXPECT_EQ(test, granted_priority(&hn, NULL, 5), 2);
+	KUNIT_EXPECT_EQ(test, granted_priority(&hn, NULL, 1), 0);
+	KUNIT_EXPECT_EQ(test, granted_priority(&hn, NULL, 0), 0);
+}
+
 static void mtu(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, seg_bytes(1500, 20), 1424);
@@ -215,6 +234,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(packets_tile_the_message),
 	KUNIT_CASE(buffers_end_where_packets_end),
 	KUNIT_CASE(repeats),
+	KUNIT_CASE(granted_beside_others),
 	KUNIT_CASE(mtu),
 	{}
 };
