@@ -62,3 +62,5 @@ $(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))
 $(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TEST),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))
+UNIT += test/allocd_standby
+$(eval $(call program,test/allocd_standby,test/unit/allocd_standby.c,cmocka))

@@ -21,6 +21,8 @@
 #include "status.h"
 #include "store_etcd.h"
 
+#define AGAIN_US 200000	/* before it stands by after a failure */
+
 static struct {
 	struct p4d_options options;
 	struct p4d_loop *loop;
@@ -164,6 +166,14 @@ static int watch_signals(void)
 		p4d_loop_watch(daemon_.loop, &daemon_.signals, EPOLLIN);
 }
 
+/* etcd did not answer while all was read. It may the next time, be it somebody else's turn then. */
+static int read_all(int ret)
+{
+	if (daemon_.seat && ret == -EIO)
+		daemon_.deposed = true;
+	return ret;
+}
+
 static int open_service(char *err, size_t size)
 {
 	struct p4d_service_conf conf = {
@@ -180,7 +190,7 @@ static int open_service(char *err, size_t size)
 		if (!conf.store_impl)
 			return -ENOMEM;
 	}
-	return p4d_service_open(&daemon_.service, daemon_.loop, &conf, err, size);
+	return read_all(p4d_service_open(&daemon_.service, daemon_.loop, &conf, err, size));
 }
 
 /* Returns when the seat is ours, or when there is nothing more to wait for: *won says which. */
@@ -213,7 +223,7 @@ static int open_config(char *err, size_t size)
 
 	if (!daemon_.seat)
 		return 0;
-	return p4d_seat_config(daemon_.seat, &daemon_.config, &events, err, size);
+	return read_all(p4d_seat_config(daemon_.seat, &daemon_.config, &events, err, size));
 }
 
 static int open_netlink(char *err, size_t size)
@@ -341,6 +351,8 @@ int main(int argc, char **argv)
 	close(daemon_.signals.fd);
 	if (!daemon_.deposed || daemon_.ended)
 		return ret ? 1 : 0;
+	if (ret)
+		usleep(AGAIN_US);
 	execv("/proc/self/exe", argv);	/* stands by from now on, and has forgotten everything */
 	perror("p4allocd: exec");
 	return 1;
