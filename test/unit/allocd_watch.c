@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../tools/p4allocd/http.h"
@@ -597,6 +599,30 @@ static void http__slow_clients_are_cut_off(void **state)
 	assert_int_equal(strncmp(get(request, sizeof(request) - 1), "HTTP/1.1 200 ", 13), 0);
 }
 
+/* Without a descriptor left: who knocks is sent away, else the loop would turn for ever. */
+static void http__without_descriptors(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\n\r\n";
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), next = dup(0);
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct rlimit before, none;
+	char c;
+
+	close(next);
+	strcpy(a.sun_path, server.path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(fd);
+	assert_int_equal(strncmp(get(request, sizeof(request) - 1), "HTTP/1.1 200 ", 13), 0);
+}
+
 static void http__where(void **state)
 {
 	static const char *const bad[] = { "", "0", "65536", "9x", ":", "1.2.3:80", "host:80",
@@ -664,6 +690,7 @@ int main(void)
 		HTTP_TEST(http__page),
 		HTTP_TEST(http__what_it_refuses),
 		HTTP_TEST(http__slow_clients_are_cut_off),
+		HTTP_TEST(http__without_descriptors),
 		TEST(http__where),
 		cmocka_unit_test(lines__of_a_slow_reader_need_no_more_room),
 	};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* loop.c - see loop.h. Timers are few: the earliest is looked for before each sleep. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 struct p4d_loop {
 	int epoll;
 	int timerfd;
+	int spare;		/* of nothing, for p4d_loop_accept() */
 	bool stopped;
 	struct p4d_timer *timers;
 	uint64_t armed;		/* when the timerfd will fire, or has */
@@ -38,6 +41,7 @@ struct p4d_loop *p4d_loop_create(void)
 		return NULL;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	loop->spare = open("/dev/null", O_CLOEXEC);
 	if (loop->epoll >= 0 && loop->timerfd >= 0 &&
 	    !epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->timerfd, &ev))
 		return loop;
@@ -51,6 +55,8 @@ void p4d_loop_destroy(struct p4d_loop *loop)
 		close(loop->timerfd);
 	if (loop->epoll >= 0)
 		close(loop->epoll);
+	if (loop->spare >= 0)
+		close(loop->spare);
 	free(loop);
 }
 
@@ -76,6 +82,20 @@ void p4d_loop_timer(struct p4d_loop *loop, struct p4d_timer *t)
 {
 	t->link = loop->timers;
 	loop->timers = t;
+}
+
+int p4d_loop_accept(struct p4d_loop *loop, int listening)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || loop->spare < 0)
+		return fd;
+	close(loop->spare);
+	fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	loop->spare = open("/dev/null", O_CLOEXEC);
+	return -1;
 }
 
 static void run_timers(struct p4d_loop *loop)

@@ -36,6 +36,12 @@ void p4d_loop_unwatch(struct p4d_loop *loop, struct p4d_watch *w);	/* before fd 
 /* Once a timer; then change t->at. */
 void p4d_loop_timer(struct p4d_loop *loop, struct p4d_timer *t);
 
+/*
+ * A connection of this listening socket, non-blocking; or -1. If there are no descriptors left, it is closed
+ * at once: one that stayed in the queue would wake the loop for ever.
+ */
+int p4d_loop_accept(struct p4d_loop *loop, int listening);
+
 /* Runs until p4d_loop_stop(). `after` is called when the callbacks of one wake-up are through. */
 int p4d_loop_run(struct p4d_loop *loop, void (*after)(void *arg), void *arg);
 void p4d_loop_stop(struct p4d_loop *loop);

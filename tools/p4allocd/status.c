@@ -432,7 +432,7 @@ static void on_client(struct p4d_watch *w, uint32_t events)
 static void on_listen(struct p4d_watch *w, uint32_t events)
 {
 	struct p4d_status *st = (struct p4d_status *)w;
-	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = p4d_loop_accept(st->loop, w->fd);
 
 	if (fd < 0)
 		return;
