@@ -437,6 +437,50 @@ static void cell__only_so_many_wait_for_the_switch(void **state)
 	world_settle(w);
 }
 
+static enum fate no_reply(void)
+{
+	return FATE_NO_REPLY;
+}
+
+/* The switch has done it, but its answer was lost: the allocator finds nobody who has the lock. */
+static void cell__given_back_without_an_answer(void **state)
+{
+	struct p4a_lock l;
+
+	make_quick(0, "row");
+	assert_int_equal(take(0, "row", 0, &l), 0);
+	messages = 0;
+	fate_of = no_reply;
+	assert_int_equal(p4a_unlock(node[0]->ctx, &l), 0);
+	assert_int_equal(messages, 1);
+	fate_of = NULL;
+	assert_int_equal(p4a_unlock(node[0]->ctx, &l), 0);	/* a repeat */
+	l.token--;
+	assert_int_equal(p4a_unlock(node[0]->ctx, &l), -ESTALE);
+}
+
+/* The time that the switch takes to say who has the lock is part of the wait. */
+static void cell__the_wait_begins_before_the_switch_is_asked(void **state)
+{
+	struct p4w_lock m = {
+		.msg = { .version = P4W_VERSION, .type = P4W_LOCK, .length = htons(sizeof(m)),
+			 .nodes = htons(NODES), .code = htonl(P4W_LOCK_EXCLUSIVE) },
+		.owner = htobe64(77), .lease_us = htonl(LEASE), .wait_us = htonl(LEASE / 2),
+		.name = "row",
+	};
+	struct p4a_lock l;
+	uint64_t rpc;
+
+	make_quick(0, "row");
+	assert_int_equal(take(0, "row", 0, &l), 0);
+	rpc = world_send_bytes(w, 1, &m, sizeof(m));
+	w->now += LEASE / 2 - 1000;
+	world_settle(w);
+	assert_int_equal(world_type(w, rpc), 0);
+	world_sleep(w, 1500);
+	assert_int_equal(world_refusal(w, rpc), P4W_REFUSED_BUSY);
+}
+
 /* -------------------------------------------------------------------------------- at random */
 
 #define NAMES 5
@@ -672,6 +716,8 @@ int main(void)
 		TEST(cell__used_up_its_tokens_still_ascend),
 		TEST(cell__allocator_that_restarts_waits_for_the_switch),
 		TEST(cell__only_so_many_wait_for_the_switch),
+		TEST(cell__given_back_without_an_answer),
+		TEST(cell__the_wait_begins_before_the_switch_is_asked),
 		TEST(random__never_two_holders),
 	};
 

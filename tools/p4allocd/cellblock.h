@@ -22,6 +22,7 @@ struct p4d_parked {
 	struct p4d_parked *link;
 	struct p4d_who who;
 	struct p4d_request req;
+	uint64_t from;		/* when it came */
 };
 
 struct p4d_lockcell {

@@ -108,11 +108,12 @@ static void close_cell(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_lo
 	order(e, t, c);
 }
 
-static void park(struct p4d_lockcell *c, const struct p4d_who *who, const struct p4d_request *req)
+static void park(const struct p4d_engine *e, struct p4d_lockcell *c, const struct p4d_who *who,
+		 const struct p4d_request *req)
 {
 	struct p4d_parked *p = p4d_alloc(sizeof(*p));
 
-	*p = (struct p4d_parked){ NULL, *who, *req };
+	*p = (struct p4d_parked){ NULL, *who, *req, e->now };
 	if (c->last)
 		c->last->link = p;
 	else
@@ -130,7 +131,15 @@ static struct p4d_parked *take_parked(struct p4d_lockcell *c)
 	return p;
 }
 
-/* The first of them may change what the name has; then the rest are parked again, in order. */
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The first of them may change what the name has; then the rest are parked again, in order. What they have
+ * waited for the switch is part of the wait that they allow.
+ */
 static void unpark(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_lockcell *c)
 {
 	struct p4d_parked *p = take_parked(c);
@@ -138,6 +147,7 @@ static void unpark(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_lockce
 	while (p) {
 		struct p4d_parked *next = p->link;
 
+		p->req.wait_us -= min32(e->now - p->from, p->req.wait_us);
 		p4d_locking_request(e, t, &p->who, &p->req);
 		free(p);
 		p = next;
@@ -158,11 +168,6 @@ static void refuse_parked(struct p4d_engine *e, struct p4d_tenant *t, struct p4d
 	}
 }
 
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 /* What the next cell of the name must be worth, after one that was taken so often. */
 static void learn(struct p4d_lockcells *l, struct p4d_name name, uint32_t taken)
 {
@@ -177,18 +182,30 @@ static void learn(struct p4d_lockcells *l, struct p4d_name name, uint32_t taken)
 	u->times = 0;
 }
 
+/* In the switch, whose answer may have been lost: then the table is asked to do it again. */
+static void note_given_back(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_name name,
+			    uint64_t token)
+{
+	const uint64_t anybody = 1;
+
+	p4d_named_adopt(t->named, e->now, name, anybody, token, e->now + 1);
+	p4d_named_release(t->named, e->now, name, anybody, token);
+}
+
 /* The table's again. The tenant's nodes can write what they like into their cells. */
 static void settle(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_lockcell *c,
 		   const uint32_t value[P4W_CELL_REGISTERS])
 {
 	uint64_t owner = (uint64_t)value[P4W_CELL_HIGH] << 32 | value[P4W_CELL_LOW];
+	uint64_t token = c->base + min32(value[P4W_CELL_TAKEN], TOKENS);
 
 	c->state = P4D_LOCKCELL_NONE;
 	learn(t->cells, c->name, value[P4W_CELL_TAKEN]);
 	if (owner)
-		p4d_named_adopt(t->named, e->now, c->name, owner,
-				c->base + min32(value[P4W_CELL_TAKEN], TOKENS),
+		p4d_named_adopt(t->named, e->now, c->name, owner, token,
 				e->now + min32(value[P4W_CELL_LEASE], e->lock_lease_us));
+	else if (token > c->base)
+		note_given_back(e, t, c->name, token);
 	unpark(e, t, c);
 }
 
@@ -281,7 +298,7 @@ bool p4d_lockcell_request(struct p4d_engine *e, struct p4d_tenant *t, const stru
 		refuse(e, t, who, req, P4W_REFUSED_FULL, "too many wait for the switch");
 		return true;
 	}
-	park(c, who, req);
+	park(e, c, who, req);
 	if (c->state == P4D_LOCKCELL_OPEN)
 		close_cell(e, t, c);
 	return true;
