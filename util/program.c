@@ -41,6 +41,7 @@ static void parse_peers(struct node_config *c, const char *list)
 {
 	char *copy = strdup(list), *save = NULL;
 
+	c->self.nodes = 0;		/* of an option that is given twice the last one counts */
 	for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
 		struct sockaddr_in *a = &addrs[c->self.nodes];
 		char *colon = strchr(p, ':');
