@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # only: soak
-# guest: -k stock -d -t 900 -M 1536
+# guest: -k stock -i -d -t 1500 -M 1536
 # files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4ycsb build/bin/p4smallbank build/bin/p4tpcc build/bin/p4trace build/bin/p4oracle build/test/guest/witness build/test/guest/locker build/test/guest/roamer build/p4db-20-4-256.spec:/lib/p4db.spec
 # A schedule drawn from SEED (1), of STEPS (30) events: tenants of one and two nodes start, and are killed
 # and stopped; allocator and switch are killed and stopped; commands between them, or their answers, get
@@ -82,15 +82,15 @@ start_tenant() {	# start_tenant TENANT PROGRAM BLOCKS DURATION_US BATCHES SEED
 	t=$1 kind=$2 nodes=$((1 + $1 % 2)) blocks=$3 duration=$4 batches=$5 trace_seed=$6
 	run=$((run + 1)) pids= dir=/tmp/run$run
 	mkdir $dir
-	[ $kind != ycsb ] || p4trace --out $dir --keys 10000 --txns 1500 --ops 4 --seed $trace_seed --nodes $nodes
+	[ $kind != ycsb ] || p4trace --out $dir --keys 10000 --txns 3000 --ops 4 --seed $trace_seed --nodes $nodes
 	chown -R 100$t $dir
 	for node in 0 1; do
 		[ $node -lt $nodes ] || continue
 		set -- --want-blocks $blocks --duration-us $duration --batches $batches
 		case $kind in
 		ycsb)	set -- "$@" --keys 10000 --trace $dir/node$node.trace --counts $dir/keys.count ;;
-		smallbank) set -- "$@" --accounts 1000 --hot 100 --txns 1500 --seed $trace_seed --relayout $((trace_seed % 2)) ;;
-		tpcc)	set -- "$@" --warehouses 2 --txns 500 --seed $trace_seed ;;
+		smallbank) set -- "$@" --accounts 1000 --hot 100 --txns 3000 --seed $trace_seed --relayout $((trace_seed % 2)) ;;
+		tpcc)	set -- "$@" --warehouses 2 --txns 1000 --seed $trace_seed ;;
 		esac
 		run_node $t $node $nodes p4$kind "$@"
 	done
@@ -277,7 +277,7 @@ judge_holds() {
 judge_epochs() {
 	for h in /tmp/run*/*.history; do
 		t=$(sed -n '1s/.*tenant \([0-9]*\) .*/\1/p' $h)
-		awk -v t=$t '$1 == "C" && $3 > 0 { sub(";.*", "", $4); print "give", t, $4 }' $h
+		awk -v t=$t '$1 == "C" && $3 > 0 && /;/ { sub(";.*", "", $4); print "give", t, $4 }' $h
 	done | cat - /tmp/roamer.record | sed 's/^used/give/' | sort -u > /tmp/used
 	grep give /tmp/witness.record | sed 'p; s/ [0-9]*$//' | sort -u > /tmp/given
 	awk 'NR == FNR { given[$0]; next } !($0 in given)' /tmp/given /tmp/used > /tmp/not_given
