@@ -8,7 +8,7 @@
  * next connection begins, so the order of the answers is that in which the switch did the commands.
  *
  * Faults: a block that is given while it has an owner, or before it has been drained; an epoch that is
- * not above all that the block had, or that two tenants have had; flows that two grants have at a time;
+ * not above all that the block had (unless a grant that stands grows), or that two tenants have had; flows that two grants have at a time;
  * a grant that is given again after transactions of it have run; cells that are cleared while their
  * block has an owner; owners that are read and are not those of the model.
  *
@@ -97,6 +97,14 @@ static void note_epoch(uint64_t word)
 	model.epochs[model.nr_epochs++] = word;
 }
 
+static bool is_live(uint64_t word)
+{
+	for (unsigned int b = 0; word && b < BLOCKS; b++)
+		if (model.owner[b] == word)
+			return true;
+	return false;
+}
+
 static void give(unsigned int b, uint64_t word)
 {
 	uint64_t old = model.owner[b];
@@ -112,12 +120,13 @@ static void give(unsigned int b, uint64_t word)
 	if (model.undrained[b])
 		fault("block %u is given to tenant %u before it has been drained", b,
 		      tenant_of(word));
-	if (epoch_of(word) < model.last[b])
+	if (epoch_of(word) <= model.last[b] && !is_live(word))
 		fault("block %u is given under epoch %" PRIu64 ", and has had %" PRIu64, b,
 		      epoch_of(word), model.last[b]);
 	note_epoch(word);
 	model.owner[b] = word;
-	model.last[b] = epoch_of(word);
+	if (model.last[b] < epoch_of(word))
+		model.last[b] = epoch_of(word);
 	model.gives++;
 	fprintf(model.record, "give %u %" PRIu64 " %u\n", tenant_of(word), epoch_of(word), b);
 }
@@ -131,14 +140,6 @@ static void take(unsigned int b)
 	model.owner[b] = 0;
 	model.undrained[b] = true;
 	model.takes++;
-}
-
-static bool is_live(uint64_t word)
-{
-	for (unsigned int b = 0; word && b < BLOCKS; b++)
-		if (model.owner[b] == word)
-			return true;
-	return false;
 }
 
 static void restart(uint64_t boot)
