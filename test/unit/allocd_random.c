@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * allocd_random.c - random schedules: nodes that work, sleep, repeat themselves, forget, die and
- * return, a switch that goes away or restarts, an allocator that is killed and filled from its
+ * allocd_random.c - random schedules: nodes that work, change their mind, sleep, repeat themselves,
+ * forget, die and return, a switch that goes away or restarts, an allocator that is killed and filled from its
  * store.
  *
  * Checked at each answer: a grant is answered only while the switch holds its blocks; all nodes of
- * a batch get the same blocks, epoch and lock bits; epochs ascend; flows are disjoint (the world's switch
+ * a batch get the same blocks, epoch and lock bits, also while it grows or shrinks; epochs ascend; flows are disjoint (the world's switch
  * checks what it is told, too). At the end everybody behaves: then every tenant must get on, and
  * every RPC must have been answered once. Seeds are fixed; P4_SEED=n runs one schedule only.
  */
@@ -28,7 +28,7 @@
 #define BATCHES 100000		/* numbers, as remembered for comparison */
 #define KEYS 12			/* most that a node lists */
 
-enum node_state { SAY_HELLO, FETCH, ASK, WAIT, LIST, FILL, RUN, FINISH, GONE, NOBODY };
+enum node_state { SAY_HELLO, FETCH, ASK, WAIT, LIST, FILL, CHANGE, CHANGED, RUN, FINISH, GONE, NOBODY };
 
 struct node {
 	uint32_t tenant;
@@ -48,6 +48,8 @@ struct node {
 struct told {			/* what the nodes of a batch were told */
 	uint64_t epoch;
 	uint8_t bitmap[P4W_BITMAP_BYTES];
+	uint8_t changed[P4W_BITMAP_BYTES];	/* when it has grown or shrunk */
+	bool is_changed;		/* at least one node was told */
 	uint64_t locks;			/* a sum over all that LOCKS said, 0: nobody was told */
 };
 
@@ -58,7 +60,7 @@ struct play {
 	uint64_t epoch_max[TENANTS];
 	char store_path[64];
 	struct p4d_store *store;
-	unsigned int kills, restarts, downs, grants, expired, lost, dealt;
+	unsigned int kills, restarts, downs, grants, expired, lost, dealt, cancelled, grown, shrunk;
 	uint64_t rpc_base, answer_base;	/* at the last kill: what was open then is never answered */
 	bool calm;
 };
@@ -185,6 +187,48 @@ static void send_list(struct node *n)
 	transmit(n, &msg, len);
 }
 
+/* All nodes of a tenant do this in every third batch. */
+static bool changes(const struct node *n)
+{
+	return (n->tenant + n->batch) % 3 == 0;
+}
+
+static void change(struct node *n, uint32_t step)
+{
+	struct p4w_resize m = {
+		.msg = { P4W_VERSION, P4W_RESIZE, htons(sizeof(m)), htons(n->id), htons(n->nodes),
+			 htonl(n->batch), htonl(step) },
+		.blocks = htons(1 + (n->tenant * 7 + n->batch * 5) % 16),
+		.number = htons(1),
+	};
+
+	transmit(n, &m, sizeof(m));
+}
+
+static void on_resized(struct node *n, const struct p4w_resized *m)
+{
+	struct told *told = &play->told[n->tenant - 1][n->batch];
+	struct p4d_blocks before, after;
+
+	p4d_blocks_from_wire(&before, told->bitmap);
+	p4d_blocks_from_wire(&after, m->bitmap);
+	assert_true(p4d_blocks_count(&after) == ntohs(m->nr_blocks) && ntohs(m->nr_blocks));
+	if (!memcmp(told->bitmap, m->bitmap, sizeof(m->bitmap))) {
+		assert_false(told->is_changed);
+		n->state = RUN;
+		return;
+	}
+	if (told->is_changed) {
+		assert_memory_equal(told->changed, m->bitmap, sizeof(m->bitmap));
+	} else {
+		play->grown += p4d_blocks_count(&after) > p4d_blocks_count(&before);
+		play->shrunk += p4d_blocks_count(&after) < p4d_blocks_count(&before);
+		memcpy(told->changed, m->bitmap, sizeof(m->bitmap));
+		told->is_changed = true;
+	}
+	n->state = n->state == CHANGE ? CHANGED : RUN;
+}
+
 static void on_locks(struct node *n, const struct p4w_locks *m, size_t len)
 {
 	struct told *told = &play->told[n->tenant - 1][n->batch];
@@ -214,8 +258,19 @@ static void write_cells(const struct node *n)
 	}
 }
 
+static bool changes_its_mind(const struct node *n)
+{
+	return !play->calm && (n->state == WAIT || n->state == LIST || n->state == FILL) &&
+	       rnd(20) == 0;
+}
+
 static void act(struct node *n)
 {
+	if (changes_its_mind(n)) {
+		play->cancelled++;
+		say(n, P4W_DONE, n->batch, 0);
+		return;
+	}
 	switch (n->state) {
 	case SAY_HELLO:
 		say(n, P4W_HELLO, 0, 0);
@@ -234,6 +289,12 @@ static void act(struct node *n)
 		break;
 	case FILL:
 		say(n, P4W_SYNC, n->batch, P4W_PHASE_FILLED);
+		break;
+	case CHANGE:
+		change(n, P4W_RESIZE_ASK);
+		break;
+	case CHANGED:
+		change(n, P4W_RESIZE_READY);
 		break;
 	case RUN:
 		write_cells(n);
@@ -271,7 +332,9 @@ static void on_granted(struct node *n, const struct p4w_granted *g)
 			assert_int_equal(play->w->owner[b], word);
 	if (told->epoch) {
 		assert_int_equal(told->epoch, epoch);
-		assert_memory_equal(told->bitmap, g->bitmap, sizeof(g->bitmap));
+		assert_true(!memcmp(told->bitmap, g->bitmap, sizeof(g->bitmap)) ||
+			    (told->is_changed &&
+			     !memcmp(told->changed, g->bitmap, sizeof(g->bitmap))));
 	} else {
 		assert_true(epoch > play->epoch_max[n->tenant - 1]);
 		play->epoch_max[n->tenant - 1] = epoch;
@@ -351,7 +414,10 @@ static void on_answer(struct world *w, uint64_t rpc, const void *bytes, size_t l
 		on_locks(n, bytes, len);
 		break;
 	case P4W_SYNCED:
-		n->state = n->state == FILL ? RUN : FINISH;
+		n->state = n->state != FILL ? FINISH : changes(n) ? CHANGE : RUN;
+		break;
+	case P4W_RESIZED:
+		on_resized(n, bytes);
 		break;
 	case P4W_FREED:
 		n->batch++;
@@ -541,9 +607,11 @@ static void run_schedule(uint64_t seed)
 			 play->w->rpc - play->rpc_base);
 	if (getenv("P4_SEED"))
 		print_message("seed %lu: %u grants, %u expired, %u lost, %u kills, %u restarts, "
-			      "%u losses of the switch, %u escrows, %u dealt\n", (unsigned long)seed,
+			      "%u losses of the switch, %u escrows, %u dealt, %u cancelled, %u grown, "
+			      "%u shrunk\n", (unsigned long)seed,
 			      play->grants, play->expired, play->lost, play->kills,
-			      play->restarts, play->downs, play->w->reads, play->dealt);
+			      play->restarts, play->downs, play->w->reads, play->dealt,
+			      play->cancelled, play->grown, play->shrunk);
 	p4d_store_close(play->store);
 	world_destroy(play->w);
 	unlink(play->store_path);
