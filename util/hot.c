@@ -229,6 +229,17 @@ static int read_logs(struct node *n)
 	return 0;
 }
 
+static int next_of_escrow(struct node *n, uint32_t *pos, struct p4a_escrow *e)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_escrow_next(n->ctx, pos, e);
+	while (node_again(rc, &tries));
+	return rc;
+}
+
 /* Own values from what the allocator has drained after the lease: 0, or -errno if one is missing. */
 static int read_escrow(struct node *n)
 {
@@ -242,7 +253,7 @@ static int read_escrow(struct node *n)
 	sort_hot(n);
 	for (size_t i = 0; i < n->nr_hot; i++)
 		n->hot_kv[i].held = 0;
-	while ((rc = p4a_escrow_next(n->ctx, &pos, &e)) > 0) {
+	while ((rc = next_of_escrow(n, &pos, &e)) > 0) {
 		struct p4a_kv *kv = e.known && e.batch == info.batch ? hot_kv_of(n, e.key) : NULL;
 
 		if (!kv)

@@ -350,6 +350,17 @@ static int run_rounds(struct node *n)
 	return 0;
 }
 
+static int leave(struct node *n)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do
+		rc = p4a_leave(n->ctx);
+	while (node_again(rc, &tries));
+	return rc;
+}
+
 int node_run(struct node *n)
 {
 	int rc;
@@ -373,6 +384,6 @@ int node_run(struct node *n)
 	rc = peer_serve_byes(n->server, ROUND_MS);
 	if (rc)
 		return node_fail(n, rc, "bye", "a peer does not end");
-	rc = p4a_leave(n->ctx);
+	rc = leave(n);
 	return rc < 0 ? node_fail(n, rc, "leave", p4a_last_error(n->ctx)) : report_finals(n);
 }

@@ -326,8 +326,21 @@ int p4a_done(struct p4a_ctx *c)
 	return 0;
 }
 
+static bool is_away(void)
+{
+	bool away;
+
+	pthread_mutex_lock(&lock);
+	away = what.away > 0;
+	what.away -= away;
+	pthread_mutex_unlock(&lock);
+	return away;
+}
+
 int p4a_leave(struct p4a_ctx *c)
 {
+	if (is_away())
+		return -ETIMEDOUT;
 	quit(c);
 	return 0;
 }
@@ -338,6 +351,8 @@ int p4a_escrow_next(struct p4a_ctx *c, uint32_t *pos, struct p4a_escrow *e)
 	struct p4a_cell at;
 
 	assert(c->state == P4A_EXPIRED);
+	if (is_away())
+		return -ETIMEDOUT;
 	if (*pos >= regs * slots)
 		return 0;
 	*e = (struct p4a_escrow){ .batch = c->batch, .reg = *pos % regs, .slot = *pos / regs };

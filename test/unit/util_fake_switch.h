@@ -20,6 +20,7 @@ struct fake_switch {			/* what shall happen; 0: never */
 	uint64_t flip_epoch;		/* in this epoch the cell of a key is altered once */
 	uint64_t flip_key;
 	unsigned int bitless_every;	/* this many-th key gets no lock bit, another one in each batch */
+	unsigned int away;		/* so many of the calls that fetch the escrow or leave fail */
 	bool no_lock_info;		/* an old allocator */
 	bool cold;			/* there is no allocator */
 };

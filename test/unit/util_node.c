@@ -353,6 +353,18 @@ static void run__fill_finds_the_blocks_gone(void **state)
 	assert_int_equal(stats.transactions, 2 * TXNS);
 }
 
+static void run__allocator_is_away_for_a_while(void **state)
+{
+	struct fake_switch what = { .geo = GEO, .expire_epoch = 2, .expire_txns = 50, .away = 5 };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(sum.expired, 2);
+	what = (struct fake_switch){ .geo = GEO, .away = 5 };	/* when they leave */
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+}
+
 /* Between the last value that was read and the word that it was. */
 static void run__lease_ends_after_the_drain(void **state)
 {
@@ -438,6 +450,7 @@ int main(void)
 		cmocka_unit_test(run__answers_of_peers_are_lost),
 		cmocka_unit_test(run__lease_ends_in_a_batch),
 		cmocka_unit_test(run__fill_finds_the_blocks_gone),
+		cmocka_unit_test(run__allocator_is_away_for_a_while),
 		cmocka_unit_test(run__lease_ends_after_the_drain),
 		cmocka_unit_test(run__cold_without_allocator),
 		cmocka_unit_test(run__altered_cell_is_found),
