@@ -11,6 +11,7 @@
  * TURNS=n SEED=n for longer runs: a service has SERVICE_TURNS, the next one another seed.
  */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -31,6 +32,7 @@
 
 #include "../../tools/p4allocd/http.h"
 #include "../../tools/p4allocd/jsonline.h"
+#include "../../tools/p4allocd/base64.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/metrics.h"
@@ -178,7 +180,8 @@ static void read_cells(struct json_object *cmd, struct json_object *out)
 {
 	struct json_object *indexes = list(cmd, "indexes"), *values = json_object_new_array();
 	size_t count = indexes ? json_object_array_length(indexes) : member(cmd, "count");
-	char *hex = calloc(count, 17);
+	uint32_t *low = calloc(count, sizeof(*low));
+	char *digits = calloc(1, P4D_BASE64_DIGITS(4 * count) + 1);
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t at = indexes ? json_object_get_uint64(json_object_array_get_idx(indexes, i)) :
@@ -186,14 +189,16 @@ static void read_cells(struct json_object *cmd, struct json_object *out)
 		uint64_t v = cell_of(cmd, at);
 
 		json_object_array_add(values, json_object_new_uint64(v));
-		sprintf(hex + 16 * i, "%016" PRIx64, v);
+		low[i] = htole32(v);
 	}
-	if (list(cmd, "hex"))
-		json_object_object_add(out, "hex", json_object_new_string(hex));
+	p4d_base64(digits, low, 4 * count);
+	if (list(cmd, "base64"))
+		json_object_object_add(out, "base64", json_object_new_string(digits));
 	else
 		json_object_object_add(out, "values", json_object_get(values));
 	json_object_put(values);
-	free(hex);
+	free(digits);
+	free(low);
 }
 
 static void write_owners(struct json_object *cmd)

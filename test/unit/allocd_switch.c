@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "../../tools/p4allocd/base64.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/service.h"
@@ -64,18 +65,26 @@ static uint64_t number_of(struct json_object *o, const char *name)
 	return json_object_object_get_ex(o, name, &v) ? json_object_get_uint64(v) : 0;
 }
 
+static struct json_object *base64_cells(const uint32_t *cells, uint64_t count)
+{
+	char text[P4D_BASE64_DIGITS(4 * BLOCKS * 64)];
+	uint32_t low[BLOCKS * 64];
+
+	for (uint64_t i = 0; i < count; i++)
+		low[i] = htole32(cells[i]);
+	p4d_base64(text, low, 4 * count);
+	return json_object_new_string_len(text, P4D_BASE64_DIGITS(4 * count));
+}
+
 static struct json_object *do_read(struct json_object *o)
 {
 	struct json_object *answer = json_object_new_object(), *values = json_object_new_array();
 	const char *array = text_of(o, "array");
 	uint64_t index = number_of(o, "index"), count = number_of(o, "count");
-	struct json_object *indexes, *hex;
-	char text[16 * BLOCKS * 64 + 1] = "";
+	struct json_object *indexes;
 
-	if (json_object_object_get_ex(o, "hex", &hex)) {
-		for (uint64_t i = index; i < index + count; i++)
-			sprintf(text + 16 * (i - index), "%016x", sw.cells[array[1] - '0'][i]);
-		json_object_object_add(answer, "hex", json_object_new_string(text));
+	if (json_object_object_get_ex(o, "base64", NULL)) {
+		json_object_object_add(answer, "base64", base64_cells(&sw.cells[array[1] - '0'][index], count));
 		json_object_put(values);
 		return answer;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base64.h"
 #include "etcd.h"
 #include "loop.h"
 #include "out.h"
@@ -42,24 +43,13 @@ struct p4d_etcd {
 
 /* ----------------------------------------------------------------------------------- values */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 struct json_object *p4d_etcd_bytes(const void *bytes, size_t len)
 {
-	const uint8_t *p = bytes;
-	char *text = p4d_alloc((len + 2) / 3 * 4 + 1);
+	size_t n = P4D_BASE64_DIGITS(len);
+	char *text = p4d_alloc(n + 1);
 	struct json_object *o;
-	size_t n = 0;
 
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = p[i] << 16 | (i + 1 < len ? p[i + 1] << 8 : 0) |
-			(i + 2 < len ? p[i + 2] : 0);
-
-		text[n++] = digits[v >> 18];
-		text[n++] = digits[v >> 12 & 63];
-		text[n++] = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		text[n++] = i + 2 < len ? digits[v & 63] : '=';
-	}
+	p4d_base64(text, bytes, len);
 	o = json_object_new_string_len(text, n);
 	free(text);
 	return o;
@@ -76,17 +66,12 @@ static struct json_object *member(struct json_object *o, const char *name)
 size_t p4d_etcd_bytes_of(struct json_object *o, const char *name, char **out)
 {
 	const char *text = json_object_get_string(member(o, name));
-	size_t len = text ? strlen(text) : 0, n = 0;
-	uint32_t v = 0;
+	size_t len = text ? strlen(text) : 0, n;
 
-	*out = p4d_alloc(len / 4 * 3 + 4);
-	for (size_t i = 0; i < len && text[i] != '='; i++) {
-		const char *digit = strchr(digits, text[i]);
-
-		v = v << 6 | (digit ? digit - digits : 0);
-		if (i % 4)
-			(*out)[n++] = v >> (6 - i % 4 * 2);
-	}
+	*out = p4d_alloc(len / 4 * 3 + 1);
+	n = p4d_base64_bytes(*out, text, len);
+	if (n == P4D_BASE64_BAD)
+		n = 0;
 	(*out)[n] = '\0';
 	return n;
 }

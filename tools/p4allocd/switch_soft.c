@@ -9,12 +9,14 @@
  * went, and only after that answer the cells are read. Count: one batch that reads and clears
  * the counters and, behind a drain, so that no packet is between its passes, reads the lock word.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "jsonline.h"
 #include "soft_cmd.h"
 #include "switch.h"
@@ -24,7 +26,7 @@
 #define LINE_MAX_BYTES	(1 << 20)
 #define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
 #define COUNT_LOCK	3	/* place of the lock word among the answers to a count */
-#define READ_CELLS	2048	/* in one line: 20 digits each stay below 64 KiB */
+#define READ_CELLS	4096	/* in one line, as many as p4switch takes */
 
 enum step_kind {
 	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
@@ -152,30 +154,19 @@ static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 	return true;
 }
 
-static int digit_of(char c)
+/* 4 bytes a cell, the least first. `out` has room for one more. */
+static bool get_cells(struct json_object *o, uint32_t *out, size_t count)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+	struct json_object *text;
 
-/* 16 digits a cell. */
-static bool get_hex(struct json_object *o, uint64_t *out, size_t count)
-{
-	struct json_object *hex;
-	const char *at;
-
-	if (!json_object_object_get_ex(o, "hex", &hex) ||
-	    !json_object_is_type(hex, json_type_string) ||
-	    (size_t)json_object_get_string_len(hex) != 16 * count)
+	if (!json_object_object_get_ex(o, "base64", &text) ||
+	    !json_object_is_type(text, json_type_string) ||
+	    (size_t)json_object_get_string_len(text) != P4D_BASE64_DIGITS(4 * count) ||
+	    p4d_base64_bytes(out, json_object_get_string(text), P4D_BASE64_DIGITS(4 * count)) !=
+	    4 * count)
 		return false;
-	at = json_object_get_string(hex);
-	for (size_t i = 0; i < count; i++) {
-		out[i] = 0;
-		for (int k = 0; k < 16; k++, at++) {
-			if (digit_of(*at) < 0)
-				return false;
-			out[i] = out[i] << 4 | digit_of(*at);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		out[i] = le32toh(out[i]);
 	return true;
 }
 
@@ -226,7 +217,7 @@ static void read_run(struct soft *sw, struct take *t, unsigned int reg, unsigned
 							  first_block * P4W_BLOCK_SLOTS + done, n);
 		struct step *s;
 
-		json_object_object_add(o, "hex", json_object_new_boolean(true));
+		json_object_object_add(o, "base64", json_object_new_boolean(true));
 		s = send_step(sw, STEP_READ, o);
 		s->take = t;
 		s->reg = reg;
@@ -295,10 +286,10 @@ static bool take_serials(struct soft *sw, struct take *t, struct json_object *o)
 
 static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
 {
-	uint64_t values[READ_CELLS];
+	uint32_t values[READ_CELLS + 1];
 	struct take *t = s->take;
 
-	if (!get_hex(o, values, s->count))
+	if (!get_cells(o, values, s->count))
 		return false;
 	for (unsigned int i = 0; i < s->count; i++)
 		t->cells[(s->first + i) * sw->info.geo.registers + s->reg] = values[i];

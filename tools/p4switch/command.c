@@ -4,6 +4,7 @@
  * cannot fail on what was checked, but for a table that is full. The counters' names are those of
  * doc/switch.md and in the order of p4src/state.p4.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "base64.h"
 #include "command.h"
 #include "field.h"
 #include "p4wire.h"
@@ -39,7 +41,7 @@ struct command {
 	uint32_t nr;
 	uint32_t *index;
 	uint64_t *value;	/* to be written; NULL: none */
-	bool hex;		/* what is read */
+	bool base64;		/* what is read */
 	uint8_t mac[6];
 	unsigned int port;
 	struct command *batch;
@@ -152,33 +154,30 @@ static struct json_object *list_cells(struct target *t, const struct command *c)
 	return values;
 }
 
-/* 16 digits a cell: a tenth of the work of a list, at both ends. */
-static struct json_object *hex_cells(struct target *t, const struct command *c)
+/* The low 32 bits of each, the least byte first: a twentieth of the work of a list, at both ends. */
+static struct json_object *base64_cells(struct target *t, const struct command *c)
 {
-	static const char digit[] = "0123456789abcdef";
-	char *text = malloc(16 * c->nr + 1), *to = text;
+	uint32_t *low = calloc(c->nr, sizeof(*low));
 	struct json_object *s;
 
-	for (uint32_t i = 0; i < c->nr; i++) {
-		uint64_t value = t->read(t, c->array, c->index[i]);
-
-		for (int shift = 60; shift >= 0; shift -= 4)
-			*to++ = digit[value >> shift & 15];
-	}
-	s = json_object_new_string_len(text, to - text);
-	free(text);
+	if (!low)
+		abort();
+	for (uint32_t i = 0; i < c->nr; i++)
+		low[i] = htole32(t->read(t, c->array, c->index[i]));
+	s = base64_string(low, c->nr * sizeof(*low));
+	free(low);
 	return s;
 }
 
 static int parse_reg_read(struct target *t, struct json_object *o, struct command *c,
 			  struct failure *f)
 {
-	struct json_object *hex;
+	struct json_object *flag;
 
-	if (json_object_object_get_ex(o, "hex", &hex)) {
-		if (!json_object_is_type(hex, json_type_boolean))
-			return fail(f, "hex", "must be true or false");
-		c->hex = json_object_get_boolean(hex);
+	if (json_object_object_get_ex(o, "base64", &flag)) {
+		if (!json_object_is_type(flag, json_type_boolean))
+			return fail(f, "base64", "must be true or false");
+		c->base64 = json_object_get_boolean(flag);
 	}
 	return need_array(t, o, c, f) ?: parse_cells(o, c, 0, f);
 }
@@ -186,8 +185,8 @@ static int parse_reg_read(struct target *t, struct json_object *o, struct comman
 static int run_reg_read(struct target *t, struct command *c, struct json_object *answer,
 			struct failure *f)
 {
-	if (c->hex)
-		json_object_object_add(answer, "hex", hex_cells(t, c));
+	if (c->base64)
+		json_object_object_add(answer, "base64", base64_cells(t, c));
 	else
 		json_object_object_add(answer, "values", list_cells(t, c));
 	return 0;
@@ -401,7 +400,7 @@ static int run_batch(struct target *t, struct command *c, struct json_object *an
 
 static const struct verb verbs[] = {
 	{ "info",	parse_nothing,	 run_info,	 " ",				0 },
-	{ "reg_read",	parse_reg_read,	 run_reg_read,	 " array index count indexes hex ", 0 },
+	{ "reg_read",	parse_reg_read,	 run_reg_read,	 " array index count indexes base64 ", 0 },
 	{ "reg_write",	parse_reg_write, run_reg_write,	 " array index indexes values ", 1 },
 	{ "reg_fill",	parse_reg_fill,	 run_reg_write,	 " array index count indexes value ", 1 },
 	{ "batch",	parse_batch,	 run_batch,	 " cmds ",			1 },
@@ -527,12 +526,16 @@ static char *finish(struct json_object *answer, struct json_object *id)
 {
 	const char *text;
 	char *line;
+	size_t len;
 
 	if (id)
 		json_object_object_add(answer, "id", json_object_get(id));
-	text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
-	if (!text || asprintf(&line, "%s\n", text) < 0)
+	text = json_object_to_json_string_length(answer, JSON_C_TO_STRING_PLAIN, &len);
+	line = malloc(len + 2);
+	if (!text || !line)
 		abort();
+	memcpy(line, text, len);
+	strcpy(line + len, "\n");
 	json_object_put(answer);
 	return line;
 }

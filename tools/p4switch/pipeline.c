@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,24 @@ static int add_table(struct rte_swx_pipeline *p, const struct spec_table *t)
 	return ret;
 }
 
+/*
+ * The control plane finds an array by comparing its name with all that were configured before it, each
+ * time. Nearly all that it touches are cells, so their registers come first.
+ */
+static int add_arrays(struct rte_swx_pipeline *p, const struct spec *spec, bool cells,
+		      const struct spec_array **failed)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < spec->nr_arrays; i++) {
+		const struct spec_array *a = *failed = &spec->arrays[i];
+
+		if ((a->name[0] == 'r' && isdigit((unsigned char)a->name[1])) == cells)
+			ret = rte_swx_pipeline_regarray_config(p, a->name, a->size, a->initval);
+	}
+	return ret;
+}
+
 /* A step of the build: what it is about, for the error; 0 or a negative errno. */
 #define STEP(line, what, call)								\
 	do {										\
@@ -116,6 +135,7 @@ static int add_table(struct rte_swx_pipeline *p, const struct spec_table *t)
 
 static int configure(struct rte_swx_pipeline *p, const struct spec *spec, char *err)
 {
+	const struct spec_array *array;
 	size_t i;
 
 	STEP(0, "the ports", port_config(p));
@@ -128,10 +148,8 @@ static int configure(struct rte_swx_pipeline *p, const struct spec *spec, char *
 							     spec->headers[i].type));
 	STEP(spec->metadata_line, "the metadata",
 	     rte_swx_pipeline_packet_metadata_register(p, spec->metadata));
-	for (i = 0; i < spec->nr_arrays; i++)
-		STEP(spec->arrays[i].line, spec->arrays[i].name,
-		     rte_swx_pipeline_regarray_config(p, spec->arrays[i].name, spec->arrays[i].size,
-						      spec->arrays[i].initval));
+	STEP(array->line, array->name, add_arrays(p, spec, true, &array));
+	STEP(array->line, array->name, add_arrays(p, spec, false, &array));
 	for (i = 0; i < spec->nr_actions; i++)
 		STEP(spec->actions[i].line, spec->actions[i].name,
 		     add_action(p, &spec->actions[i]));
