@@ -45,6 +45,7 @@ struct p4a_io_ops {
 
 struct p4a_io {
 	const struct p4a_io_ops *ops;
+	bool inside;			/* the caller stays in the library: nobody looks at fd() */
 };
 
 #endif

@@ -44,19 +44,27 @@ static int64_t until_due(const struct p4a_ctx *ctx, int64_t timeout_us)
 	return timeout_us < 0 || left < timeout_us ? left : timeout_us;
 }
 
-/* One round: waits for events, or until something is due, but not longer than timeout_us.
- * 0; -EINTR a signal came; other -errno: broken.
- */
-int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
+static bool has_completion(const struct p4a_ctx *ctx)
+{
+	return ctx->ready_first != P4A_NO_SLOT ||
+	       (ctx->locks.op && ctx->locks.over_first != P4A_NO_SLOT) ||
+	       (ctx->call.kind && ctx->call.async && ctx->call.finished);
+}
+
+/* inside: see io.h. any: does not wait either if a completion can be taken. */
+static int pump(struct p4a_ctx *ctx, int64_t timeout_us, bool inside, bool any)
 {
 	struct p4a_io_event ev[EVENTS];
 	int n, i;
 
 	if (!p4a_works(ctx))
 		return ctx->broken;
+	ctx->io->inside = inside;
 	if (ctx->log)
 		p4a_logged_run(ctx);
 	p4a_locks_flush(ctx);
+	if (any && has_completion(ctx))
+		timeout_us = 0;
 	n = ctx->io->ops->reap(ctx->io, ev, EVENTS, until_due(ctx, timeout_us));
 	if (n < 0 && n != -EINTR) {
 		break_down(ctx, n);
@@ -83,6 +91,14 @@ int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
 	return n < 0 ? n : 0;
 }
 
+/* One round: waits for events, or until something is due, but not longer than timeout_us.
+ * 0; -EINTR a signal came; other -errno: broken.
+ */
+int p4a_pump(struct p4a_ctx *ctx, int64_t timeout_us)
+{
+	return pump(ctx, timeout_us, timeout_us != 0, false);
+}
+
 static unsigned int take_call(struct p4a_ctx *ctx, struct p4a_completion *out)
 {
 	struct p4a_call *call = &ctx->call;
@@ -104,31 +120,45 @@ static unsigned int take(struct p4a_ctx *ctx, struct p4a_completion *out, unsign
 	return n + p4a_take_ready(ctx, out + n, max - n);
 }
 
+static int no_room(struct p4a_ctx *ctx)
+{
+	return p4a_fail(&ctx->err, -EINVAL, "max 0: must be 1 or more");
+}
+
 int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
 {
 	unsigned int n;
 
 	if (!max)
-		return p4a_fail(&ctx->err, -EINVAL, "max 0: must be 1 or more");
+		return no_room(ctx);
 	p4a_pump(ctx, 0);
 	n = take(ctx, out, max);
 	return !n && ctx->broken ? -EIO : (int)n;
+}
+
+/* Something that will have a completion. */
+static bool works_on(const struct p4a_ctx *ctx)
+{
+	return ctx->outstanding || ctx->call.kind || ctx->locks.busy;
 }
 
 int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max, int64_t timeout_us)
 {
 	uint64_t end = 0;
 	int64_t left = timeout_us;
-	int n, rc = 0;
+	int n, rc;
 
+	if (!max)
+		return no_room(ctx);
 	if (p4a_works(ctx) && timeout_us > 0)
 		end = ctx->io->ops->now_us(ctx->io) + timeout_us;
 	for (;;) {
-		n = p4a_poll(ctx, out, max);
-		if (n || rc == -EINTR || !left || !p4a_works(ctx) ||
-		    (!ctx->outstanding && !ctx->call.kind && !ctx->locks.busy))
+		rc = pump(ctx, works_on(ctx) ? left : 0, left, true);
+		n = take(ctx, out, max);
+		if (!n && ctx->broken)
+			return -EIO;
+		if (n || rc == -EINTR || !left || !p4a_works(ctx) || !works_on(ctx))
 			return n ? n : rc;
-		rc = p4a_pump(ctx, left);
 		if (end) {
 			uint64_t now = ctx->io->ops->now_us(ctx->io);
 
