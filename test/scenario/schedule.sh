@@ -134,7 +134,15 @@ judge_tenant() {	# judge_tenant TENANT
 
 # ---------------------------------------------------------------- events
 
-restart_allocator() { start_allocator --switch /run/witness.sock; }
+restart_allocator() {
+	cat /tmp/p4allocd.log >> /tmp/allocators.log 2> /dev/null || true
+	start_allocator --switch /run/witness.sock
+}
+
+# What p4allocd complains of that no schedule explains.
+judge_allocators() {
+	! grep -h 'recvmsg:\|kept back\|netlink:\|held by no packet' /tmp/allocators.log /tmp/p4allocd.log
+}
 
 kill_allocator() {
 	kill -9 $allocator
@@ -341,6 +349,7 @@ equal 'nor in the switch' "$(registers owner)" '[0,0,0,0]'
 equal 'nor a lock bit' "$(registers lock)" '[0,0,0,0]'
 check 'what ran in the switch ran in grants' judge_epochs
 check 'the allocator ends' stop $allocator
+check 'it has met no error' judge_allocators
 check 'the witness has seen nothing wrong' stop $witness
 sed 's/^/  /' /tmp/check.log /tmp/witness.log | tail -n 12
 echo "  $events events, $runs runs ($kills killed, $replayed with values from logs, $expired after their lease)"
