@@ -44,7 +44,9 @@ static struct p4d_name name_of(const struct p4d_request *req)
 
 static struct p4d_lockcell *find(struct p4d_tenant *t, struct p4d_name name)
 {
-	for (unsigned int i = 0; t->cells && i < P4W_BLOCK_SLOTS; i++)
+	if (!t->cells || t->cells->state == P4D_BLOCK_NONE)
+		return NULL;
+	for (unsigned int i = 0; i < P4W_BLOCK_SLOTS; i++)
 		if (t->cells->cell[i].state && same(t->cells->cell[i].name, name))
 			return &t->cells->cell[i];
 	return NULL;

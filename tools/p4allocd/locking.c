@@ -102,7 +102,7 @@ static void answer_waiters(struct p4d_engine *e, struct p4d_tenant *t)
 static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_who *who,
 		 const struct p4d_request *req, struct p4d_name name)
 {
-	struct waiter *w = p4d_alloc(sizeof(*w));
+	struct waiter *w = p4d_alloc_unset(sizeof(*w));
 	const struct p4d_claim_of claim = {
 		.owner = req->owner, .token = req->token, .lease_us = req->lease_us,
 		.wait_us = req->wait_us, .mode = req->code, .ticket = (uintptr_t)w,
@@ -112,9 +112,9 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 	struct p4d_refusal why;
 	uint64_t token = 0;
 
-	*w = (struct waiter){ *who, *req, e->now };
 	switch (p4d_named_acquire(t->named, e->now, name, &claim, &token)) {
 	case P4D_NAMED_WAITS:
+		*w = (struct waiter){ *who, *req, e->now };
 		w = NULL;
 		break;
 	case P4D_NAMED_HELD:

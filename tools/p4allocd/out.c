@@ -8,10 +8,8 @@
 
 #define BUNDLE_BYTES (sizeof(struct p4w_msg) + P4W_BUNDLE_MAX * sizeof(struct p4w_refused))
 
-void *p4d_alloc(size_t size)
+static void *or_abort(void *p)
 {
-	void *p = calloc(1, size);
-
 	if (!p) {
 		fprintf(stderr, "p4allocd: out of memory\n");
 		abort();
@@ -19,10 +17,21 @@ void *p4d_alloc(size_t size)
 	return p;
 }
 
+void *p4d_alloc(size_t size)
+{
+	return or_abort(calloc(1, size));
+}
+
+void *p4d_alloc_unset(size_t size)
+{
+	return or_abort(malloc(size));
+}
+
 static struct p4d_out *append(struct p4d_engine *e, enum p4d_out_kind kind, size_t len)
 {
-	struct p4d_out *out = p4d_alloc(sizeof(*out) + len);
+	struct p4d_out *out = p4d_alloc_unset(sizeof(*out) + len);
 
+	out->link = NULL;
 	out->kind = kind;
 	out->len = len;
 	*e->out_last = out;
