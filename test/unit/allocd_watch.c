@@ -2,6 +2,7 @@
 /* allocd_watch.c - what the allocator says about itself: reasons, explanations, history, metrics. */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
@@ -216,6 +217,41 @@ static void show__what_top_needs(void **state)
 	assert_int_equal(number(o, "tenants.1.waiting_us"), 2 * MS);
 	assert_string_equal(text(o, "tenants.1.why"), "blocks");
 	assert_int_equal(number(o, "tenants.1.believed"), 100);
+	json_object_put(o);
+}
+
+static void show__the_block_for_cells_of_locks(void **state)
+{
+	struct p4w_lock m = {
+		.msg = { P4W_VERSION, P4W_LOCK, htons(sizeof(m)), 0, htons(1), 0, htonl(P4W_LOCK_EXCLUSIVE) },
+		.owner = htobe64(7), .name = "often",
+	};
+	const struct p4w_locked *locked;
+	struct json_object *o = ask("{\"cmd\":\"show\"}");
+
+	assert_null(at(o, "tenants.0.lock_block"));
+	assert_int_equal(number(o, "tenants.0.lock_cells"), 0);
+	json_object_put(o);
+	tear_down(NULL);
+	w = world_create(8, 8, 64, 3);
+	world_send(w, 1, 0, 1, P4W_LOCK_CELLS, 0, 0);
+	world_settle(w);
+	for (int i = 0; i < 8; i++) {		/* until it is worth a cell */
+		m.msg.type = P4W_LOCK;
+		m.msg.code = htonl(P4W_LOCK_EXCLUSIVE);
+		m.token = 0;
+		m.lease_us = htonl(MS);
+		locked = world_answer(w, world_send_bytes(w, 1, &m, sizeof(m)));
+		m.msg.type = P4W_UNLOCK;
+		m.msg.code = m.lease_us = 0;
+		m.token = locked->token;
+		world_send_bytes(w, 1, &m, sizeof(m));
+		world_settle(w);
+	}
+	o = ask("{\"cmd\":\"show\"}");
+	assert_int_equal(number(o, "tenants.0.lock_block"), 7);
+	assert_int_equal(number(o, "tenants.0.lock_cells"), 1);
+	assert_int_equal(number(o, "owners.7"), 1);
 	json_object_put(o);
 }
 
@@ -684,6 +720,7 @@ int main(void)
 		TEST(explain__shows_what_is_not_believed),
 		TEST(bad_questions__name_the_field),
 		TEST(show__what_top_needs),
+		TEST(show__the_block_for_cells_of_locks),
 		TEST(history__in_pages),
 		TEST(history__who_waits),
 		TEST(metrics__are_well_formed_and_true),

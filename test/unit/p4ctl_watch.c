@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "allocd.h"
 #include "explain.h"
 #include "history.h"
 #include "top.h"
@@ -101,6 +102,23 @@ static void top__later_views_are_since_the_one_before(void **state)
 	has("over 1.0 s");
 	json_object_put(a);
 	json_object_put(b);
+}
+
+static void top__cells_of_locks(void **state)
+{
+	struct json_object *a = parse(first), *t;
+
+	t = json_object_array_get_idx(json_object_object_get(a, "tenants"), 0);
+	json_object_object_add(t, "lock_block", json_object_new_int(8));
+	json_object_object_add(t, "lock_cells", json_object_new_int(5));
+	json_object_object_add(t, "locks", json_object_new_int(21));
+	top_print(NULL, a, begin());
+	squeeze();
+	has(" 0 AA...... #?\n");
+	allocd_print(a, 0, begin());
+	squeeze();
+	has(" 21 5 in 8\n");
+	json_object_put(a);
 }
 
 static void top__nonsense_is_shown_as_nothing(void **state)
@@ -373,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(top__first_view_is_since_the_start),
 		cmocka_unit_test(top__later_views_are_since_the_one_before),
+		cmocka_unit_test(top__cells_of_locks),
 		cmocka_unit_test(top__nonsense_is_shown_as_nothing),
 		cmocka_unit_test(top__fits_the_screen),
 		cmocka_unit_test(explain__in_words),

@@ -511,6 +511,22 @@ void p4d_lockcell_away(struct p4d_engine *e, struct p4d_tenant *t)
 			      "the switch is away, which knows who has it");
 }
 
+/* ------------------------------------------------------------------------------- to be shown */
+
+int p4d_lockcell_block(const struct p4d_tenant *t)
+{
+	return t->cells && t->cells->state != P4D_BLOCK_NONE ? (int)t->cells->block : -1;
+}
+
+unsigned int p4d_lockcell_count(const struct p4d_tenant *t)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; t->cells && i < P4W_BLOCK_SLOTS; i++)
+		n += t->cells->cell[i].state != P4D_LOCKCELL_NONE;
+	return n;
+}
+
 /* ----------------------------------------------------------------------------------- end */
 
 void p4d_lockcell_end(struct p4d_engine *e, struct p4d_tenant *t)

@@ -51,6 +51,10 @@ void p4d_lockcell_reconcile(struct p4d_engine *e, struct p4d_tenant *t,
 /* It has been away for long: nobody is kept waiting for it. */
 void p4d_lockcell_away(struct p4d_engine *e, struct p4d_tenant *t);
 
+/* The block that the tenant's cells are in, or are to be in; -1: none. How many locks have one. */
+int p4d_lockcell_block(const struct p4d_tenant *t);
+unsigned int p4d_lockcell_count(const struct p4d_tenant *t);
+
 /* The tenant is gone; then its memory. */
 void p4d_lockcell_end(struct p4d_engine *e, struct p4d_tenant *t);
 void p4d_lockcell_free(struct p4d_tenant *t);

@@ -14,6 +14,7 @@
 #include "escrow.h"
 #include "explain.h"
 #include "jsonline.h"
+#include "lockcell.h"
 #include "named.h"
 #include "service.h"
 #include "status.h"
@@ -228,6 +229,9 @@ static struct json_object *tenant_object(const struct p4d_engine *e, const struc
 	put(o, "waiting_us", t->next && t->next->waiting_from ? now - t->next->waiting_from : 0);
 	put_text(o, "why", p4d_why_name(p4d_why(e, t)));
 	put(o, "block_us", p4d_waits_block_us(t, now));
+	json_object_object_add(o, "lock_block", p4d_lockcell_block(t) < 0 ? NULL :
+			       json_object_new_int(p4d_lockcell_block(t)));
+	put(o, "lock_cells", p4d_lockcell_count(t));
 	return o;
 }
 

@@ -26,6 +26,16 @@ static void blocks_cells(struct table *t, struct json_object *blocks)
 	table_cell(t, "%s", which);
 }
 
+/* Of locks: how many, and in which block. */
+static void locks_cell(struct table *t, struct json_object *o)
+{
+	if (member(o, "lock_block"))
+		table_cell(t, "%" PRId64 " in %" PRId64, member_number(o, "lock_cells"),
+			   member_number(o, "lock_block"));
+	else
+		table_cell(t, "-");
+}
+
 /* Milliseconds, with the sign that says how long a lease is overrun. */
 static void ms_cell(struct table *t, struct json_object *us)
 {
@@ -60,6 +70,8 @@ static void tenant_row(struct table *t, struct json_object *o)
 	table_cell(t, "%" PRId64, member_number(counters, "handovers"));
 	table_cell(t, "%" PRId64, member_number(counters, "fences"));
 	table_cell(t, "%" PRId64, member_number(o, "escrow"));
+	table_cell(t, "%" PRId64, member_number(o, "locks"));
+	locks_cell(t, o);
 }
 
 static bool wanted(struct json_object *tenant, uint32_t only)
@@ -71,7 +83,7 @@ void allocd_print(struct json_object *show, uint32_t only, FILE *out)
 {
 	struct table *t = table_create(">TENANT NAME STATE >NODES >BATCH >EPOCH >BLOCKS WHICH "
 				       ">LEASE/ms WANTS >WAIT-P50/ms >P99/ms >GRANTS >HANDOVERS "
-				       ">FENCES >ESCROW");
+				       ">FENCES >ESCROW >LOCKS CELLS");
 	struct json_object *tenants = member(show, "tenants"), *o;
 	size_t i;
 

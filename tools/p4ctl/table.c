@@ -7,7 +7,7 @@
 
 #include "table.h"
 
-#define COLUMNS_MAX	16
+#define COLUMNS_MAX	20
 #define CELL_MAX	256
 
 struct table {

@@ -44,6 +44,19 @@ static char symbol_of_owner(struct json_object *show, int64_t id)
 	return id ? '?' : '.';
 }
 
+/* Some tenant's cells of locks are there. */
+static bool is_for_locks(struct json_object *show, size_t block)
+{
+	struct json_object *list = member(show, "tenants"), *at;
+
+	for (size_t i = 0; i < list_length(list); i++) {
+		at = member(list_at(list, i), "lock_block");
+		if (at && json_object_get_int64(at) == (int64_t)block)
+			return true;
+	}
+	return false;
+}
+
 /* ----------------------------------------------------------------------------------- rates */
 
 /* An allocator that was started meanwhile counts from 0 again. */
@@ -128,7 +141,8 @@ static void print_map(struct json_object *show, FILE *out)
 			fprintf(out, "%s%4zu ", i ? "\n" : "", i);
 		else if (i % 8 == 0)
 			fputc(' ', out);
-		fputc(symbol_of_owner(show, json_object_get_int64(list_at(owners, i))), out);
+		fputc(is_for_locks(show, i) ? '#' :
+		      symbol_of_owner(show, json_object_get_int64(list_at(owners, i))), out);
 	}
 	fputs("\n\n", out);
 }
@@ -208,7 +222,8 @@ static void copy(struct json_object *to, struct json_object *from, const char *n
 static struct json_object *tenant_json(const struct rates *r, struct json_object *o)
 {
 	static const char *const same[] = { "id", "name", "state", "blocks", "target", "wanted",
-					    "lease_us", "waiting_us", "why", "believed", "credit" };
+					    "lease_us", "waiting_us", "why", "believed", "credit",
+					    "lock_block", "lock_cells" };
 	struct json_object *to = json_object_new_object(), *waits = member(o, "waits");
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
