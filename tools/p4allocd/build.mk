@@ -58,7 +58,7 @@ P4ALLOCD_ALL_TEST := test/unit/etcd_here.c \
 	$(foreach f,$(P4ALLOCD_PURE) $(P4ALLOCD_IO) $(P4ALLOCD_ETCD),tools/p4allocd/$(f).c)
 UNIT += test/allocd_kill test/allocd_etcd
 $(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_nodes.c \
-	$(P4ALLOCD_ALL_TEST) tools/p4switch/command.c tools/p4switch/field.c tools/p4switch/spec.c,\
+	$(P4ALLOCD_ALL_TEST) $(foreach f,command base64 field spec,tools/p4switch/$(f).c),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))
 $(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TEST),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))
