@@ -729,9 +729,40 @@ static void status__answers_over_its_socket(void **state)
 
 #define SWITCH_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ------------------------------------------------------------------------------------ base64 */
+
+static void base64__there_and_back(void **state)
+{
+	static const struct { const char *bytes, *text; } t[] = {
+		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "\xff\xef\xbe\xfb", "/++++w==" },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		size_t len = strlen(t[i].bytes), digits = P4D_BASE64_DIGITS(len);
+		char text[16] = "", bytes[16] = "";
+
+		p4d_base64(text, t[i].bytes, len);
+		assert_string_equal(text, t[i].text);
+		assert_int_equal(p4d_base64_bytes(bytes, text, digits), len);
+		assert_memory_equal(bytes, t[i].bytes, len);
+	}
+}
+
+static void base64__refuses(void **state)
+{
+	static const char *const bad[] = { "Z", "Zg=", "Zg=g", "=g==", "Z===", "====", "Zm9v-m9v", "Zm9\x80" };
+	char bytes[16];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_true(p4d_base64_bytes(bytes, bad[i], strlen(bad[i])) == P4D_BASE64_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(base64__there_and_back),
+		cmocka_unit_test(base64__refuses),
 		SWITCH_TEST(give__one_batch_in_order_and_only_then_the_answer),
 		SWITCH_TEST(take__fence_then_drain_then_read),
 		SWITCH_TEST(count__reads_and_clears_between_the_barriers),
