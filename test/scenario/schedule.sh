@@ -166,30 +166,40 @@ kill_both() {
 	restart_allocator
 }
 
+# The tenant that is meant or, if it does not run, the next one that does; its processes in $pids.
+find_tenant() {	# find_tenant TENANT
+	for t in $1 $tenants; do
+		eval "pids=\$pids_$t"
+		for p in $pids; do
+			runs $p && return 0
+		done
+	done
+	echo "  nobody is there"
+	return 1
+}
+
 stop_for() {	# stop_for WHO TENTHS
 	case $1 in
 	allocator) who=$allocator ;;
 	switch)	who=$switch ;;
-	*)	eval "set -- \$1 \$2 \$pids_$1"
-		who=${3:-} ;;
+	*)	find_tenant $1 || return 0
+		who=${pids##* } ;;
 	esac
-	[ "$who" ] && kill -STOP $who 2> /dev/null || { echo "  nobody is there"; return 0; }
+	kill -STOP $who 2> /dev/null || return 0
 	start cont sh -c "sleep $(in_seconds $2); kill -CONT $who"
 }
 
 # One node dies; the others, which wait for it, soon after.
 kill_tenant() {	# kill_tenant TENANT NODE
-	eval "pids=\$pids_$1"
-	[ "$pids" ] || { echo "  nobody is there"; return 0; }
-	set -- $1 $2 $pids
-	t=$1
-	[ $2 = 0 ] || [ $# = 3 ] || set -- $1 $2 $4 $3
-	runs $3 || { echo "  nobody is there"; return 0; }
-	kill -9 $3
+	find_tenant $1 || return 0
+	node=$2
+	set -- $pids
+	[ $node = 0 ] || [ $# = 1 ] || set -- $2 $1
+	runs $1 || return 0
+	kill -9 $1
 	eval "killed_$t=1"
 	tenths 7
-	shift 3
-	[ $# = 0 ] || kill -9 $1 2> /dev/null || true
+	[ $# = 1 ] || kill -9 $2 2> /dev/null || true
 }
 
 links() {	# links COMMAND: `add` or `del`; netem OPTION...
