@@ -8,6 +8,8 @@
  */
 #include <linux/bitmap.h>
 #include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
 #include "bitmap.h"
 
 void homa_blocks_from_bitmap(struct homa_blocks *blocks, const u8 bitmap[P4W_BITMAP_BYTES])
@@ -43,4 +45,10 @@ int homa_blocks_cell(const struct homa_blocks *blocks, u16 slot)
 	if (v >= blocks->nr)
 		return -ERANGE;
 	return blocks->block[v] * P4W_BLOCK_SLOTS + slot % P4W_BLOCK_SLOTS;
+}
+
+/* More follow, or the last ones are gone; no slot is another cell than before. */
+bool homa_blocks_keep_places(const struct homa_blocks *before, const struct homa_blocks *after)
+{
+	return !memcmp(before->block, after->block, min(before->nr, after->nr));
 }

@@ -14,5 +14,6 @@ struct homa_blocks {
 void homa_blocks_from_bitmap(struct homa_blocks *blocks, const u8 bitmap[P4W_BITMAP_BYTES]);
 u32 homa_bitmap_end(const u8 bitmap[P4W_BITMAP_BYTES]);
 int homa_blocks_cell(const struct homa_blocks *blocks, u16 slot);
+bool homa_blocks_keep_places(const struct homa_blocks *before, const struct homa_blocks *after);
 
 #endif

@@ -354,7 +354,7 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 	err = homa_grant_check(spec, &hn->tenants->geometry, homa_txn_epoch(t, space),
 			       info->extack);
 	if (!err)
-		err = homa_txn_grant(t, space, spec);
+		err = homa_txn_grant(t, space, spec, info->extack);
 	if (err)
 		return err;
 	hn->tenants->generation++;

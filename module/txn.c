@@ -10,6 +10,7 @@
  */
 #include <linux/ip.h>
 #include <linux/net.h>
+#include <linux/netlink.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 #include "addr.h"
@@ -368,21 +369,25 @@ void homa_txn_tenant_exit(struct homa_tenant *t)
 	hrtimer_cancel(&t->timer);
 }
 
-/* The same grant, perhaps with other blocks: it goes on, what is on its way has its cells already. */
-static bool resize(struct homa_tenant *t, enum homa_txn_space space,
-		   const struct homa_grant_spec *spec)
+/* The same grant, perhaps with other blocks: it goes on, what is on its way has its cells already.
+ * 1: that is done; 0: it is another one; or an error.
+ */
+static int resize(struct homa_tenant *t, enum homa_txn_space space,
+		  const struct homa_grant_spec *spec)
 {
 	struct homa_blocks blocks;
 	struct homa_alloc *alloc;
-	bool done = false;
+	int done = 0;
 
 	homa_blocks_from_bitmap(&blocks, spec->bitmap);
 	spin_lock_bh(&t->lock);
 	alloc = t->alloc[space];
 	if (alloc && homa_alloc_is_resized(alloc, spec, &blocks)) {
-		alloc->spec = *spec;
-		alloc->blocks = blocks;
-		done = true;
+		done = homa_blocks_keep_places(&alloc->blocks, &blocks) ? 1 : -EINVAL;
+		if (done > 0) {
+			alloc->spec = *spec;
+			alloc->blocks = blocks;
+		}
 	}
 	spin_unlock_bh(&t->lock);
 	return done;
@@ -392,13 +397,17 @@ static bool resize(struct homa_tenant *t, enum homa_txn_space space,
  * processes of a tenant may report the same one: the second changes nothing.
  */
 int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
-		   const struct homa_grant_spec *spec)
+		   const struct homa_grant_spec *spec, struct netlink_ext_ack *ack)
 {
 	struct homa_alloc *alloc = NULL;
+	int done;
 
 	if (spec->epoch) {
-		if (resize(t, space, spec))
-			return 0;
+		done = resize(t, space, spec);
+		if (done < 0)
+			NL_SET_ERR_MSG(ack, "ALLOC_BITMAP: a block that stays would change its place");
+		if (done)
+			return min(done, 0);
 		alloc = homa_alloc_create(spec);
 		if (!alloc)
 			return -ENOMEM;

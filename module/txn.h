@@ -26,7 +26,7 @@ void homa_txn_sock_shutdown(struct homa_sock *hsk);
 void homa_txn_tenant_init(struct homa_tenant *t);
 void homa_txn_tenant_exit(struct homa_tenant *t);
 int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
-		   const struct homa_grant_spec *spec);
+		   const struct homa_grant_spec *spec, struct netlink_ext_ack *ack);
 u64 homa_txn_epoch(struct homa_tenant *t, enum homa_txn_space space);
 void homa_txn_state(struct homa_tenant *t, enum homa_txn_space space,
 		    struct homa_txn_state *state);

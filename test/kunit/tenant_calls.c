@@ -111,12 +111,20 @@ static u64 counted(enum homa_counter nr)
 
 /* ---------------------------------------------------------------- doing things */
 
+static int report(enum homa_txn_space space, const struct homa_grant_spec *spec)
+{
+	struct netlink_ext_ack ack = { 0 };
+	int err = homa_txn_grant(rig.t, space, spec, &ack);
+
+	return err && !ack._msg ? -EPROTO : err;	/* no refusal without a text */
+}
+
 static int grant(u64 epoch, u32 flows)
 {
 	struct homa_grant_spec spec = { .epoch = epoch, .flow_first = FIRST_FLOW,
 					.flow_count = flows, .bitmap = { 0x06 } };
 
-	return homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec);
+	return report(HOMA_TXN_BATCH, &spec);
 }
 
 static int send_flags(struct homa_txn *txn, u64 cookie, int flags, u64 *id)
@@ -430,20 +438,27 @@ static void grant__resized(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, send_one(1), 0);
 	KUNIT_EXPECT_EQ(test, send_flags(&txn, 0, 0, NULL), -ERANGE);
-	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_BATCH, &spec), 0);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 0);
 	KUNIT_ASSERT_EQ(test, send_flags(&txn, 0, 0, NULL), 0);
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].instr[0].cell), 5 * 64);
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].home), 1);
 	answer(0);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
+	spec.bitmap[0] = 0x2e;			/* block 5 would be the fourth */
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_BATCH, &spec), -EINVAL);
+	spec.bitmap[0] = 0x22;			/* the second */
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_BATCH, &spec), -EINVAL);
+	KUNIT_ASSERT_EQ(test, send_flags(&txn, 0, 0, NULL), 0);
+	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[2].instr[0].cell), 5 * 64);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
 	spec.bitmap[0] = 0x02;
-	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_BATCH, &spec), 0);
 	KUNIT_EXPECT_EQ(test, send_flags(&txn, 0, 0, NULL), -ERANGE);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
 	spec.bitmap[0] = 0x04;			/* another home: not the same grant */
-	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_BATCH, &spec), 0);
-	KUNIT_EXPECT_EQ(test, rig.nr_done, 2);
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_BATCH, &spec), 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 3);
 }
 
 static void send__refused(struct kunit *test)
@@ -486,7 +501,7 @@ static void grant__spaces_are_apart(struct kunit *test)
 				.instr = { { 0, P4W_OP_READ, 5, 0 } } };
 
 	KUNIT_EXPECT_EQ(test, send_flags(&txn, 1, MSG_DONTWAIT, NULL), -ESTALE);
-	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);
 	KUNIT_ASSERT_EQ(test, send_one(2), 0);
 	KUNIT_ASSERT_EQ(test, send_flags(&txn, 3, MSG_DONTWAIT, NULL), 0);
 	KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[0].flow), FIRST_FLOW);
@@ -495,7 +510,7 @@ static void grant__spaces_are_apart(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[1].instr[0].cell), 7 * 64 + 5);
 	KUNIT_EXPECT_EQ(test, be64_to_cpu(rig.sent[1].owner) & P4W_EPOCH_MAX, 3ull);
 	spec.epoch = 4;		/* ends what was under way in this one only */
-	KUNIT_ASSERT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->cookie, 3ull);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ECANCELED);
@@ -505,7 +520,7 @@ static void grant__spaces_are_apart(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rig.done[1]->error, 0);
 	KUNIT_EXPECT_EQ(test, homa_txn_epoch(rig.t, HOMA_TXN_LOCKS), 4ull);
 	spec.epoch = 0;
-	KUNIT_EXPECT_EQ(test, homa_txn_grant(rig.t, HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);
 	KUNIT_EXPECT_NE(test, homa_txn_epoch(rig.t, HOMA_TXN_BATCH), 0ull);
 }
 
@@ -564,7 +579,7 @@ static int run_waiting_sender(struct kunit *test, void (*meanwhile)(void))
 	for (i = 0; i < 400 && READ_ONCE(result) == 1; i++)
 		msleep(5);
 	if (READ_ONCE(result) == 1)
-		homa_txn_grant(rig.t, HOMA_TXN_BATCH, &(struct homa_grant_spec){ 0 });	/* so that it ends */
+		grant(0, 0);	/* so that it ends */
 	kthread_stop(task);
 	return result;
 }
