@@ -73,6 +73,13 @@ bool homa_alloc_is_resized(const struct homa_alloc *alloc, const struct homa_gra
 	       alloc->blocks.block[0] == blocks->block[0];
 }
 
+/* The sums do not wrap: both were checked. */
+bool homa_grants_share_flows(const struct homa_grant_spec *a, const struct homa_grant_spec *b)
+{
+	return a->flow_first < b->flow_first + b->flow_count &&
+	       b->flow_first < a->flow_first + a->flow_count;
+}
+
 void homa_alloc_free(struct homa_alloc *alloc)
 {
 	kvfree(alloc);

@@ -39,6 +39,7 @@ int homa_grant_check(const struct homa_grant_spec *spec, const struct homa_geome
 struct homa_alloc *homa_alloc_create(const struct homa_grant_spec *spec);
 bool homa_alloc_is_resized(const struct homa_alloc *alloc, const struct homa_grant_spec *spec,
 			   const struct homa_blocks *blocks);
+bool homa_grants_share_flows(const struct homa_grant_spec *a, const struct homa_grant_spec *b);
 void homa_alloc_free(struct homa_alloc *alloc);
 void homa_alloc_set_seq(struct homa_alloc *alloc, u32 seq);
 u32 homa_alloc_seq_high(const struct homa_alloc *alloc);

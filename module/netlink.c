@@ -333,12 +333,21 @@ static int get_grant(const struct genl_info *info, struct homa_grant_spec *spec)
 	return 0;
 }
 
+static void notify_alloc(struct homa_net *hn, struct homa_tenant *t, enum homa_txn_space space)
+{
+	struct homa_alloc_view view;
+
+	view_alloc(t, space, &view);
+	notify(hn, P4A_CMD_ALLOC_NTF, homa_nl_put_alloc, &view);
+}
+
 static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_info *info,
 		       const struct homa_grant_spec *spec)
 {
 	struct homa_tenant *t = named_tenant(hn, info);
 	enum homa_txn_space space = named_space(info);
-	struct homa_alloc_view view;
+	enum homa_txn_space other = HOMA_TXN_SPACES - 1 - space;
+	u64 other_epoch;
 	int err;
 
 	if (!t)
@@ -351,6 +360,7 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 			       "TENANT_ID: only TENANT_UID, TENANT_GID or CAP_NET_ADMIN may use it");
 		return -EPERM;
 	}
+	other_epoch = homa_txn_epoch(t, other);
 	err = homa_grant_check(spec, &hn->tenants->geometry, homa_txn_epoch(t, space),
 			       info->extack);
 	if (!err)
@@ -358,8 +368,9 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 	if (err)
 		return err;
 	hn->tenants->generation++;
-	view_alloc(t, space, &view);
-	notify(hn, P4A_CMD_ALLOC_NTF, homa_nl_put_alloc, &view);
+	if (homa_txn_epoch(t, other) != other_epoch)
+		notify_alloc(hn, t, other);
+	notify_alloc(hn, t, space);
 	return 0;
 }
 

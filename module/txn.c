@@ -237,7 +237,7 @@ static void count_status(struct homa_tenant *t, u8 status)
 	}
 }
 
-/* Flows are unique in the rack, so it is of one space at most. */
+/* It is of one space at most: make_way(). */
 static struct homa_flow *find_flow(const struct homa_tenant *t, u32 number)
 {
 	struct homa_flow *flow = NULL;
@@ -393,6 +393,36 @@ static int resize(struct homa_tenant *t, enum homa_txn_space space,
 	return done;
 }
 
+static bool shares_flows(struct homa_tenant *t, enum homa_txn_space space,
+			 const struct homa_grant_spec *spec)
+{
+	bool share;
+
+	spin_lock_bh(&t->lock);
+	share = t->alloc[space] && homa_grants_share_flows(&t->alloc[space]->spec, spec);
+	spin_unlock_bh(&t->lock);
+	return share;
+}
+
+/* Flows are of one tenant and one of its grants in the whole rack. If this grant has flows of one in
+ * another space, one of the two is over, which nobody has said yet: the one of the older epoch, since
+ * the allocator numbers all its grants from one counter.
+ */
+static int make_way(struct homa_tenant *t, enum homa_txn_space space,
+		    const struct homa_grant_spec *spec, struct netlink_ext_ack *ack)
+{
+	enum homa_txn_space other = HOMA_TXN_SPACES - 1 - space;
+
+	if (!shares_flows(t, other, spec))
+		return 0;
+	if (homa_txn_epoch(t, other) >= spec->epoch) {
+		NL_SET_ERR_MSG(ack, "ALLOC_FLOW_FIRST: a later grant of the tenant has these flows");
+		return -ESTALE;
+	}
+	replace_and_cancel(t, other, NULL);
+	return 0;
+}
+
 /* The caller has checked the grant and holds homa_tenants.lock, so grants come one by one. Several
  * processes of a tenant may report the same one: the second changes nothing.
  */
@@ -411,6 +441,11 @@ int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
 		alloc = homa_alloc_create(spec);
 		if (!alloc)
 			return -ENOMEM;
+		done = make_way(t, space, spec, ack);
+		if (done) {
+			homa_alloc_free(alloc);
+			return done;
+		}
 	}
 	replace_and_cancel(t, space, alloc);
 	return 0;

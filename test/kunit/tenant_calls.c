@@ -524,6 +524,37 @@ static void grant__spaces_are_apart(struct kunit *test)
 	KUNIT_EXPECT_NE(test, homa_txn_epoch(rig.t, HOMA_TXN_BATCH), 0ull);
 }
 
+/* Flows that both spaces seem to have are those of the later grant; the other is over. */
+static void grant__takes_flows_from_the_other_space(struct kunit *test)
+{
+	struct homa_grant_spec spec = { .epoch = EPOCH - 1, .flow_first = FIRST_FLOW + FLOWS - 1,
+					.flow_count = 2, .bitmap = { 0x80 } };
+	struct homa_txn txn = { .count = 1, .space = HOMA_TXN_LOCKS,
+				.instr = { { 0, P4W_OP_READ, 5, 0 } } };
+	int i;
+
+	KUNIT_ASSERT_EQ(test, send_one(1), 0);
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_LOCKS, &spec), -ESTALE);
+	KUNIT_EXPECT_EQ(test, homa_txn_epoch(rig.t, HOMA_TXN_LOCKS), 0ull);
+	spec.flow_first++;
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);	/* it has others */
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 0);
+	spec.flow_first = FIRST_FLOW - 1;
+	spec.epoch = EPOCH + 1;
+	KUNIT_ASSERT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 1);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ECANCELED);
+	KUNIT_EXPECT_EQ(test, homa_txn_epoch(rig.t, HOMA_TXN_BATCH), 0ull);
+	KUNIT_EXPECT_EQ(test, send_one(2), -ESTALE);
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, send_flags(&txn, 3 + i, MSG_DONTWAIT, NULL), 0);
+		KUNIT_EXPECT_EQ(test, be32_to_cpu(rig.sent[1 + i].flow), FIRST_FLOW - 1 + i);
+		answer(1 + i);
+	}
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 3);
+	KUNIT_EXPECT_EQ(test, counted(HOMA_txn_unmatched), 0ull);
+}
+
 static void quota__limits_transactions(struct kunit *test)
 {
 	rig.t->conf.max_rpcs = 2;
@@ -793,6 +824,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),
+	KUNIT_CASE(grant__takes_flows_from_the_other_space),
 	KUNIT_CASE(grant__resized),
 	KUNIT_CASE(quota__limits_transactions),
 	KUNIT_CASE(memory__is_limited),

@@ -59,8 +59,10 @@
  *    P4A_A_ALLOC_FLOW_COUNT:	u32, 1 .. 4096; FIRST + COUNT <= the geometry's flows
  *    P4A_A_ALLOC_SPACE:	u32, which of two that a tenant has besides each other: 0, the default:
  *				of its batch; 1: a block with cells of locks. Epochs, flows and what
- *				is replaced are of that one alone.
- *    ENODATA without a geometry; ESTALE if the epoch is below the current one; EPERM.
+ *				is replaced are of that one alone; but where both would have a flow,
+ *				the one of the lower epoch is over.
+ *    ENODATA without a geometry; ESTALE if the epoch is below the current one, or not above that of
+ *    the other space, which has some of the flows; EPERM.
  *    It is not trusted: the owner word of each block in the switch decides.
  * P4A_CMD_ALLOC_GET (anybody): do with P4A_A_TENANT_ID and P4A_A_ALLOC_SPACE (0), or dump (tenants
  *    that hold something for a batch). TENANT_ID, the five above, P4A_A_ALLOC_OUTSTANDING: u32
