@@ -29,6 +29,7 @@
 #include "trace.h"
 
 #define TOLD_MAX	64	/* clients that a socket tells when it is closed; others ask */
+#define TWINS_MAX	256	/* RPCs of one id, from different clients, at one socket */
 #define RPC_BITS	13
 #define LOCK_BITS	6
 
@@ -43,7 +44,9 @@ struct homa_rpcs {
 
 static struct kmem_cache *cache;
 
-/* Clients choose ids, but do not know the factor: no set of ids has more than its share of a chain. */
+/* Clients choose ids, but do not know the factor: no set of ids has more than its share of a chain. Of one
+ * id, which addresses of others may share, TWINS_MAX: to mix the address in costs each lookup more.
+ */
 static u32 chain_of(const struct homa_net *hn, u64 id)
 {
 	return id * hn->rpcs->factor >> (64 - RPC_BITS);
@@ -325,13 +328,18 @@ static int add_to_table(struct homa_rpc *rpc)
 	spinlock_t *lock = chain_lock(rpc->net, chain);
 	struct hlist_nulls_node *node;
 	struct homa_rpc *other;
+	u32 twins = 0;
 	int err = 0;
 
 	spin_lock(lock);
-	hlist_nulls_for_each_entry(other, node, head, by_id)
-		if (is_that(other, rpc->hsk, rpc->id) &&
-		    ipv6_addr_equal(&other->peer->addr, &rpc->peer->addr))
+	hlist_nulls_for_each_entry(other, node, head, by_id) {
+		if (!is_that(other, rpc->hsk, rpc->id))
+			continue;
+		if (ipv6_addr_equal(&other->peer->addr, &rpc->peer->addr))
 			err = -EEXIST;
+		else if (++twins == TWINS_MAX && !err)
+			err = -EUSERS;
+	}
 	if (!err)
 		hlist_nulls_add_head_rcu(&rpc->by_id, head);
 	spin_unlock(lock);

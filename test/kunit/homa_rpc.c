@@ -306,6 +306,38 @@ static void twins(struct kunit *test)
 	unmake(rig);
 }
 
+/* Who forges packets finds no id that makes a chain longer and longer; another client's is not concerned. */
+static void too_many_twins(struct kunit *test)
+{
+	struct homa_peer *peers = kunit_kcalloc(test, TWINS_MAX + 1, sizeof(*peers), GFP_KERNEL);
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc;
+	int i, err;
+
+	KUNIT_ASSERT_NOT_NULL(test, peers);
+	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 2 * TWINS_MAX);
+	rig->birth.id = 1001;
+	for (i = 0; i <= TWINS_MAX; i++) {
+		peers[i].addr = homa_addr_v4(htonl(0x0a010000 + i));
+		refcount_set(&peers[i].refs, 2);
+		rig->birth.peer = &peers[i];
+		rpc = homa_rpc_alloc(rig->hsk, &rig->birth);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(rpc));
+		spin_lock_bh(&rpc->lock);
+		err = homa_rpc_insert(rpc, HOMA_INCOMING);
+		spin_unlock_bh(&rpc->lock);
+		KUNIT_EXPECT_EQ_MSG(test, err, i < TWINS_MAX ? 0 : -EUSERS, "twin %d", i);
+		homa_rpc_put(rpc);
+	}
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, TWINS_MAX);
+	rig->birth.peer = &rig->peer;
+	homa_rpc_put(add(test, rig, 1003));
+	rig->hsk->is_shutdown = true;
+	homa_rpc_end_all(rig->hsk);
+	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
+	unmake(rig);
+}
+
 /* Shutdown may come upon one that homa_rpc_insert() has just given up. */
 static void never_born(struct kunit *test)
 {
@@ -448,6 +480,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(finding),
 	KUNIT_CASE(listing),
 	KUNIT_CASE(twins),
+	KUNIT_CASE(too_many_twins),
 	KUNIT_CASE(never_born),
 	KUNIT_CASE(shutdown),
 	KUNIT_CASE(last_words),
