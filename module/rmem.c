@@ -21,6 +21,7 @@
  * The account goes by sk_forward_alloc. Programs change that too, with lock_sock() (SO_RESERVE_MEM), and
  * have all of it taken back that is not in use as the kernel's protocols mark it. So nothing of ours stays
  * there, and it is touched only when nobody has that lock: with a spinlock held we can't wait for it.
+ * Meanwhile a little is held before it is drawn; who needs more has met a limit, but not that of memory.
  *
  * Lock: hsk->lock, for what it guards in struct homa_sock; what charges looks without. In it, the
  * spinlock of lock_sock().
@@ -87,20 +88,24 @@ static void change_forward_alloc(struct sock *sk, int bytes)
 	WRITE_ONCE(sk->sk_forward_alloc, sk->sk_forward_alloc + bytes);
 }
 
-static bool draw_pages(struct homa_sock *hsk, int bytes)
+/* 0, -ENOMEM, or -EBUSY: somebody has the socket's lock. */
+static int draw_pages(struct homa_sock *hsk, int bytes)
 {
 	struct sock *sk = homa_to_sk(hsk);
-	bool ok;
+	int err = 0;
 
 	lockdep_assert_held(&hsk->lock);
 	bh_lock_sock(sk);
-	ok = !sock_owned_by_user(sk) && __sk_mem_schedule(sk, bytes, SK_MEM_RECV);
-	if (ok) {
+	if (sock_owned_by_user(sk)) {
+		err = -EBUSY;
+	} else if (!__sk_mem_schedule(sk, bytes, SK_MEM_RECV)) {
+		err = -ENOMEM;
+	} else {
 		change_forward_alloc(sk, -bytes);
 		WRITE_ONCE(hsk->drawn, hsk->drawn + bytes);
 	}
 	bh_unlock_sock(sk);
-	return ok;
+	return err;
 }
 
 /* If somebody has the socket's lock, the next to be given back takes these along. */
@@ -127,16 +132,20 @@ void homa_rmem_sock_exit(struct homa_sock *hsk)
 static bool draw(struct homa_sock *hsk, int held)
 {
 	struct sock *sk = homa_to_sk(hsk);
-	int more = held - hsk->drawn;
+	int err = -ENOMEM, more = held - hsk->drawn;
 
 	if (more <= 0)			/* another CPU was faster */
 		return true;
 	if (held > homa_rmem_max(sk))
 		return false;
-	if (!is_group_full(sk) && draw_pages(hsk, round_up(more, HOMA_RMEM_QUANTUM)))
-		return true;
-	hsk->ceiling = max(held, HOMA_MAX_MESSAGE_LENGTH);
-	return false;
+	if (!is_group_full(sk))
+		err = draw_pages(hsk, round_up(more, HOMA_RMEM_QUANTUM));
+	/* Whoever has the lock may sleep with it, so this must have an end; the next one draws for all. */
+	if (err == -EBUSY)
+		return more <= HOMA_RMEM_SPARE;
+	if (err)
+		hsk->ceiling = max(held, HOMA_MAX_MESSAGE_LENGTH);
+	return !err;
 }
 
 static int bytes_promised(u32 bytes)

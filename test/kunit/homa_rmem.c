@@ -245,17 +245,39 @@ static void locked_by_program(struct kunit *test)
 	drawn = rig->hsk->drawn;
 	rig->sk->sk_lock.owned = 1;
 	rig->sk->sk_forward_alloc = PAGE_SIZE;
+	KUNIT_EXPECT_TRUE(test, charge(rig, 2, HOMA_RMEM_SPARE));	/* that much is no matter */
+	KUNIT_EXPECT_TRUE(test, promise(rig, 3, MB));
 	KUNIT_EXPECT_TRUE(test, charge(rig, 1, MB));	/* beyond, on no account */
 	KUNIT_EXPECT_FALSE(test, charge(rig, 2, MB));
 	KUNIT_EXPECT_EQ(test, rig->hsk->drawn, drawn);
+	KUNIT_EXPECT_EQ(test, rig->hsk->ceiling, SZ_1G);	/* memory there was */
 	homa_rmem_uncharge(rig->rpc[0]);
 	KUNIT_EXPECT_EQ(test, rig->hsk->drawn, drawn);
 	KUNIT_EXPECT_EQ(test, rig->sk->sk_forward_alloc, (int)PAGE_SIZE);
 	rig->sk->sk_lock.owned = 0;
 	homa_rmem_uncharge(rig->rpc[1]);
-	KUNIT_EXPECT_LE(test, rig->hsk->drawn, HOMA_RMEM_SPARE);
+	KUNIT_EXPECT_LE(test, rig->hsk->drawn, 2 * HOMA_RMEM_SPARE);
 	KUNIT_EXPECT_EQ(test, rig->sk->sk_forward_alloc, (int)PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, account(), rig->hsk->drawn);
+	homa_rmem_uncharge(rig->rpc[2]);
+	keep(rig, 3, MB);
+	unmake(test, rig);
+}
+
+/* What was held before it was drawn is drawn with the next. */
+static void drawn_afterwards(struct kunit *test)
+{
+	struct rig *rig = make(test, 10 * MB);
+
+	rig->sk->sk_lock.owned = 1;
+	KUNIT_EXPECT_TRUE(test, charge(rig, 0, HOMA_RMEM_QUANTUM));
+	KUNIT_EXPECT_EQ(test, account(), 0);
+	rig->sk->sk_lock.owned = 0;
+	KUNIT_EXPECT_TRUE(test, charge(rig, 1, 1));
+	KUNIT_EXPECT_EQ(test, account(), 2 * HOMA_RMEM_QUANTUM);
+	KUNIT_EXPECT_PTR_EQ(test, rig->hsk->beyond, NULL);
+	homa_rmem_uncharge(rig->rpc[0]);
+	homa_rmem_uncharge(rig->rpc[1]);
 	unmake(test, rig);
 }
 
@@ -266,6 +288,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(promises),
 	KUNIT_CASE(system_limit),
 	KUNIT_CASE(locked_by_program),
+	KUNIT_CASE(drawn_afterwards),
 	{}
 };
 
