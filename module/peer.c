@@ -12,6 +12,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <net/ipv6.h>
@@ -46,7 +47,8 @@ struct homa_peers {
 	u32 hand;			/* bucket where the last eviction stopped */
 	u32 key[4];			/* random; these two never change */
 	u64 factor;			/* random, odd */
-	u32 last_life;			/* upper half of ids; random start */
+	siphash_key_t life_key;		/* never changes */
+	u32 last_life;			/* before it is shuffled: upper half of ids; random start */
 	u64 lost_ms;			/* when it was last forgotten what is finished */
 	unsigned long trim_after;	/* jiffies: no need to look for idle windows before */
 	struct homa_seen_mem seen_mem;
@@ -122,12 +124,32 @@ void homa_peer_put(struct homa_peer *peer)
 		peer_free(peer);
 }
 
-/* The upper half of the ids of requests to one peer; never 0. */
+/* Each number once, in an order that only we know (a Feistel network). */
+static u32 shuffled(const siphash_key_t *key, u32 nr)
+{
+	u16 left = nr >> 16, right = nr, last;
+	u32 round;
+
+	for (round = 0; round < 4; round++) {
+		last = right;
+		right = left ^ siphash_2u32(right, round, key);
+		left = last;
+	}
+	return (u32)left << 16 | right;
+}
+
+/* The upper half of the ids of requests to one peer, 1 .. S32_MAX. From its own, a peer can't tell what those
+ * of others are, to interfere in their name.
+ */
 static u64 next_life(struct homa_peers *peers)
 {
+	u32 life;
+
 	lockdep_assert_held(&peers->lock);
-	peers->last_life = (peers->last_life & (U32_MAX >> 1)) + 1;
-	return (u64)peers->last_life << 32;
+	do {
+		life = shuffled(&peers->life_key, peers->last_life++);
+	} while (!life || life > S32_MAX);
+	return (u64)life << 32;
 }
 
 u64 homa_peer_next_id(struct homa_peer *peer)
@@ -541,6 +563,7 @@ int homa_peers_net_init(struct homa_net *hn)
 	spin_lock_init(&peers->lock);
 	get_random_bytes(peers->key, sizeof(peers->key));
 	peers->factor = get_random_u64() | 1;
+	get_random_bytes(&peers->life_key, sizeof(peers->life_key));
 	peers->last_life = get_random_u32();
 	peers->trim_after = jiffies - 1;
 	peers->lost_ms = now_ms();	/* what was finished here before, nobody remembers */

@@ -177,6 +177,34 @@ static void finished_requests(struct kunit *test)
 	finish(hn);
 }
 
+#define LIVES		4096
+
+/* No two are the same, in the upper half of ids, and who knows some does not know the others. */
+static void lives_are_apart(struct kunit *test)
+{
+	u32 *life = kunit_kcalloc(test, LIVES, sizeof(*life), GFP_KERNEL);
+	u32 i, k, same = 0, odd = 0, next = 0;
+	struct homa_net *hn = make(test);
+
+	KUNIT_ASSERT_NOT_NULL(test, life);
+	spin_lock_bh(&hn->peers->lock);
+	for (i = 0; i < LIVES; i++)
+		life[i] = next_life(hn->peers) >> 32;
+	spin_unlock_bh(&hn->peers->lock);
+	for (i = 0; i < LIVES; i++) {
+		KUNIT_EXPECT_TRUE(test, life[i] && life[i] <= S32_MAX);
+		odd += life[i] & 1;
+		next += i && life[i] - life[i - 1] == (i > 1 ? life[i - 1] - life[i - 2] : 1);
+		for (k = 0; k < i; k++)
+			same += life[i] == life[k];
+	}
+	KUNIT_EXPECT_EQ(test, same, 0u);
+	KUNIT_EXPECT_LE(test, next, 2u);
+	KUNIT_EXPECT_GT(test, odd, LIVES * 2 / 5u);
+	KUNIT_EXPECT_LT(test, odd, LIVES * 3 / 5u);
+	finish(hn);
+}
+
 /* Not often: a server remembers few. */
 static void another_life(struct kunit *test)
 {
@@ -297,6 +325,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(priorities),
 	KUNIT_CASE(cutoffs),
 	KUNIT_CASE(finished_requests),
+	KUNIT_CASE(lives_are_apart),
 	KUNIT_CASE(another_life),
 	KUNIT_CASE(eviction_leaves_doubt),
 	{}
