@@ -5,7 +5,8 @@
  * sendmmsg() says of all its messages but the last that more follow (MSG_BATCH). Those that fit into a
  * packet wait, and leave with the last, in as few buffers as possible (bundle.c), or when there are
  * enough, or a call fails or is about to sleep: nothing waits for what may not come soon.
- * If sendmmsg() fails before it has called us, they leave with the socket's next call of any kind.
+ * If sendmmsg() fails before it has called us, they leave with the socket's next sendmsg, recvmsg, poll,
+ * ioctl, option or shutdown; or the timers of their RPCs find that nobody knows of them.
  *
  * Owns hsk->held, and its lock, inside which nothing is taken. Process context, no lock held.
  */

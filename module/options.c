@@ -10,6 +10,7 @@
 #include <net/inet_common.h>
 
 #include "addr.h"
+#include "held.h"
 #include "options.h"
 #include "peer.h"
 #include "pool.h"
@@ -119,6 +120,7 @@ int homa_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	struct homa_sock *hsk = homa_sk(sk);
 	u32 value;
 
+	homa_held_send(hsk);
 	if (level == IPPROTO_IPV6 && optname == IPV6_V6ONLY && sk->sk_family == AF_INET6)
 		return set_v6only(sk, optval, optlen);
 	if (level != IPPROTO_HOMA)
@@ -181,6 +183,7 @@ int homa_getsockopt(struct sock *sk, int level, int optname, char __user *optval
 	int size = sizeof(out.value);
 	struct homa_pool *pool;
 
+	homa_held_send(hsk);
 	if (level == IPPROTO_IPV6 && optname == IPV6_V6ONLY && sk->sk_family == AF_INET6) {
 		out.value = sk->sk_ipv6only;
 		return put_option(optval, optlen, &out, size);
@@ -369,6 +372,7 @@ int homa_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 	struct homa_sock *hsk = homa_sk(sock->sk);
 	int err;
 
+	homa_held_send(hsk);
 	/* Numbers of all branches of HomaModule; they do not overlap. */
 	switch (cmd) {
 	case HOMAIOCINFO:
