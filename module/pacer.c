@@ -54,6 +54,15 @@ u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps)
 	return div_u64(max_t(u64, wire, FRAME_MIN) * 8000, mbps);
 }
 
+/* Bytes of a buffer that each packet cut from it has in front, beyond those that are in it. The messages of
+ * a bundle bring their own Homa headers.
+ */
+static u32 headers_of(const struct sk_buff *skb)
+{
+	return skb_transport_offset(skb) +
+	       (skb_has_frag_list(skb) ? 0 : sizeof(struct p4w_data));
+}
+
 u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
 {
 	u64 from = now + backlog_us * NSEC_PER_USEC;
@@ -102,14 +111,14 @@ void homa_pacer_advance(struct homa_pacer *p, u64 ns)
 void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb)
 {
 	struct homa_link *link;
-	u32 segs, headers, mbps;
+	u32 segs, mbps;
 
 	rcu_read_lock();
 	link = paced_link(hn, skb_dst(skb)->dev, &mbps);
 	if (link) {
 		segs = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
-		headers = skb_transport_offset(skb) + sizeof(struct p4w_data);
-		homa_pacer_advance(&link->pacer, homa_pacer_wire_ns(skb->len, segs, headers, mbps));
+		homa_pacer_advance(&link->pacer,
+				   homa_pacer_wire_ns(skb->len, segs, headers_of(skb), mbps));
 	}
 	rcu_read_unlock();
 }

@@ -191,6 +191,8 @@ static void wait_for(struct kunit *test, int nr)
 
 static void reckoning(struct kunit *test)
 {
+	struct sk_buff *skb;
+
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(10000), 6250);
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(1000), CHUNK_MIN);
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(100000), 62500);
@@ -198,6 +200,14 @@ static void reckoning(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(1500, 1, 76, 10000), 1542 * 8 / 10);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(10, 1, 76, 1000), 84 * 8);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(76 + 4 * 1424, 4, 76, 1000), 4 * 1542 * 8);
+	skb = alloc_skb(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, 20);
+	KUNIT_EXPECT_EQ(test, headers_of(skb), 76u);
+	skb_shinfo(skb)->frag_list = alloc_skb(100, GFP_KERNEL);	/* as homa_bundle_add() does */
+	KUNIT_EXPECT_EQ(test, headers_of(skb), 20u);
+	kfree_skb(skb);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(10000, 4000, 5), 1000);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(9000, 4000, 5), 0);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(0, 4000, 5), 0);
