@@ -6,9 +6,10 @@
 # A schedule drawn from SEED (1), of STEPS (30) events: tenants of one and two nodes start, and are killed
 # and stopped; allocator and switch are killed and stopped; commands between them, or their answers, get
 # lost; links lose, repeat and reorder; all the time others take named locks, or change their mind about how
-# many blocks they want, and when. It is printed first, so that it can be played again. Then: who was not killed has finished, with its own conditions true, the oracle
-# agrees with every history, also with what the killed ones have written; no two were inside of a lock; no
-# block or bit is left behind, and the witness between allocator and switch has seen nothing wrong.
+# many blocks they want, and when. It is printed first, so that it can be played again. Then: who was not
+# killed has finished, with its own conditions true; the oracle agrees with every history, also with what the
+# killed ones have written; no two were inside of a lock; no block or bit is left behind; and the witness
+# between allocator and switch has seen nothing wrong. In virtual time, so that a busy host changes nothing.
 . /lib/scenario.sh
 
 seed=${SEED:-1} steps=${STEPS:-30}
