@@ -50,6 +50,7 @@ net_locks() {
 	cycle etcd 1 200 etcd 10.0.0.2 2379
 	cycle etcd-16 16 400 etcd 10.0.0.2 2379
 	kill -9 $pid
+	rm -f /run/p4allocd.db*
 	row net-locks-redis/p4alloc $(over $ns_redis $ns_p4alloc) ratio '>=' 2
 	row net-locks-redis/p4alloc-16 $(over $ns_redis $ns_p4alloc_16) ratio '>=' 2
 	row net-locks-redis-16/p4alloc-16 $(over $ns_redis_16 $ns_p4alloc_16) ratio
@@ -157,6 +158,7 @@ net_resize() {
 end_rack() {
 	kill -9 $allocator $switch
 	wait $allocator $switch 2> /dev/null || true
+	rm -f /run/p4allocd.db*		# the next row's allocator knows of nothing
 	for h in h1 h2 alloc sw; do
 		ip netns del $h
 	done
