@@ -101,8 +101,8 @@ static void construct(void *memory)
 
 	memset(rpc, 0, sizeof(*rpc));
 	spin_lock_init(&rpc->lock);
-	/* Who takes it out of one of these lists leaves it like this. */
-	INIT_LIST_HEAD(&rpc->in_stalled);
+	/* Who takes it out of its queue leaves it like this. */
+	RB_CLEAR_NODE(&rpc->in_stalled);
 	INIT_LIST_HEAD(&rpc->done.link);
 	rpc->done.rpc = rpc;
 	rpc->done.release = done_release;
@@ -292,8 +292,9 @@ static void remove_from_queues(struct homa_rpc *rpc)
 	int refs = 0;
 
 	spin_lock(&hsk->lock);
-	if (!list_empty(&rpc->in_stalled)) {
-		list_del_init(&rpc->in_stalled);
+	if (!RB_EMPTY_NODE(&rpc->in_stalled)) {
+		rb_erase_cached(&rpc->in_stalled, &hsk->stalled);
+		RB_CLEAR_NODE(&rpc->in_stalled);
 		hsk->nr_stalled--;
 		refs++;
 	}
@@ -313,7 +314,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	/* It is put there with rpc->lock held only, so what is not there now will not be. Before it
 	 * leaves the list: who finds that empty, and shuts the queue down, has it to himself.
 	 */
-	if (!list_empty_careful(&rpc->done.link) || !list_empty_careful(&rpc->in_stalled))
+	if (!list_empty_careful(&rpc->done.link) || !RB_EMPTY_NODE(&rpc->in_stalled))
 		remove_from_queues(rpc);
 	spin_lock(&hsk->rpcs_lock);
 	list_del(&rpc->in_sock);

@@ -125,7 +125,7 @@ int homa_sock_init(struct sock *sk)
 	homa_ready_init(&hsk->ready);
 	homa_rmem_sock_init(hsk);
 	INIT_LIST_HEAD(&hsk->rpcs);
-	INIT_LIST_HEAD(&hsk->stalled);
+	hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&hsk->private_wait);
 	spin_lock_init(&hsk->txn_lock);
 	INIT_LIST_HEAD(&hsk->txns);

@@ -11,6 +11,7 @@
 #include <linux/in.h>
 #include <linux/list.h>
 #include <linux/poll.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <net/inet_sock.h>
@@ -64,7 +65,7 @@ struct homa_sock {
 	bool is_shutdown;		/* nothing is added any more; never goes back */
 	struct homa_tenant *tenant;	/* joined, holds a reference; or NULL */
 	struct homa_ready ready;	/* shared messages, and who waits for them */
-	struct list_head stalled;	/* RPCs that wait for room, shortest first */
+	struct rb_root_cached stalled;	/* RPCs that wait for room, shortest first */
 	u32 nr_stalled;
 	struct homa_rpc *beyond;	/* rmem.c: may take memory beyond the limit; no reference */
 	int drawn;			/* rmem.c: bytes, all; racy readers */

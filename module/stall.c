@@ -6,7 +6,7 @@
  * Owns hsk->stalled, under hsk->lock, inside rpc->lock; an RPC in it is a reference. Entered from
  * recv.c when a message begins, and by whoever gives room back.
  */
-#include <linux/list.h>
+#include <linux/rbtree.h>
 
 #include "grant.h"
 #include "pool.h"
@@ -18,10 +18,14 @@
 
 #define STALLED_MAX	1024	/* requests of one socket that wait for pool space */
 
+static bool is_shorter(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct homa_rpc, in_stalled)->in.length <
+	       rb_entry(b, struct homa_rpc, in_stalled)->in.length;
+}
+
 bool homa_stall(struct homa_rpc *rpc)
 {
-	struct list_head *at = &rpc->hsk->stalled;
-
 	lockdep_assert_held(&rpc->lock);
 	spin_lock(&rpc->hsk->lock);
 	if (rpc->hsk->nr_stalled >= STALLED_MAX && !homa_rpc_is_client(rpc)) {
@@ -30,18 +34,23 @@ bool homa_stall(struct homa_rpc *rpc)
 	}
 	homa_rpc_get(rpc);
 	rpc->hsk->nr_stalled++;
-	while (at->prev != &rpc->hsk->stalled &&
-	       list_entry(at->prev, struct homa_rpc, in_stalled)->in.length > rpc->in.length)
-		at = at->prev;
-	list_add_tail(&rpc->in_stalled, at);
+	rb_add_cached(&rpc->in_stalled, &rpc->hsk->stalled, is_shorter);
 	spin_unlock(&rpc->hsk->lock);
 	return true;
+}
+
+static struct homa_rpc *first_stalled(struct homa_sock *hsk)
+{
+	struct rb_node *first = rb_first_cached(&hsk->stalled);
+
+	return first ? rb_entry(first, struct homa_rpc, in_stalled) : NULL;
 }
 
 static void unlist_stalled(struct homa_rpc *rpc)
 {
 	spin_lock(&rpc->hsk->lock);
-	list_del_init(&rpc->in_stalled);
+	rb_erase_cached(&rpc->in_stalled, &rpc->hsk->stalled);
+	RB_CLEAR_NODE(&rpc->in_stalled);
 	rpc->hsk->nr_stalled--;
 	spin_unlock(&rpc->hsk->lock);
 	homa_rpc_put(rpc);
@@ -70,7 +79,7 @@ void homa_unstall_now(struct homa_sock *hsk)
 	__skb_queue_head_init(&queue);
 	while (more) {
 		spin_lock_bh(&hsk->lock);
-		rpc = list_first_entry_or_null(&hsk->stalled, struct homa_rpc, in_stalled);
+		rpc = first_stalled(hsk);
 		if (rpc)
 			homa_rpc_get(rpc);
 		spin_unlock_bh(&hsk->lock);
@@ -78,9 +87,9 @@ void homa_unstall_now(struct homa_sock *hsk)
 			return;
 		spin_lock_bh(&rpc->lock);
 		/* Else another CPU was faster: on with the next. */
-		if (!list_empty(&rpc->in_stalled))
+		if (!RB_EMPTY_NODE(&rpc->in_stalled))
 			more = homa_stall_reserve(rpc);
-		if (more && !list_empty(&rpc->in_stalled)) {
+		if (more && !RB_EMPTY_NODE(&rpc->in_stalled)) {
 			unlist_stalled(rpc);
 			rpc->in.stalled = false;
 			homa_grant_begin(rpc, rpc->in.ifindex, rpc->in.length, rpc->in.incoming);

@@ -156,7 +156,7 @@ static struct rig *make(struct kunit *test)
 	spin_lock_init(&rig->hsk->rpcs_lock);
 	INIT_LIST_HEAD(&rig->hsk->ready.queue);
 	INIT_LIST_HEAD(&rig->hsk->rpcs);
-	INIT_LIST_HEAD(&rig->hsk->stalled);
+	rig->hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&rig->hsk->private_wait);
 	refcount_set(&rig->peer.refs, 100);
 	rig->peer.addr = homa_addr_v4(htonl(0x0a000001));
@@ -199,7 +199,7 @@ static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rp
 	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, NULL));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->stalled));
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&rig->hsk->stalled.rb_root));
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
 	homa_rpc_put(rpc);
 	KUNIT_EXPECT_EQ(test, refcount_read(&homa_to_sk(rig->hsk)->sk_refcnt), 100);
@@ -420,7 +420,8 @@ static void death_without_buffer(struct kunit *test)
 	struct homa_rpc *rpc = add(test, rig, 1001);
 
 	homa_rpc_get(rpc);
-	list_add(&rpc->in_stalled, &rig->hsk->stalled);
+	rb_link_node(&rpc->in_stalled, NULL, &rig->hsk->stalled.rb_root.rb_node);
+	rb_insert_color_cached(&rpc->in_stalled, &rig->hsk->stalled, true);
 	rig->hsk->nr_stalled = 1;
 	end(rpc);
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_stalled, 0);
