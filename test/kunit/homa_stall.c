@@ -23,7 +23,7 @@ bool homa_rmem_kept(struct homa_rpc *rpc, u32 bytes)
 	return true;
 }
 
-int homa_pool_alloc(struct homa_pool *pool, u32 length, u32 *offsets, u32 *nr)
+int homa_pool_alloc(struct homa_pool *pool, u32 length, u32 offsets[HOMA_MAX_BPAGES], u32 *nr)
 {
 	if (!room)
 		return -ENOMEM;
