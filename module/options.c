@@ -245,7 +245,7 @@ static u32 collect(struct homa_sock *hsk, struct homa_rpc **rpcs, u32 max)
 	u32 nr = 0;
 
 	spin_lock_bh(&hsk->rpcs_lock);
-	list_for_each_entry(rpc, &hsk->rpcs, in_sock) {
+	hlist_for_each_entry(rpc, &hsk->rpcs.head, in_sock) {
 		if (nr == max)
 			break;
 		homa_rpc_get(rpc);

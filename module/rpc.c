@@ -277,7 +277,7 @@ static int add_to_sock(struct homa_rpc *rpc)
 	spin_lock(&hsk->rpcs_lock);
 	/* Who shuts it down comes for the list afterwards. */
 	if (!READ_ONCE(hsk->is_shutdown)) {
-		list_add_tail(&rpc->in_sock, &hsk->rpcs);
+		homa_fifo_add(&hsk->rpcs, &rpc->in_sock);
 		hsk->nr_rpcs++;
 		err = 0;
 	}
@@ -317,7 +317,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	if (!list_empty_careful(&rpc->done.link) || !RB_EMPTY_NODE(&rpc->in_stalled))
 		remove_from_queues(rpc);
 	spin_lock(&hsk->rpcs_lock);
-	list_del(&rpc->in_sock);
+	homa_fifo_del(&hsk->rpcs, &rpc->in_sock);
 	hsk->nr_rpcs--;
 	spin_unlock(&hsk->rpcs_lock);
 }
@@ -487,7 +487,7 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 
 	for (;;) {
 		spin_lock_bh(&hsk->rpcs_lock);
-		rpc = list_first_entry_or_null(&hsk->rpcs, struct homa_rpc, in_sock);
+		rpc = hlist_entry_safe(hsk->rpcs.head.first, struct homa_rpc, in_sock);
 		if (rpc)
 			homa_rpc_get(rpc);
 		spin_unlock_bh(&hsk->rpcs_lock);

@@ -77,7 +77,7 @@ struct homa_rpc {
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */
-	struct list_head in_sock;	/* hsk->rpcs_lock */
+	struct hlist_node in_sock;	/* hsk->rpcs_lock */
 	struct rb_node in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */
 	struct homa_done done;		/* done.link under hsk->lock */
 

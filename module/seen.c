@@ -133,15 +133,27 @@ static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64
 	return may_be_anew || n < seen->run[i].sure ? HOMA_SEEN_DOUBTFUL : HOMA_SEEN_NEW;
 }
 
+/* It is later than all that were finished. Of what is looked at, `top` only goes up and `sure` only down, but where a run begins anew. So old
+ * values make no finished id new.
+ */
+bool homa_seen_is_new(const struct homa_seen *seen, u64 id)
+{
+	const struct homa_seen_run *only = READ_ONCE(seen->only);
+	u32 begun, n = number(id);
+	bool is_new;
+
+	if (!only)
+		return false;
+	begun = smp_load_acquire(&only->begun);		/* pairs with begin() */
+	is_new = READ_ONCE(only->life) == life(id) && n - READ_ONCE(only->top) < HOMA_SEEN_FAR &&
+		 n >= READ_ONCE(only->sure);
+	smp_rmb();					/* the same */
+	return is_new && !(begun & 1) && READ_ONCE(only->begun) == begun;
+}
+
 enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
-	const struct homa_seen_run *only = only_run(seen, id);
-	u32 n = number(id);
-
-	/* Later than all that were finished. */
-	if (likely(only && n - only->top < HOMA_SEEN_FAR && n >= only->sure))
-		return HOMA_SEEN_NEW;
-	return look(seen, id, now_ms);
+	return homa_seen_is_new(seen, id) ? HOMA_SEEN_NEW : look(seen, id, now_ms);
 }
 
 static void shrink(struct homa_seen_run *run, struct homa_seen_mem *mem)
@@ -161,7 +173,7 @@ static void forget_below(struct homa_seen_run *run, u32 base)
 	if (base >= run->top) {
 		bitmap_zero(run->bits, run->size);
 		run->base = base;
-		run->top = base;
+		WRITE_ONCE(run->top, base);
 	}
 	for (; run->base < base; run->base++)
 		__clear_bit(run->base & (run->size - 1), run->bits);
@@ -203,14 +215,17 @@ static void begin(struct homa_seen_run *run, u64 id, u64 now_ms, struct homa_see
 {
 	u32 n = number(id);
 
+	WRITE_ONCE(run->begun, run->begun + 1);
+	smp_wmb();		/* pairs with homa_seen_is_new(), like that below */
 	shrink(run, mem);
-	run->life = life(id);
+	WRITE_ONCE(run->life, life(id));
 	run->first = n - min_t(u32, n, HOMA_SEEN_BEHIND);
 	run->base = run->first;
-	run->top = max(run->first, 1u);
-	run->sure = U32_MAX;
+	WRITE_ONCE(run->top, max(run->first, 1u));
+	WRITE_ONCE(run->sure, U32_MAX);
 	run->mark = 0;
 	run->mark_ms = now_ms;
+	smp_store_release(&run->begun, run->begun + 1);
 }
 
 static struct homa_seen_run *longest_unused(struct homa_seen *seen)
@@ -246,10 +261,10 @@ static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 
 	if (i < 0 || is_new_start(run, number(id), now_ms)) {
 		begin(run, id, now_ms, mem);
-		seen->only = NULL;
+		WRITE_ONCE(seen->only, NULL);
 	}
 	if (run != seen->only)
-		seen->only = is_only_of_life(seen, run) ? run : NULL;
+		WRITE_ONCE(seen->only, is_only_of_life(seen, run) ? run : NULL);
 	if (now_ms - run->mark_ms >= HOMA_SEEN_LATE_MS) {
 		forget_below(run, run->mark);
 		run->mark = run->top;
@@ -263,12 +278,12 @@ void homa_seen_prove(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_see
 {
 	struct homa_seen_run *run = use_run(seen, id, now_ms, mem);
 
-	run->sure = min(run->sure, number(id));
+	WRITE_ONCE(run->sure, min(run->sure, number(id)));
 }
 
 void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)
 {
-	use_run(seen, id, now_ms, mem)->sure = 0;
+	WRITE_ONCE(use_run(seen, id, now_ms, mem)->sure, 0);
 }
 
 /* NULL: the id is older than all that is known. */
@@ -302,7 +317,7 @@ void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_
 	if (!run)
 		return;
 	__set_bit(n & (run->size - 1), run->bits);
-	run->top = max(run->top, n + 1);
+	WRITE_ONCE(run->top, max(run->top, n + 1));
 	while (run->base < run->top && test_bit(run->base & (run->size - 1), run->bits))
 		__clear_bit(run->base++ & (run->size - 1), run->bits);
 	if (run->base == run->top && run->size > BITS_PER_LONG)

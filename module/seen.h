@@ -25,6 +25,7 @@ struct homa_seen_run {
 	u32 size;		/* of `bits`, a power of two: number n is bit n % size */
 	u32 sure;		/* below, there may be some that were finished and forgotten */
 	u32 mark;		/* what `top` was at mark_ms */
+	u32 begun;		/* counts up when it begins; odd meanwhile */
 	u64 mark_ms;
 	u64 used_ms;		/* when the last one was added */
 	unsigned long word;	/* what `bits` points to as long as that is enough */
@@ -32,7 +33,7 @@ struct homa_seen_run {
 };
 
 struct homa_seen {
-	struct homa_seen_run *only;	/* used last, and no other is of its life; or NULL */
+	struct homa_seen_run *only;	/* used last, and no other is of its life; or NULL; racy readers */
 	struct homa_seen_run run[HOMA_SEEN_RUNS];
 };
 
@@ -49,6 +50,10 @@ enum homa_seen_as {
 	HOMA_SEEN_FINISHED,	/* or older than all that is remembered */
 };
 
+/* Without the lock of the peer: true if homa_seen_look() would say NEW. False: it must say. If the id is
+ * finished, the caller must have seen that memory as it was then, or later.
+ */
+bool homa_seen_is_new(const struct homa_seen *seen, u64 id);
 enum homa_seen_as homa_seen_look(const struct homa_seen *seen, u64 id, u64 now_ms);
 /* So are all others of the client that are not finished from now on. */
 void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);

@@ -124,7 +124,7 @@ int homa_sock_init(struct sock *sk)
 	skb_queue_head_init(&hsk->held);
 	homa_ready_init(&hsk->ready);
 	homa_rmem_sock_init(hsk);
-	INIT_LIST_HEAD(&hsk->rpcs);
+	homa_fifo_init(&hsk->rpcs);
 	hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&hsk->private_wait);
 	spin_lock_init(&hsk->txn_lock);

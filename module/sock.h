@@ -16,6 +16,7 @@
 #include <linux/types.h>
 #include <net/inet_sock.h>
 
+#include "fifo.h"
 #include "net.h"
 #include "ready.h"
 
@@ -74,7 +75,7 @@ struct homa_sock {
 	int ceiling;			/* rmem.c: as a limit for these */
 
 	spinlock_t rpcs_lock;		/* BH; guards these two */
-	struct list_head rpcs;		/* all live RPCs, oldest first */
+	struct homa_fifo rpcs;		/* all live RPCs, oldest first */
 	u32 nr_rpcs;
 
 	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */

@@ -18,6 +18,7 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
+#include "fifo.h"
 #include "net.h"
 #include "rpc.h"
 #include "timer.h"
@@ -28,7 +29,7 @@
 struct homa_waits {
 	spinlock_t lock;		/* BH, a leaf */
 	u64 next;			/* ns: the timer fires; U64_MAX: it rests */
-	struct list_head young;
+	struct homa_fifo young;
 	struct rb_root_cached tree;
 	struct homa_net *net;
 	struct hrtimer timer;
@@ -48,7 +49,7 @@ static void unlink(struct homa_waits *waits, struct homa_wait *wait)
 {
 	lockdep_assert_held(&waits->lock);
 	if (wait->is_young)
-		list_del(&wait->link);
+		homa_fifo_del(&waits->young, &wait->link);
 	else
 		rb_erase_cached(&wait->node, &waits->tree);
 	WRITE_ONCE(wait->waits, NULL);
@@ -95,12 +96,11 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 	wait->since = now;
 	wait->due = now + delay;
 	WRITE_ONCE(wait->waits, waits);
-	if (delay < young) {
+	wait->is_young = delay >= young;
+	if (wait->is_young)
+		homa_fifo_add(&waits->young, &wait->link);
+	else
 		add_to_tree(waits, wait);
-	} else {
-		wait->is_young = true;
-		list_add_tail(&wait->link, &waits->young);
-	}
 	is_next = at < waits->next;
 	if (is_next)
 		waits->next = at;
@@ -111,7 +111,7 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 
 static struct homa_wait *eldest(struct homa_waits *waits)
 {
-	return list_first_entry_or_null(&waits->young, struct homa_wait, link);
+	return hlist_entry_safe(waits->young.head.first, struct homa_wait, link);
 }
 
 static struct homa_wait *first(struct homa_waits *waits)
@@ -128,7 +128,7 @@ static u64 grow_up(struct homa_waits *waits, u64 now)
 	while ((wait = eldest(waits))) {
 		if (wait->since + young > now)
 			return wait->since + young;
-		list_del(&wait->link);
+		homa_fifo_del(&waits->young, &wait->link);
 		add_to_tree(waits, wait);
 	}
 	return U64_MAX;
@@ -192,7 +192,7 @@ int homa_waits_net_init(struct homa_net *hn)
 
 		spin_lock_init(&waits->lock);
 		waits->next = U64_MAX;
-		INIT_LIST_HEAD(&waits->young);
+		homa_fifo_init(&waits->young);
 		waits->tree = RB_ROOT_CACHED;
 		waits->net = hn;
 		hrtimer_init(&waits->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_SOFT);

@@ -17,7 +17,7 @@ struct homa_waits;
 struct homa_wait {
 	struct homa_waits *waits;	/* NULL: it does not wait */
 	union {
-		struct list_head link;	/* young */
+		struct hlist_node link;	/* young */
 		struct rb_node node;
 	};
 	bool is_young;

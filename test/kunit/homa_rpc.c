@@ -155,7 +155,7 @@ static struct rig *make(struct kunit *test)
 	spin_lock_init(&rig->hsk->lock);
 	spin_lock_init(&rig->hsk->rpcs_lock);
 	INIT_LIST_HEAD(&rig->hsk->ready.queue);
-	INIT_LIST_HEAD(&rig->hsk->rpcs);
+	homa_fifo_init(&rig->hsk->rpcs);
 	rig->hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&rig->hsk->private_wait);
 	refcount_set(&rig->peer.refs, 100);
@@ -197,7 +197,7 @@ static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rp
 	KUNIT_EXPECT_EQ(test, rpc->state, HOMA_DEAD);
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
 	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, NULL));
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&rig->hsk->rpcs.head));
 	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&rig->hsk->stalled.rb_root));
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
@@ -367,7 +367,7 @@ static void shutdown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_rpc_insert(late, HOMA_OUTGOING), -ESHUTDOWN);
 	spin_unlock_bh(&late->lock);
 	homa_rpc_put(late);
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->rpcs));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&rig->hsk->rpcs.head));
 	unmake(rig);
 }
 

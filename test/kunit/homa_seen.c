@@ -214,6 +214,28 @@ static void memory_is_bounded(struct kunit *test)
 	mem_max = INT_MAX;
 }
 
+/* Without the lock of the peer. */
+static void new_at_a_glance(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+	u32 n;
+
+	KUNIT_EXPECT_FALSE(test, homa_seen_is_new(seen, ID(10)));
+	homa_seen_trust(seen, ID(10), 0, &mem);
+	for (n = 10; n < 20; n++) {
+		KUNIT_EXPECT_TRUE(test, homa_seen_is_new(seen, ID(n)));
+		homa_seen_add(seen, ID(n), 0, &mem);
+		KUNIT_EXPECT_FALSE(test, homa_seen_is_new(seen, ID(n)));
+	}
+	KUNIT_EXPECT_FALSE(test, homa_seen_is_new(seen, ID(n + HOMA_SEEN_FAR)));
+	KUNIT_EXPECT_FALSE(test, homa_seen_is_new(seen, 77ull << 32 | ID(n)));
+	seen->only->begun++;	/* it is just being made another one's */
+	KUNIT_EXPECT_FALSE(test, homa_seen_is_new(seen, ID(n)));
+	seen->only->begun++;
+	KUNIT_EXPECT_TRUE(test, homa_seen_is_new(seen, ID(n)));
+	done_with(test, seen);
+}
+
 /* Not even one that makes all ids of the window look old. */
 static void flipped_bit(struct kunit *test)
 {
@@ -309,6 +331,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(window_moves),
 	KUNIT_CASE(lives),
 	KUNIT_CASE(restart),
+	KUNIT_CASE(new_at_a_glance),
 	KUNIT_CASE(flipped_bit),
 	KUNIT_CASE(overlap),
 	KUNIT_CASE(doubts),
