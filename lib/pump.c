@@ -51,6 +51,17 @@ static bool has_completion(const struct p4a_ctx *ctx)
 	       (ctx->call.kind && ctx->call.async && ctx->call.finished);
 }
 
+/* A call that waits for transactions, be it for their results in the log or for their slots. */
+static void go_on(struct p4a_ctx *ctx)
+{
+	const struct p4a_call *call = &ctx->call;
+
+	if (call->kind && call->waits && !call->finished)
+		p4a_resize_run(ctx);
+	if (call->kind && call->kind->cells && !call->finished)
+		p4a_cells_run(ctx);
+}
+
 /* inside: see io.h. any: does not wait either if a completion can be taken. */
 static int pump(struct p4a_ctx *ctx, int64_t timeout_us, bool inside, bool any)
 {
@@ -63,6 +74,8 @@ static int pump(struct p4a_ctx *ctx, int64_t timeout_us, bool inside, bool any)
 	if (ctx->log)
 		p4a_logged_run(ctx);
 	p4a_locks_flush(ctx);
+	if (any)
+		go_on(ctx);
 	if (any && has_completion(ctx))
 		timeout_us = 0;
 	n = ctx->io->ops->reap(ctx->io, ev, EVENTS, until_due(ctx, timeout_us));
@@ -80,14 +93,11 @@ static int pump(struct p4a_ctx *ctx, int64_t timeout_us, bool inside, bool any)
 		else
 			p4a_txn_event(ctx, &ev[i]);
 	}
-	if (ctx->call.kind && ctx->call.waits && !ctx->call.finished)
-		p4a_resize_run(ctx);
 	p4a_call_tick(ctx);
 	p4a_locks_tick(ctx);
-	if (ctx->call.kind && ctx->call.kind->cells && !ctx->call.finished)
-		p4a_cells_run(ctx);
 	if (ctx->log)
 		p4a_logged_run(ctx);
+	go_on(ctx);
 	return n < 0 ? n : 0;
 }
 

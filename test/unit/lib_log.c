@@ -431,6 +431,38 @@ static void disk__fails_after_the_reply(void **state)
 	fake_close(f);
 }
 
+static uint64_t kept;
+
+static enum fake_verdict keep(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	kept = cookie;
+	return FAKE_SILENT;
+}
+
+/* A call that waits for a transaction goes on when its result is in the log, and not with the next event. */
+static void result__lets_a_resize_go_on(void **state)
+{
+	struct homa_txn_result r = { .count = 2, .status = P4W_TXN_OK };
+	struct p4a_layout *small = layout;
+	struct p4a_completion c[8];
+	struct fake *f;
+
+	layout = fake_layout(400);		/* the first ones are in the second block */
+	f = open_logged(P4A_LOG_PROCESS, 0);
+	start_batch(f);
+	f->on_txn = keep;
+	assert_int_equal(submit(f, 0, 1, 1), 0);
+	assert_int_equal(p4a_poll(f->ctx, c, 8), 0);
+	f->on_txn = NULL;
+	r.epoch = f->epoch;
+	fake_answer(f, kept, &r, sizeof(r));
+	assert_int_equal(p4a_resize(f->ctx, 1), 1);
+	assert_int_equal(p4a_poll(f->ctx, c, 8), 1);
+	fake_close(f);
+	p4a_layout_free(layout);
+	layout = small;
+}
+
 /* No write reaches a file whose descriptor is closed. */
 static void disk__cannot_be_written(void **state)
 {
@@ -947,6 +979,7 @@ int main(void)
 		LOG_TEST(replies__lost_ones_are_unknown),
 		LOG_TEST(disk__fails),
 		LOG_TEST(disk__fails_after_the_reply),
+		LOG_TEST(result__lets_a_resize_go_on),
 		LOG_TEST(disk__cannot_be_written),
 		LOG_TEST(broken__what_waits_ends),
 		LOG_TEST(open__refuses),

@@ -156,6 +156,29 @@ static void shrink__waits_for_what_is_on_its_way(void **state)
 	fake_close(f);
 }
 
+/* Slots that the caller has made free are used before it waits for more. */
+static void fill__takes_the_slots_of_what_was_taken(void **state)
+{
+	struct fake *f = running(2);
+	struct homa_txn_result r = { .epoch = f->epoch, .count = 1, .status = P4W_TXN_OK };
+	struct p4a_completion c;
+
+	assert_int_equal(p4a_resize(f->ctx, 3), 3);
+	f->on_txn = keep;
+	while (add(f, key_in(1)) != -EAGAIN)
+		;
+	assert_int_equal(p4a_fill_async(f->ctx, kv, KEYS, f), 0);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	f->on_txn = NULL;
+	fake_answer(f, kept, &r, sizeof(r));
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(c.kind, P4A_KIND_TXN);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	assert_int_equal(c.kind, P4A_KIND_CALL);
+	assert_int_equal(c.err, KEYS - 2 * BLOCK);
+	fake_close(f);
+}
+
 static enum fake_verdict no_such_type(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
 {
 	fake_refuse(f, cookie, f->hook, "type");
@@ -184,6 +207,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grow__fills_only_what_is_new),
 		cmocka_unit_test(shrink__waits_for_what_is_on_its_way),
+		cmocka_unit_test(fill__takes_the_slots_of_what_was_taken),
 		cmocka_unit_test(resize__refused),
 	};
 
