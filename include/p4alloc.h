@@ -460,7 +460,7 @@ int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max,
  * For an event loop: a descriptor that polls readable when p4a_poll() has something to do (-ENOTSUP
  * if there is none, in a context that is cold for good), as long as p4a_poll() was the last call and not
  * one that waits, which receives without the descriptor; and microseconds after which p4a_poll()
- * wants to be called even so, because a retry is due; -1: no need.
+ * wants to be called even so, because a retry is due or it had no room for all; -1: no need.
  */
 int p4a_fd(const struct p4a_ctx *ctx);
 int64_t p4a_timeout_us(const struct p4a_ctx *ctx);

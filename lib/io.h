@@ -22,7 +22,7 @@ struct p4a_io_event {
 	int err;			/* 0, or -errno: no answer will come */
 	bool unsent;			/* err came from sending: nothing has left this host */
 	uint32_t len;
-	const void *data;		/* the answer; valid until the next reap */
+	const void *data;		/* the answer; valid until the next reap or watch */
 };
 
 struct p4a_io_ops {
@@ -32,6 +32,10 @@ struct p4a_io_ops {
 	int (*send_txn)(struct p4a_io *io, uint64_t cookie, const struct homa_txn *txn);
 	/* Takes up to max events, waits for the first (< 0: for ever); how many, or -errno: broken. */
 	int (*reap)(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us);
+	/* The caller may wait for fd() now: what is to be sent goes, and what comes is seen there.
+	 * NULL: both are so anyway.
+	 */
+	void (*watch)(struct p4a_io *io);
 	/* Tells the kernel what this node holds from now on; NULL: nothing. */
 	int (*hold)(struct p4a_io *io, const struct p4a_grant *grant, struct p4a_error *err);
 	/* Likewise the block with cells of locks. NULL: this back end knows no such thing. */

@@ -135,6 +135,14 @@ static int no_room(struct p4a_ctx *ctx)
 	return p4a_fail(&ctx->err, -EINVAL, "max 0: must be 1 or more");
 }
 
+/* What an event has led to must not stay here until the next one. */
+static void watch(struct p4a_ctx *ctx)
+{
+	p4a_locks_flush(ctx);
+	if (ctx->io->ops->watch)
+		ctx->io->ops->watch(ctx->io);
+}
+
 int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
 {
 	unsigned int n;
@@ -142,6 +150,8 @@ int p4a_poll(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max)
 	if (!max)
 		return no_room(ctx);
 	p4a_pump(ctx, 0);
+	if (p4a_works(ctx))
+		watch(ctx);
 	n = take(ctx, out, max);
 	return !n && ctx->broken ? -EIO : (int)n;
 }
@@ -179,6 +189,8 @@ int p4a_wait(struct p4a_ctx *ctx, struct p4a_completion *out, unsigned int max, 
 
 int64_t p4a_timeout_us(const struct p4a_ctx *ctx)
 {
+	if (has_completion(ctx))
+		return 0;
 	return p4a_works(ctx) ? until_due(ctx, -1) : -1;
 }
 

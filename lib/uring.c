@@ -5,9 +5,9 @@
  * Owns the socket, its receive region, the ring and the netlink socket. In the ring one or more recvmsg
  * are always posted; each takes any message of the socket (none is private: poll, on which io_uring waits,
  * never reports those) and gives its pages back when it is posted again, which is at the beginning
- * of a later reap: until then the caller reads the message in place. A message wakes all that are posted,
- * so they are as many as messages came together last, and twice as many if that was all of them. Memory
- * that the kernel may still write to is freed only after all requests have ended.
+ * of a later reap or in watch: until then the caller reads the message in place. A message wakes all that
+ * are posted, so they are as many as messages came together last, and twice as many if that was all of
+ * them. Memory that the kernel may still write to is freed only after all requests have ended.
  *
  * A caller that stays until something has come needs no ring that could be waited for: its messages are
  * sent and received by plain system calls, which cost a third less, as long as nothing is posted.
@@ -408,6 +408,16 @@ static int reap(struct p4a_io *io, struct p4a_io_event *ev, unsigned int max, in
 	return reap_ring(u, ev, max, timeout_us);
 }
 
+static void watch(struct p4a_io *io)
+{
+	struct uring *u = of(io);
+
+	submit_sends(u);
+	post_wanted(u);
+	if (io_uring_sq_ready(&u->ring))
+		io_uring_submit(&u->ring);
+}
+
 /* Not left for the next reap: an event loop may be waiting for the ring before it. One at a time. */
 static int sync_file(struct p4a_io *io, uint64_t cookie, int fd)
 {
@@ -480,7 +490,7 @@ static void close_uring(struct p4a_io *io)
 }
 
 static const struct p4a_io_ops uring_ops = {
-	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .hold = hold,
+	.send_msg = send_msg, .send_txn = send_txn, .reap = reap, .watch = watch, .hold = hold,
 	.hold_cells = hold_cells, .sync = sync_file,
 	.now_us = now_us, .fd = ring_fd, .close = close_uring,
 };

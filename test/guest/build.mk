@@ -21,6 +21,7 @@ $(eval $(call program,test/guest/waiting,test/guest/waiting.c $(t_homa),liburing
 $(eval $(call program,test/guest/unreachable,test/guest/unreachable.c $(t_homa)))
 $(eval $(call program,test/guest/other-homa,test/guest/other-homa.c $(t_homa)))
 $(eval $(call program,test/guest/lock-loop,test/guest/lock-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+$(eval $(call program,test/guest/event-loop,test/guest/event-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/locker,test/guest/locker.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/roamer,test/guest/roamer.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/witness,test/guest/witness.c,json-c))
@@ -33,4 +34,4 @@ $(B)/test/guest/api32: test/guest/api.c $(t_homa)
 
 GUEST_TESTS += $(addprefix test/guest/,rpc tenant-rights netlink-bad netlink-state txn-errors \
 	txn-once txn-races txn-rtt waiters inject late fail-alloc fake-switch api api32 waiting \
-	unreachable other-homa lock-loop locker roamer witness)
+	unreachable other-homa lock-loop event-loop locker roamer witness)

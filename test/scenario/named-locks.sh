@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k stock -d -t 300
-# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4lock build/test/guest/lock-loop build/p4db-20-4-256.spec:/lib/p4db.spec
+# files: build/bin/p4switch build/bin/p4allocd build/bin/p4ctl build/bin/p4lock build/test/guest/lock-loop build/test/guest/event-loop build/p4db-20-4-256.spec:/lib/p4db.spec
 # The lock service over the transport: nobody is inside with another one, a dead holder's lock comes
 # back, a wait ends with a reason, and a restarted allocator knows who holds what. Leases are long, for
 # a guest that stalls must not lose them.
@@ -98,6 +98,16 @@ wait $waiter
 check 'a holder keeps its lock over a restart, who waited gets it then' \
 	is_ascending 2 $(cat /tmp/first /tmp/second)
 
+holders=
+for name in m n; do
+	start_on h1 $name p4lock -l 6000 1 $name sleep 2
+	holders="$holders $pid"
+	await 20 is_held $name
+done
+check 'an event loop hears of locks that it has to wait for' on h2 event-loop 1 30 m n
+for p in $holders; do
+	wait $p
+done
 start_on h1 holder p4lock -l 1000 1 z sleep 100
 holder=$pid
 await 20 is_held z

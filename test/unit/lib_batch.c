@@ -777,7 +777,9 @@ static void txn__limits(void **state)
 	assert_int_equal(p4a_wait(f->ctx, c, 3, 0), 3);
 	assert_ptr_equal(c[2].user, &c[2]);
 	assert_int_equal(p4a_txn_submit(f->ctx, &plan, NULL), 0);
+	assert_int_equal(p4a_timeout_us(f->ctx), 0);	/* nothing comes for those that are left */
 	assert_int_equal(p4a_poll(f->ctx, c, 16), 6);
+	assert_int_equal(p4a_timeout_us(f->ctx), -1);
 	assert_int_equal(p4a_wait(f->ctx, c, 16, -1), 0);	/* nothing outstanding: no waiting */
 	assert_int_equal(p4a_poll(f->ctx, c, 0), -EINVAL);
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
