@@ -171,11 +171,12 @@ static void keep(struct hold *h)
 {
 	if (h->lost)
 		return;
-	take_answer(h);
+	if (h->extend_us && now_us() >= h->extend_us && now_us() < h->until_us)
+		ask_for_more(h);
+	if (!h->lost)
+		take_answer(h);		/* also sends what was asked */
 	if (!h->lost && now_us() >= h->until_us)
 		lose(h, "the lease could not be extended in time");
-	else if (!h->lost && h->extend_us && now_us() >= h->extend_us)
-		ask_for_more(h);
 }
 
 static int watch_children(sigset_t *signals)
