@@ -28,7 +28,7 @@
 
 struct homa_waits {
 	spinlock_t lock;		/* BH, a leaf */
-	u64 next;			/* ns: the timer fires; U64_MAX: it rests */
+	u64 next;			/* ns: the timer fires; U64_MAX: it rests; arm() reads it racily */
 	struct homa_fifo young;
 	struct rb_root_cached tree;
 	struct homa_net *net;
@@ -61,12 +61,19 @@ static void add_to_tree(struct homa_waits *waits, struct homa_wait *wait)
 	rb_add_cached(&wait->node, &waits->tree, is_earlier);
 }
 
-/* The only place that arms the timer; on its own CPU, with bottom halves off. It takes long, and other
- * CPUs wait for the lock, so that is not held.
+/* The only place that arms the timer; with bottom halves off. It takes long, and other CPUs wait for the
+ * lock, so that is not held. The CPU is that of `waits`, but for a timer that has moved away because that
+ * was off: then both may come here at once, and the later one with the later time.
  */
 static void arm(struct homa_waits *waits, u64 at)
 {
-	hrtimer_start(&waits->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_PINNED_SOFT);
+	u64 armed;
+
+	do {
+		armed = at;
+		hrtimer_start(&waits->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_PINNED_SOFT);
+		at = READ_ONCE(waits->next);
+	} while (unlikely(at < armed));
 }
 
 void homa_wait_cancel(struct homa_rpc *rpc)
@@ -103,7 +110,7 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 		add_to_tree(waits, wait);
 	is_next = at < waits->next;
 	if (is_next)
-		waits->next = at;
+		WRITE_ONCE(waits->next, at);
 	spin_unlock(&waits->lock);
 	if (is_next)
 		arm(waits, at);
@@ -155,7 +162,7 @@ static int take_due(struct homa_waits *waits, u64 now, struct homa_rpc *due[BATC
 	 */
 	if (wait)
 		next = min(next, max(wait->due, now + 1));
-	waits->next = next;
+	WRITE_ONCE(waits->next, next);
 	return nr;
 }
 

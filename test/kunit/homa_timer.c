@@ -409,6 +409,25 @@ static void many(struct kunit *test)
 	finish(test, rpc);
 }
 
+/* On another CPU, since its own was off: a wait that began meanwhile on its own has an earlier time. */
+static void armed_for_the_earlier(struct kunit *test)
+{
+	struct homa_net *hn = kunit_kzalloc(test, sizeof(*hn), GFP_KERNEL);
+	u64 now = ktime_get_ns();
+	struct homa_waits *waits;
+
+	KUNIT_ASSERT_NOT_NULL(test, hn);
+	KUNIT_ASSERT_EQ(test, homa_waits_net_init(hn), 0);
+	local_bh_disable();
+	waits = this_cpu_ptr(hn->waits);
+	waits->next = now + 60 * NSEC_PER_SEC;
+	arm(waits, now + 90 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, ktime_to_ns(hrtimer_get_expires(&waits->timer)),
+			(s64)(now + 60 * NSEC_PER_SEC));
+	local_bh_enable();
+	homa_waits_net_exit(hn);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(table),
 	KUNIT_CASE(silent_server),
@@ -419,6 +438,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(learns_from_what_it_caused),
 	KUNIT_CASE(patient_among_rivals),
 	KUNIT_CASE(many),
+	KUNIT_CASE(armed_for_the_earlier),
 	{}
 };
 
