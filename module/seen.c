@@ -133,8 +133,8 @@ static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64
 	return may_be_anew || n < seen->run[i].sure ? HOMA_SEEN_DOUBTFUL : HOMA_SEEN_NEW;
 }
 
-/* It is later than all that were finished. Of what is looked at, `top` only goes up and `sure` only down, but where a run begins anew. So old
- * values make no finished id new.
+/* It is later than all that were finished. Of what is looked at, `top` only goes up and `sure` only down,
+ * but where a run begins anew. So old values make no finished id new.
  */
 bool homa_seen_is_new(const struct homa_seen *seen, u64 id)
 {
