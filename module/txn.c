@@ -435,7 +435,7 @@ int homa_txn_grant(struct homa_tenant *t, enum homa_txn_space space,
 	if (spec->epoch) {
 		done = resize(t, space, spec);
 		if (done < 0)
-			NL_SET_ERR_MSG(ack, "ALLOC_BITMAP: a block that stays would change its place");
+			NL_SET_ERR_MSG(ack, "ALLOC_BITMAP: a slot would be another cell");
 		if (done)
 			return min(done, 0);
 		alloc = homa_alloc_create(spec);

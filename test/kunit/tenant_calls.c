@@ -449,6 +449,8 @@ static void grant__resized(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_BATCH, &spec), -EINVAL);
 	spec.bitmap[0] = 0x22;			/* the second */
 	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_BATCH, &spec), -EINVAL);
+	spec.bitmap[0] = 0x46;			/* block 6 would be where it was */
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_BATCH, &spec), -EINVAL);
 	KUNIT_ASSERT_EQ(test, send_flags(&txn, 0, 0, NULL), 0);
 	KUNIT_EXPECT_EQ(test, be16_to_cpu(rig.sent[2].instr[0].cell), 5 * 64);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
@@ -538,6 +540,8 @@ static void grant__takes_flows_from_the_other_space(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_txn_epoch(rig.t, HOMA_TXN_LOCKS), 0ull);
 	spec.flow_first++;
 	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);	/* it has others */
+	spec.flow_first = FIRST_FLOW - 2;
+	KUNIT_EXPECT_EQ(test, report(HOMA_TXN_LOCKS, &spec), 0);
 	KUNIT_EXPECT_EQ(test, rig.nr_done, 0);
 	spec.flow_first = FIRST_FLOW - 1;
 	spec.epoch = EPOCH + 1;

@@ -49,8 +49,8 @@
  * P4A_CMD_ALLOC_SET (user): what the tenant holds from now on in this namespace. Replaces the
  *    allocation before it; transactions outstanding under the old epoch end with ECANCELED. The
  *    same allocation again changes nothing; with another bitmap that has the same first block it
- *    is the tenant's from then on, and nothing outstanding is touched: EINVAL, unless all blocks
- *    that stay are at the same place among the others as before.
+ *    is the tenant's from then on, and nothing outstanding is touched: EINVAL, unless blocks are
+ *    added only above the highest, or taken only from the top, so that no slot is another cell.
  *    P4A_A_TENANT_ID:		u32, required
  *    P4A_A_ALLOC_EPOCH:	u64, required; 1 .. 2^40-1, or 0 = holds nothing (others ignored)
  *    P4A_A_ALLOC_BITMAP:	binary, 32 bytes; block b is bit b % 8 of byte b / 8; at least one bit,
