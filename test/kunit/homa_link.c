@@ -106,6 +106,8 @@ static void shared_for_a_while(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(ULONG_MAX, ULONG_MAX));
 	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(ULONG_MAX, HZ / 10 - 2));
 	KUNIT_EXPECT_FALSE(test, homa_link_is_shared(ULONG_MAX, HZ / 10 - 1));
+	KUNIT_EXPECT_TRUE(test, homa_link_is_shared(1001, 1000));	/* jiffies | 1 */
+	KUNIT_EXPECT_FALSE(test, homa_link_is_shared(1, LONG_MAX + 1000ul));
 	rcu_read_lock();
 	KUNIT_EXPECT_FALSE(test, homa_link_has_others(&hn, vlan));
 	link->others_at = jiffies | 1;
