@@ -153,6 +153,15 @@ unsigned int node_next_window(unsigned int window, uint64_t committed, uint64_t 
 	return 2 * committed >= tried || window < 4 ? window : window / 4;
 }
 
+/*
+ * Each takes its own keys first. Nodes that do so in step refuse each other's transactions, and would in
+ * every round; so after one in which nobody got anywhere, the next is one node's alone.
+ */
+bool node_has_turn(unsigned int node, unsigned int nodes, unsigned int round, bool stuck)
+{
+	return !stuck || round % nodes == node;
+}
+
 static uint64_t committed(const struct node *n)
 {
 	return n->stats.hot + n->stats.mixed + n->stats.cold;
@@ -161,8 +170,11 @@ static uint64_t committed(const struct node *n)
 static int run_cold(struct node *n)
 {
 	uint64_t before = committed(n);
-	int rc = cold_phase(n, n->window);
+	int rc;
 
+	if (!node_has_turn(n->cfg.self.node, n->cfg.self.nodes, n->stats.rounds, n->stuck))
+		return 0;
+	rc = cold_phase(n, n->window);
 	n->window = node_next_window(n->window, committed(n) - before, n->nr_work);
 	return rc;
 }
@@ -328,7 +340,7 @@ static int hand_over(struct node *n, enum node_step next)
 static int run_rounds(struct node *n)
 {
 	enum node_step step = NODE_HOT;
-	int64_t left;
+	int64_t left, before = -1;
 	int rc;
 
 	while (step != NODE_END) {
@@ -342,6 +354,8 @@ static int run_rounds(struct node *n)
 		left = rc ? rc : end_round(n, round);
 		if (left < 0)
 			return left;
+		n->stuck = step == NODE_COLD && left == before;
+		before = left;
 		step = node_next_step(round + 1, n->cfg.batches, left);
 		rc = hand_over(n, step);
 		if (rc)

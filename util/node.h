@@ -99,6 +99,7 @@ struct node {
 	struct p4a_kv *hot_kv;
 	size_t nr_hot;
 	unsigned int window;		/* requests outstanding in a cold round */
+	bool stuck;			/* no node got anywhere in the last cold round */
 	unsigned int sums;		/* made with the peers */
 	bool requested;			/* the next grant is asked for */
 	bool filled;			/* own hot keys live in the switch */
@@ -133,6 +134,7 @@ enum node_step node_next_step(unsigned int round, unsigned int batches, uint64_t
 
 /* Requests outstanding in the next cold round. */
 unsigned int node_next_window(unsigned int window, uint64_t committed, uint64_t tried);
+bool node_has_turn(unsigned int node, unsigned int nodes, unsigned int round, bool stuck);
 
 /* The layout from now on, and which own keys it has in the switch. 0, or -errno of p4a_use_layout(). */
 int node_use_layout(struct node *n, struct p4a_layout *layout);

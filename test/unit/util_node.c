@@ -429,6 +429,16 @@ static void start_us__scales_with_the_batch(void **state)
 	assert_int_equal(node_start_us(50000000, 100, 1000), 60000000);
 }
 
+static void has_turn__one_node_after_a_round_for_nothing(void **state)
+{
+	assert_true(node_has_turn(0, 2, 7, false));
+	assert_true(node_has_turn(1, 2, 7, false));
+	assert_false(node_has_turn(0, 2, 7, true));
+	assert_true(node_has_turn(1, 2, 7, true));
+	assert_true(node_has_turn(0, 2, 8, true));
+	assert_true(node_has_turn(0, 1, 7, true));
+}
+
 static void next_window__shrinks_when_most_fail(void **state)
 {
 	assert_int_equal(node_next_window(16, 50, 100), 16);
@@ -457,6 +467,7 @@ int main(void)
 		cmocka_unit_test(next_step__table),
 		cmocka_unit_test(slice_end__covers_the_trace),
 		cmocka_unit_test(next_window__shrinks_when_most_fail),
+		cmocka_unit_test(has_turn__one_node_after_a_round_for_nothing),
 		cmocka_unit_test(start_us__scales_with_the_batch),
 	};
 
