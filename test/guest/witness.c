@@ -49,6 +49,7 @@ static struct {
 	uint64_t owner[BLOCKS];		/* as the switch must have it */
 	bool undrained[BLOCKS];		/* since it had its last owner */
 	uint64_t last[BLOCKS];		/* the highest epoch that it ever had */
+	uint64_t stands;		/* what is given, if some block had it before this line; or 0 */
 	uint64_t flow[FLOWS];		/* owner word of the grant that has it; 0: none, or not known */
 	uint64_t *epochs;		/* owner words, each one once */
 	size_t nr_epochs;
@@ -120,7 +121,7 @@ static void give(unsigned int b, uint64_t word)
 	if (model.undrained[b])
 		fault("block %u is given to tenant %u before it has been drained", b,
 		      tenant_of(word));
-	if (epoch_of(word) <= model.last[b] && !is_live(word))
+	if (epoch_of(word) <= model.last[b] && word != model.stands)
 		fault("block %u is given under epoch %" PRIu64 ", and has had %" PRIu64, b,
 		      epoch_of(word), model.last[b]);
 	note_epoch(word);
@@ -272,6 +273,15 @@ static uint64_t word_of_batch(struct json_object *cmds)
 			return value_at(o, 0);
 	}
 	return 0;
+}
+
+/* One line gives all blocks of a grant: none of them is why it stands. */
+static void note_standing(struct json_object *o)
+{
+	bool owners = is_write(o) && !strcmp(text(o, "array"), "owner");
+	uint64_t word = owners ? value_at(o, 0) : word_of_batch(member(o, "cmds"));
+
+	model.stands = is_live(word) ? word : 0;
 }
 
 /* The switch has done it. */
@@ -470,6 +480,7 @@ static void pop(struct json_object *answer)
 	first = p->link;
 	if (!first)
 		last = &first;
+	note_standing(p->o);
 	if (answer && json_object_get_boolean(member(answer, "ok")))
 		done(p->o, answer, 0);
 	json_object_put(p->o);
