@@ -108,7 +108,7 @@ check 'an event loop hears of locks that it has to wait for' on h2 event-loop 1 
 for p in $holders; do
 	wait $p
 done
-check 'a command lasts as long as it likes' lock h1 -l 4000 1 long sleep 10
+check 'a command lasts as long as it likes' lock h1 -l 6000 1 long sleep 14
 
 start_on h1 holder p4lock -l 1000 1 z sleep 100
 holder=$pid
