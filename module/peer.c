@@ -378,7 +378,7 @@ static int judge(struct homa_peer *peer, u64 id)
 
 	lockdep_assert_held(&peer->lock);
 	/* Now, because what is finished must be remembered, come what may. */
-	if (!peer->seen)
+	if (!peer->seen)	/* who looks without the lock sees it empty: pairs with homa_peer_judge() */
 		smp_store_release(&peer->seen, kmem_cache_zalloc(seen_cache, GFP_ATOMIC));
 	if (!peer->seen)
 		return -ENOMEM;

@@ -225,7 +225,7 @@ static void begin(struct homa_seen_run *run, u64 id, u64 now_ms, struct homa_see
 	WRITE_ONCE(run->sure, U32_MAX);
 	run->mark = 0;
 	run->mark_ms = now_ms;
-	smp_store_release(&run->begun, run->begun + 1);
+	smp_store_release(&run->begun, run->begun + 1);		/* the same */
 }
 
 static struct homa_seen_run *longest_unused(struct homa_seen *seen)
