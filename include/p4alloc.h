@@ -421,7 +421,8 @@ enum p4a_txn_status {
 	P4A_TXN_VERSION = 4,		/* the switch speaks another version: nothing done */
 	P4A_TXN_MALFORMED = 5,		/* the switch did not like the packet: nothing done */
 	P4A_TXN_UNSENT = 6,		/* the kernel refused it, see err: nothing done */
-	P4A_TXN_UNKNOWN = 7,		/* no reply, see err: done or not, nobody can tell */
+	P4A_TXN_UNKNOWN = 7,		/* no reply, or (-ESTALE) one that proves nothing, see err: done or
+					 * not, nobody can tell */
 };
 
 enum p4a_kind {
@@ -799,8 +800,7 @@ struct p4a_logged {
 
 /*
  * Transactions: committed ones by serial, then unknown ones by node and time. What is unknown was
- * sent or not, done or not; nobody can tell. A STALE counts as unknown where serials of its epoch have
- * gaps: a switch that has just lost its memory says STALE to a transaction that it had done before.
+ * sent or not, done or not; nobody can tell.
  * 1 and *t, or 0: no more.
  */
 int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged *t);

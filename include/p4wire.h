@@ -160,7 +160,8 @@ enum p4w_op {
 
 enum p4w_txn_status {
 	P4W_TXN_OK	  = 0,	/* committed; serial and results are valid */
-	P4W_TXN_STALE	  = 1,	/* a block or the flow is not ours (any more): nothing done */
+	P4W_TXN_STALE	  = 1,	/* a block or the flow is not ours (any more): nothing done
+				 * now; earlier copies, too, if serial is of the epoch */
 	P4W_TXN_CONFLICT  = 2,	/* lock bits stayed taken for P4W_RETRIES_MAX trips: nothing done */
 	P4W_TXN_ABORT	  = 3,	/* a CADD would have gone below zero: nothing done */
 	P4W_TXN_VERSION	  = 4,	/* not the switch's version, which is in the reply: nothing done */

@@ -162,7 +162,7 @@ static int verdict(const struct p4a_completion *c, bool drain)
 	case P4A_TXN_UNSENT:
 		return c->err;
 	case P4A_TXN_UNKNOWN:
-		if (c->err == -ECANCELED)
+		if (c->err == -ECANCELED || c->err == -ESTALE)
 			return -ESTALE;
 		return drain && p4a_call_is_away(c->err) ? -EAGAIN : -ETIMEDOUT;
 	default:

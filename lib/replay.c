@@ -222,13 +222,10 @@ static struct p4a_replay_batch *grant_of(const struct p4a_replay *r, uint64_t ep
 	return bsearch(&want, r->grants.data, r->grants.n, sizeof(want), by_epoch);
 }
 
-/* Counts gaps; where there are some, a STALE may have come from a switch without memory. */
-static void find_gaps(struct p4a_replay *r, uint64_t after)
+static void find_gaps(struct p4a_replay *r)
 {
 	const struct place *s = r->serials.data, *end = s + r->serials.n, *first = s;
-	struct p4a_replay_intent *t = intents(r);
 	struct p4a_replay_batch *g;
-	size_t i;
 
 	for (; s < end; s++) {
 		if (s != first && s->epoch == s[-1].epoch)
@@ -238,11 +235,6 @@ static void find_gaps(struct p4a_replay *r, uint64_t after)
 			continue;
 		g->gaps = gaps_of(s, end);
 		r->info.gaps += g->gaps;
-	}
-	for (i = 0; r->info.gaps && i < r->intents.n; i++) {
-		g = grant_of(r, t[i].epoch);
-		if (t[i].epoch > after && t[i].status == P4A_TXN_STALE && g && g->gaps)
-			t[i].status = P4A_TXN_UNKNOWN;
 	}
 }
 
@@ -463,7 +455,7 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 	rc = collect_serials(r, after);
 	if (!rc) {
 		find_twice(r);
-		find_gaps(r, after);
+		find_gaps(r);
 		rc = collect_touches(r, after);
 	}
 	if (!rc)

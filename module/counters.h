@@ -114,7 +114,8 @@ struct seq_file;
 	X(txn_stale,				"switch transactions refused: block or flow not ours") \
 	X(txn_conflict,				"switch transactions given up at lock bits") \
 	X(txn_abort,				"switch transactions that a CADD aborted") \
-	X(txn_timeout,				"switch transactions without a reply")
+	X(txn_timeout,				"switch transactions without a reply") \
+	X(txn_in_doubt,				"switch transactions refused when repeated: done before or not")
 
 #define X(name, help) HOMA_##name,
 enum homa_counter { HOMA_COUNTERS(X) HOMA_NR_COUNTERS };

@@ -274,6 +274,7 @@ void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb, const struct i
 	const struct p4w_txn *got = (const struct p4w_txn *)skb->data;
 	struct homa_txn_call *call;
 	struct homa_tenant *t;
+	int error = 0;
 
 	t = xa_load(&hn->tenants->by_id, be64_to_cpu(got->owner) >> P4W_EPOCH_BITS);
 	if (!t) {
@@ -290,8 +291,13 @@ void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb, const struct i
 	if (got->status == P4W_TXN_VERSION)
 		net_warn_ratelimited("p4homa: the switch speaks version %u of transactions, not %u\n",
 				     got->version, P4W_VERSION);
-	homa_txn_fill_result(&call->result, got, call->count);
-	homa_txn_call_finish(call, 0);
+	if (homa_txn_is_proof(got, call->repeated)) {
+		homa_txn_fill_result(&call->result, got, call->count);
+	} else {
+		homa_count(hn, txn_in_doubt);
+		error = -ESTALE;
+	}
+	homa_txn_call_finish(call, error);
 }
 
 /* ---------------------------------------------------------------- what a tenant holds */

@@ -9,7 +9,7 @@
  * both under tenant.lock. It is detached once; whoever did it finishes or discards it, with no lock
  * held:
  *
- *	a reply that matches			-> result
+ *	a reply that matches			-> result, or ESTALE if it proves nothing
  *	txn_timeout_us without one		-> ETIMEDOUT
  *	another grant takes the place of its own	-> ECANCELED
  *	the socket is shut down, or the packet could not be sent -> discarded

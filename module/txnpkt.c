@@ -111,6 +111,29 @@ bool homa_txn_is_answer(const struct p4w_txn *sent, const struct p4w_txn *got)
 	       (got->version == P4W_VERSION) == (got->status != P4W_TXN_VERSION);
 }
 
+/*
+ * Whether the status tells what became of the transaction: it is about the packet in hand, and an earlier copy
+ * may have been done by a switch that has forgotten it, because it has restarted or because the flow
+ * was given anew. STALE says since which serial the flow's entry knows all; CONFLICT and ABORT come from a
+ * switch that has known the flow for as long as the grant.
+ */
+bool homa_txn_is_proof(const struct p4w_txn *got, bool repeated)
+{
+	u64 epoch = be64_to_cpu(got->owner) & P4W_EPOCH_MAX;
+
+	if (!repeated)
+		return true;
+	switch (got->status) {
+	case P4W_TXN_VERSION:
+	case P4W_TXN_MALFORMED:
+		return false;
+	case P4W_TXN_STALE:
+		return be64_to_cpu(got->serial) >> P4W_SERIAL_SHIFT == epoch;
+	default:
+		return true;
+	}
+}
+
 void homa_txn_fill_result(struct homa_txn_result *result, const struct p4w_txn *got, int count)
 {
 	int i;

@@ -14,6 +14,7 @@ int homa_txn_fill_instrs(struct p4w_txn *p, const struct homa_txn *txn,
 void homa_txn_fill_head(struct p4w_txn *p, const struct homa_txn *txn, u64 id, u16 sport,
 			u16 dport);
 bool homa_txn_is_answer(const struct p4w_txn *sent, const struct p4w_txn *got);
+bool homa_txn_is_proof(const struct p4w_txn *got, bool repeated);
 void homa_txn_fill_result(struct homa_txn_result *result, const struct p4w_txn *got, int count);
 
 #endif

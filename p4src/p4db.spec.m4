@@ -216,7 +216,8 @@ if_ge(meta(outcome), RETRY,
 	mov meta(state) 0x1
 flow_entry],
 [if_eq(meta(outcome), STALE, [if_ne(meta(in_port), LOOPBACK_PORT, [	mov meta(record) 0x0
-])])dnl
+if_eq(meta(entry_tenant), meta(tenant), [if_le(h.txn.flow, hex(FLOWS - 1), [	regrd h.txn.serial flow_serial h.txn.flow
+])])])])dnl
 	mov h.txn.status meta(outcome)
 if_eq(meta(outcome), REPLAY, [	mov h.txn.status meta(entry_state)
 	and h.txn.status 0x7F

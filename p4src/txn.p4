@@ -162,6 +162,10 @@ control Transaction(inout headers_t h, inout metadata_t m) {
 			/* a sender whose grant is over has lost nothing by asking */
 			if (m.outcome == TXN_STALE && m.in_port != LOOPBACK_PORT) {
 				m.record = 0;
+				/* since when the entry knows of all that was done on the flow */
+				if (m.entry_tenant == m.tenant && h.txn.flow <= FLOWS - 1) {
+					h.txn.serial = flow_serial.read(h.txn.flow);
+				}
 			}
 			h.txn.status = (bit<8>)m.outcome;
 			if (m.outcome == TXN_REPLAY) {

@@ -200,6 +200,22 @@ static struct p4a_kv *hot_kv_of(const struct node *n, uint64_t key)
 	return n->nr_hot ? bsearch(&want, n->hot_kv, n->nr_hot, sizeof(want), by_kv) : NULL;
 }
 
+/* undone: the values that there are now are certain, and are without those in doubt. */
+static int settle_doubts(struct node *n, bool undone)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n->nr_work && !rc; i++) {
+		if (n->work[i].state != WORK_IN_DOUBT)
+			continue;
+		if (undone)
+			rc = work_undo(n, &n->work[i]);
+		else
+			work_unknown(n, &n->work[i]);
+	}
+	return rc;
+}
+
 /* Own values from the logs of all nodes: 0, or -errno if they are not certain. */
 static int read_logs(struct node *n)
 {
@@ -226,7 +242,7 @@ static int read_logs(struct node *n)
 		return node_fail(n, -ENODATA, "logs", "do not have all that was committed");
 	n->stats.replayed++;
 	report_progress(n, "replayed", true);
-	return 0;
+	return settle_doubts(n, true);
 }
 
 static int next_of_escrow(struct node *n, uint32_t *pos, struct p4a_escrow *e)
@@ -282,6 +298,8 @@ static int recover(struct node *n)
 		if (!rc)
 			put_back(n, true);
 	}
+	if (!rc)
+		rc = settle_doubts(n, false);
 	return rc ? rc : undo_prepared(n);
 }
 
@@ -298,7 +316,13 @@ static int take_completion(struct node *n, const struct p4a_completion *c)
 	case P4A_TXN_ABORT:
 		return work_abort(n, w);
 	case P4A_TXN_UNKNOWN:
-		work_unknown(n, w);
+		/* The switch may have restarted: then the logs tell. */
+		if (c->err == -ESTALE && n->cfg.log) {
+			w->state = WORK_IN_DOUBT;
+			n->stats.stale++;
+		} else {
+			work_unknown(n, w);
+		}
 		return 0;
 	case P4A_TXN_CONFLICT:
 		n->stats.conflicts++;
@@ -493,5 +517,5 @@ int hot_finish(struct node *n)
 	if (rc < 0)
 		return node_fail(n, rc, "drain", p4a_last_error(n->ctx));
 	put_back(n, true);
-	return 0;
+	return settle_doubts(n, false);
 }

@@ -29,6 +29,7 @@ enum work_state {
 	WORK_ACCESSING,			/* cold part is under way */
 	WORK_PREPARED,			/* cold part done, locks held: waits for its hot part */
 	WORK_SENT,			/* hot part is under way */
+	WORK_IN_DOUBT,			/* refused, but an earlier copy of it may have been done */
 	WORK_OVER,			/* committed, aborted or unknown */
 };
 

@@ -34,6 +34,7 @@ static struct options {
 	uint32_t repeat;		/* copies of each reply */
 	uint32_t delay_ms;
 	bool forge;
+	uint32_t forget;		/* every n-th that is done */
 	bool silent;
 	bool other_version;
 } opt = { .tenant = 1, .epoch = 1, .repeat = 1 };
@@ -42,6 +43,7 @@ static struct flow {
 	uint32_t tenant;
 	uint32_t seq;
 	bool done;
+	bool forgotten;			/* `seq`: as after a restart, but for this flow alone */
 	struct p4w_txn reply;		/* the cache: status, serial and results of it */
 } flows[FLOWS];
 
@@ -138,6 +140,11 @@ static void answer_from_cache(struct p4w_txn *p, const struct flow *f)
 	nr.replayed++;
 }
 
+static bool is_nth(uint32_t count, uint32_t n)
+{
+	return n && count % n == 0;
+}
+
 /* Turns the request into its reply, or says that it is dropped. */
 static bool process(struct p4w_txn *p)
 {
@@ -150,6 +157,9 @@ static bool process(struct p4w_txn *p)
 	} else if (is_malformed(p)) {
 		p->status = P4W_TXN_MALFORMED;
 	} else if (f->tenant != tenant) {
+		p->status = P4W_TXN_STALE;
+		nr.stale++;
+	} else if (f->forgotten && f->seq == seq) {
 		p->status = P4W_TXN_STALE;
 		nr.stale++;
 	} else if (f->done && f->seq == seq) {
@@ -165,6 +175,8 @@ static bool process(struct p4w_txn *p)
 		f->seq = seq;
 		f->done = true;
 		f->reply = *p;
+		f->forgotten = is_nth(nr.executed, opt.forget);
+		return !f->forgotten;
 	}
 	return true;
 }
@@ -214,11 +226,6 @@ static void forge(int fd, const struct p4w_txn *reply, const struct sockaddr_in 
 	send_packet(fd, &p, sizeof(p), to);
 	send_packet(fd, &lie, sizeof(lie) - 1, to);	/* too short. */
 	nr.forged += 7;
-}
-
-static bool is_nth(uint32_t count, uint32_t n)
-{
-	return n && count % n == 0;
 }
 
 static void take(int fd, struct p4w_txn *p, const struct sockaddr_in *from)
@@ -277,11 +284,13 @@ static void usage(FILE *to)
 {
 	fputs("usage: fake-switch [--tenant N] [--epoch N] [--lose-request N] [--lose-reply N]\n"
 	      "           [--repeat N] [--delay MS] [--forge] [--silent] [--other-version]\n"
+	      "           [--forget N]\n"
 	      "Answers switch transactions to any address of this network namespace, as root, until\n"
 	      "SIGTERM. All blocks and flows are that tenant's at that epoch (default 1 and 1).\n"
 	      "--lose-request N: every N-th request (2 ..); --lose-reply N: every N-th reply (2 ..);\n"
 	      "--repeat N: N copies of each reply; --delay MS: before each; --forge: seven false\n"
-	      "replies before each true one; --silent: no reply; --other-version: status VERSION.\n"
+	      "replies before each true one; --silent: no reply; --other-version: status VERSION;\n"
+	      "--forget N: every N-th that is done is not answered, and STALE when it is repeated.\n"
 	      "Prints 'fake-switch: ready', and counts at its end. Exit: 0, 2 usage, 77 not root.\n",
 	      to);
 }
@@ -292,6 +301,7 @@ static const struct option long_options[] = {
 	{ "lose-reply", required_argument, NULL, 'r' }, { "repeat", required_argument, NULL, 'n' },
 	{ "delay", required_argument, NULL, 'd' }, { "forge", no_argument, NULL, 'f' },
 	{ "silent", no_argument, NULL, 's' }, { "other-version", no_argument, NULL, 'v' },
+	{ "forget", required_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' }, { 0 }
 };
 
@@ -309,6 +319,9 @@ static void take_option(int c)
 		break;
 	case 'r':
 		opt.lose_reply = t_parse_number("--lose-reply", optarg, 2, 1000000);
+		break;
+	case 'g':
+		opt.forget = t_parse_number("--forget", optarg, 2, 1000000);
 		break;
 	case 'n':
 		opt.repeat = t_parse_number("--repeat", optarg, 1, 100);

@@ -304,6 +304,26 @@ static void reply__refusals_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, state.outstanding, 0u);
 }
 
+/* The switch may have done it, restarted, and refused the repeat. */
+static void reply__refusal_of_a_repeat_proves_nothing(struct kunit *test)
+{
+	struct p4w_txn p;
+	int i;
+
+	rig.hn.knobs.txn_resend_us = 2000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
+		msleep(10);
+	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+	p = reply_to(0);
+	p.status = P4W_TXN_STALE;
+	receive(&p);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 1);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ESTALE);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->len, 0u);
+	KUNIT_EXPECT_EQ(test, counted(HOMA_txn_in_doubt), 1ull);
+}
+
 static void flows__one_outstanding_each(struct kunit *test)
 {
 	int i;
@@ -820,6 +840,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reply__completes_once),
 	KUNIT_CASE(reply__forged),
 	KUNIT_CASE(reply__refusals_are_counted),
+	KUNIT_CASE(reply__refusal_of_a_repeat_proves_nothing),
 	KUNIT_CASE(flows__one_outstanding_each),
 	KUNIT_CASE(flows__rest_longest_first),
 	KUNIT_CASE(flows__worn_out),

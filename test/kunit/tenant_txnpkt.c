@@ -157,6 +157,31 @@ static void is_answer__status(struct kunit *test)
 	}
 }
 
+static void is_proof__table(struct kunit *test)
+{
+	static const struct { u8 status; u64 serial; bool repeated; } t[] = {
+		{ P4W_TXN_OK, 77, true },
+		{ P4W_TXN_CONFLICT, 0, true },
+		{ P4W_TXN_ABORT, 0, true },
+		{ P4W_TXN_VERSION, 9ull << P4W_SERIAL_SHIFT, false },
+		{ P4W_TXN_MALFORMED, 9ull << P4W_SERIAL_SHIFT, false },
+		{ P4W_TXN_STALE, 0, false },		/* restarted, or another's now */
+		{ P4W_TXN_STALE, 9ull << P4W_SERIAL_SHIFT, true },
+		{ P4W_TXN_STALE, (9ull << P4W_SERIAL_SHIFT) + 5, true },
+		{ P4W_TXN_STALE, 10ull << P4W_SERIAL_SHIFT, false },	/* given anew */
+		{ P4W_TXN_STALE, 8ull << P4W_SERIAL_SHIFT, false },
+	};
+	struct p4w_txn got = its_reply();	/* of epoch 9 */
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		got.status = t[i].status;
+		got.serial = cpu_to_be64(t[i].serial);
+		KUNIT_EXPECT_TRUE(test, homa_txn_is_proof(&got, false));
+		KUNIT_EXPECT_EQ_MSG(test, homa_txn_is_proof(&got, true), t[i].repeated, "row %d", i);
+	}
+}
+
 static void fill_result__only_commits_have_values(struct kunit *test)
 {
 	struct homa_txn_result result = { 0 };
@@ -181,6 +206,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fill__translates_each_slot),
 	KUNIT_CASE(is_answer__every_byte_counts),
 	KUNIT_CASE(is_answer__status),
+	KUNIT_CASE(is_proof__table),
 	KUNIT_CASE(fill_result__only_commits_have_values),
 	{}
 };

@@ -10,9 +10,27 @@
 rack
 check 'before' on h1 txn-rtt --switch 10.0.0.254 --control /run/p4switch.sock --tenant 1 --epoch 1 \
 	--count 20 --flows 4
+
+# Done, but not answered: h1 has no address when the answer comes. The repeat gets STALE of the new switch.
+cell() { p4ctl switch reg read r2 65; }
+resent() { on h1 p4ctl stats --all txn_resent | awk 'END { print $2 }'; }
+is_done() { [ "$(cell)" != "$before" ]; }
+is_resent() { [ "$(resent)" -gt "$sent" ]; }
+before=$(cell) sent=$(resent)
+on h1 sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
+kill -STOP $switch
+start_on h1 doubtful txn-once --switch 10.0.0.254 --tenant 1 --epoch 1 --flows 4 --count 1 --in-doubt \
+	--expect txn_in_doubt=1
+doubtful=$pid
+await 60 is_resent
+on h1 ip addr del 10.0.0.1/24 dev eth0
+kill -CONT $switch
+await 60 is_done
 kill -9 $switch
 wait $switch || true
+on h1 ip addr add 10.0.0.1/24 dev eth0
 start_switch
+finishes $doubtful 'done before, STALE after: in doubt' /tmp/doubtful.log
 check 'after: STALE' on h1 txn-once --switch 10.0.0.254 --tenant 1 --epoch 1 --flows 4 --count 20 --status 1
 on h1 p4ctl tenant del 1
 on h1 p4ctl geometry set registers 20 blocks 4 flows 256

@@ -27,6 +27,7 @@ faulty 'replies lost' '--lose-reply 3' --expect txn_resent=1
 faulty 'replies repeated' '--repeat 3'
 faulty 'forged replies' '--forge'
 faulty 'everything at once' '--lose-request 3 --lose-reply 4 --repeat 2 --forge'
+faulty 'done, then forgotten' '--forget 5' --in-doubt --expect txn_in_doubt=1
 faulty 'another version' '--other-version' --status 4
 check 'races of close, shutdown, join and grants' on h1 txn-races 10.0.0.2 20
 ip netns del h1

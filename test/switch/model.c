@@ -142,6 +142,8 @@ static int decide(struct model *m, struct p4w_txn *t)
 	t->status = commit(m, t);
 	if (t->status != P4W_TXN_STALE)
 		record(f, t);
+	else
+		t->serial = htobe64(f->serial);
 	return t->status;
 }
 

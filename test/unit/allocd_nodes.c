@@ -37,12 +37,12 @@ static void wrong(const char *fmt, ...)
 
 /* ----------------------------------------------------------------------------------- the switch */
 
-enum { OWNER, SERIAL, LOCK, ACCESS, FLOW, R0, NR_ARRAYS };
+enum { OWNER, SERIAL, LOCK, ACCESS, FLOW, FLOW_SERIAL, R0, NR_ARRAYS };
 
 static struct spec_array arrays[NR_ARRAYS] = {
 	{ .name = "owner", .size = BLOCKS }, { .name = "serial", .size = BLOCKS },
 	{ .name = "lock", .size = BLOCKS }, { .name = "access", .size = BLOCKS },
-	{ .name = "flow_state", .size = FLOWS },
+	{ .name = "flow_state", .size = FLOWS }, { .name = "flow_serial", .size = FLOWS },
 	{ .name = "r0", .size = CELLS },
 };
 static const struct spec spec = { .file = "p.spec", .arrays = arrays, .nr_arrays = NR_ARRAYS };

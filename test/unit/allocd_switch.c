@@ -439,6 +439,7 @@ static void give__one_batch_in_order_and_only_then_the_answer(void **state)
 	static const char *const parts[] = {
 		"\"batch\"",
 		"\"flow_state\",\"index\":0,\"count\":4,\"value\":1099511627776",
+		"\"flow_serial\",\"index\":0,\"count\":4,\"value\":16777216",
 		"\"lock\",\"index\":0,\"count\":1,\"value\":0",
 		"\"serial\",\"index\":0,\"count\":1,\"value\":16777216",
 		"\"owner\",\"indexes\":[0,1,2],\"values\":[" OWNER "," OWNER "," OWNER "]",

@@ -666,6 +666,12 @@ static enum fake_verdict lost(struct fake *f, uint64_t cookie, const struct homa
 	return FAKE_DONE;
 }
 
+static enum fake_verdict in_doubt(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	fake_error(f, cookie, -ESTALE, false);
+	return FAKE_DONE;
+}
+
 static enum fake_verdict replaced(struct fake *f, uint64_t cookie, const struct homa_txn *t)
 {
 	fake_error(f, cookie, -ECANCELED, false);
@@ -697,6 +703,7 @@ static void cells__faults(void **state)
 		{ "stale", stale, -ESTALE, -ESTALE },
 		{ "lost", lost, -ETIMEDOUT, 512 },
 		{ "replaced", replaced, -ESTALE, -ESTALE },
+		{ "in doubt", in_doubt, -ESTALE, -ESTALE },
 		{ "unsent", unsent_stale, -ESTALE, -ESTALE },
 		{ "short", short_answer, -ETIMEDOUT, -ETIMEDOUT },
 	};
@@ -829,12 +836,13 @@ static void txn__no_reply(void **state)
 		int status, err;
 	} t[] = {
 		{ replaced, P4A_TXN_UNKNOWN, -ECANCELED },
+		{ in_doubt, P4A_TXN_UNKNOWN, -ESTALE },
 		{ unsent_stale, P4A_TXN_STALE, 0 },
 		{ short_answer, P4A_TXN_UNKNOWN, -EBADMSG },
 	};
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct fake *f = open_in(P4A_RUNNING);
 		struct p4a_plan plan = one_read(f->ctx);
 		struct p4a_completion c;

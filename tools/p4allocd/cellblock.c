@@ -46,6 +46,7 @@ void p4d_cellblock_tell_flows(struct p4d_engine *e, struct p4d_tenant *t, struct
 		.verb = P4D_CELL_FLOWS,
 		.tenant = t->id,
 		.flow = h->flow,
+		.epoch = t->cells->epoch,
 	};
 
 	p4d_out_cell(e, &o);

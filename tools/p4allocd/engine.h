@@ -56,7 +56,8 @@ struct p4d_cell_order {
 	uint32_t tenant;
 	uint32_t slot;		/* physical */
 	uint32_t id;
-	struct p4d_range flow;
+	struct p4d_range flow;	/* FLOWS, with the epoch of the block that they are for */
+	uint64_t epoch;
 };
 
 struct p4d_out {

@@ -486,6 +486,16 @@ static void clear_run(void *arg, unsigned int first, unsigned int nth, unsigned 
 	send_step(sw, STEP_PLAIN, p4d_cmd_batch(cmds));
 }
 
+/* They begin anew: what was done on them before this epoch, the switch does not know. */
+static void give_flows(struct json_object *cmds, uint32_t tenant, uint64_t epoch,
+		       const struct p4d_range *flow)
+{
+	json_object_array_add(cmds, p4d_cmd_fill("flow_state", flow->first, flow->count,
+						 (uint64_t)tenant << P4W_FLOW_TENANT_SHIFT));
+	json_object_array_add(cmds, p4d_cmd_fill("flow_serial", flow->first, flow->count,
+						 epoch << P4W_SERIAL_SHIFT));
+}
+
 static void soft_give(void *arg, const struct p4d_give *give)
 {
 	unsigned int home = p4d_blocks_next(&give->blocks, 0);
@@ -497,9 +507,7 @@ static void soft_give(void *arg, const struct p4d_give *give)
 	each_run(&give->clear, CLEAR_BLOCKS, sw, clear_run);
 	cmds = json_object_new_array();
 	for (unsigned int i = 0; i < give->nr_flows; i++)
-		json_object_array_add(cmds, p4d_cmd_fill("flow_state", give->flow[i].first,
-				      give->flow[i].count,
-				      (uint64_t)give->tenant << P4W_FLOW_TENANT_SHIFT));
+		give_flows(cmds, give->tenant, give->epoch, &give->flow[i]);
 	if (!give->more) {
 		json_object_array_add(cmds, p4d_cmd_fill("lock", home, 1, 0));
 		json_object_array_add(cmds, p4d_cmd_fill("serial", home, 1,
@@ -544,6 +552,14 @@ static void soft_count(void *arg, const struct p4d_count *count)
 	send_step(sw, STEP_COUNTED, p4d_cmd_batch(cmds))->of = *count;
 }
 
+static struct json_object *new_flows(const struct p4d_cell_order *order)
+{
+	struct json_object *cmds = json_object_new_array();
+
+	give_flows(cmds, order->tenant, order->epoch, &order->flow);
+	return cmds;
+}
+
 static void soft_cell(void *arg, const struct p4d_cell_order *order)
 {
 	struct soft *sw = arg;
@@ -556,8 +572,7 @@ static void soft_cell(void *arg, const struct p4d_cell_order *order)
 	else if (order->verb == P4D_CELL_CLOSE)
 		o = p4d_cmd_close_cell(order);
 	else
-		o = p4d_cmd_fill("flow_state", order->flow.first, order->flow.count,
-			 (uint64_t)order->tenant << P4W_FLOW_TENANT_SHIFT);
+		o = p4d_cmd_batch(new_flows(order));
 	send_step(sw, order->verb == P4D_CELL_CLOSE ? STEP_CLOSED : STEP_CELL, o)->action =
 		order->action;
 }

@@ -120,8 +120,9 @@ struct homa_info {
  *   EAGAIN, EINTR all flows, the tenant's MAX_RPCS or the send buffer are in use: with MSG_DONTWAIT
  *           / signal while waiting
  *   ESHUTDOWN the socket is shut down
- * Errors of recvmsg: ETIMEDOUT no reply came, ECANCELED the allocation was replaced meanwhile; in
- *   both cases it is unknown whether the transaction took effect.
+ * Errors of recvmsg: ETIMEDOUT no reply came, ECANCELED the allocation was replaced meanwhile,
+ *   ESTALE it was sent more than once, and the switch, which may have restarted between, refused
+ *   the later one; in all these cases it is unknown whether the transaction took effect.
  */
 #define HOMA_TXN_MAX_INSTRS		8
 
