@@ -88,14 +88,20 @@ bool homa_link_waits(struct homa_net *hn, const struct net_device *dev)
 	return link && queue_below(link, dev);
 }
 
+static bool has_others(const struct homa_link *link)
+{
+	return link && homa_link_is_shared(READ_ONCE(link->others_at), jiffies);
+}
+
+/* The queueing discipline may be at any of them: at a bond's ports, of which the first speaks for all,
+ * there is no word of it at the bond, whose packets they are.
+ */
 bool homa_link_has_others(struct homa_net *hn, const struct net_device *dev)
 {
-	struct homa_link *link = homa_link_find(hn, dev->ifindex);
+	const struct homa_link *link = homa_link_find(hn, dev->ifindex);
 
-	if (!link)
-		return false;
-	homa_link_below(dev, &link);
-	return homa_link_is_shared(READ_ONCE(link->others_at), jiffies);
+	return link && (has_others(link) || has_others(rcu_dereference(link->queue)) ||
+			has_others(rcu_dereference(link->sender)));
 }
 
 struct homa_link *homa_link_get(struct homa_net *hn, int ifindex)

@@ -117,6 +117,29 @@ static void shared_for_a_while(struct kunit *test)
 	homa_link_put(link);
 }
 
+/* Wherever the queueing discipline is: at a port of the bond, at the bond, or at what is above it. */
+static void shared_below(struct kunit *test)
+{
+	struct net_device *a = card(test), *b = card(test);
+	struct net_device *bond = upper(test, IFF_BONDING, a, b);
+	struct net_device *d[] = { a, bond, upper(test, 0, bond, NULL) };
+	struct homa_link *link;
+	int i;
+
+	rcu_read_lock();
+	for (i = 0; i < ARRAY_SIZE(d); i++) {
+		KUNIT_EXPECT_FALSE(test, homa_link_has_others(&hn, d[2]));
+		link = homa_link_find(&hn, d[i]->ifindex);
+		link->others_at = jiffies | 1;
+		KUNIT_EXPECT_TRUE(test, homa_link_has_others(&hn, d[i]));
+		KUNIT_EXPECT_TRUE(test, homa_link_has_others(&hn, d[2]));
+		KUNIT_EXPECT_EQ(test, homa_link_has_others(&hn, bond), i < 2);
+		KUNIT_EXPECT_EQ(test, homa_link_has_others(&hn, a), !i);
+		link->others_at = 0;
+	}
+	rcu_read_unlock();
+}
+
 static void on_one(struct kunit *test)
 {
 	struct net_device *eth = card(test), *vlan = upper(test, 0, eth, NULL);
@@ -240,6 +263,7 @@ static void leave(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(shared_for_a_while),
+	KUNIT_CASE(shared_below),
 	KUNIT_CASE(on_one),
 	KUNIT_CASE(on_one_without_record),
 	KUNIT_CASE(on_one_without_queue),
