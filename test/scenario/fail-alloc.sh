@@ -16,7 +16,7 @@ counted() { on h1 awk -v name="$1" '$1 == name { n += $2 } END { exit !n }' /pro
 
 two_hosts
 start_server h2
-start_on h1 failing rpc client --to 10.0.0.2:4000 --len 5000 --count 900 --parallel 4 --max-failed 900
+start_on h1 failing rpc client --to 10.0.0.2:4000 --len 5000 --count 9000 --parallel 4 --max-failed 9000
 failing=$pid
 await 20 counted client_responses_done
 echo -1 > $fail/times

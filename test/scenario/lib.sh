@@ -125,7 +125,7 @@ start_server() {	# start_server HOST: an RPC echo; returns when it serves
 
 stop_server() {	# it says whether a request ran twice or had a wrong byte
 	check "$1" stop "$server"
-	grep 'rpc: server' /tmp/server.log | sed 's/^/  /'
+	tail -n 2 /tmp/server.log | sed 's/^/  /'
 }
 
 # ---------------------------------------------------------------- a rack
