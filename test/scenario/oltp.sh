@@ -46,10 +46,23 @@ lose_registers() {
 	start_switch
 }
 
+# A commit whose reply goes down with the switch, while a later one's came, leaves a gap in the logs. Then the
+# nodes end and say so, as they must, and there is nothing to be judged.
+has_gap() { grep -q 'logs: do not have all that was committed' /tmp/check.log; }
+
+survive() {	# survive PROGRAM TENANT OPTION...
+	for try in 1 2 3 4 5; do
+		start_pair "$@" --log /tmp/oltp --flows 1
+		lose_registers
+		status=0
+		both_end > /tmp/check.log || status=1
+		has_gap || break
+	done
+}
+
 good() {	# good PROGRAM TENANT OPTION...: with a log, and a switch that restarts
-	start_pair "$@" --log /tmp/oltp --flows 1
-	lose_registers
-	check "$1: its conditions hold after the switch has lost its memory" both_end
+	survive "$@"
+	verdict $status "$1: its conditions hold after the switch has lost its memory" /tmp/check.log
 	sed 's/^/  /' /tmp/check.log
 	check "$1: a serial execution" oracle_agrees
 	equal "$1: both nodes had values from their logs" "$(used replayed)" 2
