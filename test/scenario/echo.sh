@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guest: -k stock -t 300
-# guest: -k x86 -t 400
+# guest: -k um -t 200
 # guest: -k backports -t 300
 # files: build/test/guest/rpc
 # RPCs of all sizes between two hosts and on loopback, no tuning; then everything goes away.
