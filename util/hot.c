@@ -30,28 +30,6 @@ bool node_again(int rc, unsigned int *tries)
 	       (rc == -EHOSTDOWN && *tries < SWITCH_TRIES);
 }
 
-static int wait_grant(struct node *n)
-{
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_wait_grant(n->ctx);
-	while (node_again(rc, &tries));
-	return rc;
-}
-
-static int sync_phase(struct node *n, enum p4a_phase phase)
-{
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_sync(n->ctx, phase);
-	while (node_again(rc, &tries));
-	return rc;
-}
-
 /* All are within the blocks that we asked for and got. */
 static int all_of(const struct node *n, int moved)
 {
@@ -66,13 +44,7 @@ static int fill_cells(struct node *n)
 
 static int drain_cells(struct node *n)
 {
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_drain(n->ctx, n->hot_kv, n->nr_hot);
-	while (node_again(rc, &tries));
-	return all_of(n, rc);
+	return all_of(n, NODE_AGAIN(p4a_drain(n->ctx, n->hot_kv, n->nr_hot)));
 }
 
 static int undo_prepared(struct node *n)
@@ -117,12 +89,8 @@ static void put_back(struct node *n, bool from_switch)
  */
 static int give_up_batch(struct node *n)
 {
-	unsigned int tries = 0;
-	int rc;
+	int rc = NODE_AGAIN(p4a_cancel(n->ctx));
 
-	do
-		rc = p4a_cancel(n->ctx);
-	while (node_again(rc, &tries));
 	return rc && rc != -ESTALE ? rc : -ESTALE;
 }
 
@@ -245,17 +213,6 @@ static int read_logs(struct node *n)
 	return settle_doubts(n, true);
 }
 
-static int next_of_escrow(struct node *n, uint32_t *pos, struct p4a_escrow *e)
-{
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_escrow_next(n->ctx, pos, e);
-	while (node_again(rc, &tries));
-	return rc;
-}
-
 /* Own values from what the allocator has drained after the lease: 0, or -errno if one is missing. */
 static int read_escrow(struct node *n)
 {
@@ -269,7 +226,7 @@ static int read_escrow(struct node *n)
 	sort_hot(n);
 	for (size_t i = 0; i < n->nr_hot; i++)
 		n->hot_kv[i].held = 0;
-	while ((rc = next_of_escrow(n, &pos, &e)) > 0) {
+	while ((rc = NODE_AGAIN(p4a_escrow_next(n->ctx, &pos, &e))) > 0) {
 		struct p4a_kv *kv = e.known && e.batch == info.batch ? hot_kv_of(n, e.key) : NULL;
 
 		if (!kv)
@@ -420,16 +377,13 @@ static int relock(struct node *n, const struct p4a_layout *layout)
 static int agree_on_locks(struct node *n)
 {
 	struct p4a_key_count *kc = malloc(n->nr_work * P4A_MAX_INSTRS * sizeof(*kc) + 1);
-	unsigned int tries = 0;
 	struct p4a_layout *layout;
 	int rc = -ENOMEM;
 
 	if (kc) {
 		size_t nr = second_pass_keys(n, kc);
 
-		do
-			rc = p4a_lock_info(n->ctx, kc, nr, &layout);
-		while (node_again(rc, &tries));
+		rc = NODE_AGAIN(p4a_lock_info(n->ctx, kc, nr, &layout));
 	}
 	free(kc);
 	if (rc == -EOPNOTSUPP || rc == -EPROTO)
@@ -451,7 +405,7 @@ static int fill_all_nodes(struct node *n)
 	if (rc >= 0) {
 		n->filled = true;
 		n->stats.cells = n->nr_hot;
-		rc = sync_phase(n, P4A_FILLED);
+		rc = NODE_AGAIN(p4a_sync(n->ctx, P4A_FILLED));
 	}
 	n->stats.fill_us += node_now_us() - began;
 	return rc;
@@ -465,7 +419,7 @@ int hot_phase(struct node *n)
 	report_progress(n, "wait", true);
 	rc = agree_on_locks(n);
 	if (!rc)
-		rc = wait_grant(n);
+		rc = NODE_AGAIN(p4a_wait_grant(n->ctx));
 	if (!rc)		/* a cold context grants nothing */
 		return undo_prepared(n);
 	if (rc > 0) {
@@ -488,12 +442,8 @@ int hot_phase(struct node *n)
  */
 static int end_lost_batch(struct node *n)
 {
-	unsigned int tries = 0;
-	int rc;
+	int rc = NODE_AGAIN(p4a_done(n->ctx));
 
-	do
-		rc = p4a_done(n->ctx);
-	while (node_again(rc, &tries));
 	return rc && rc != -ESTALE ? rc : -ESTALE;
 }
 
@@ -505,7 +455,7 @@ int hot_finish(struct node *n)
 	if (!n->filled)
 		return 0;
 	report_progress(n, "drain", true);
-	rc = sync_phase(n, P4A_RAN);
+	rc = NODE_AGAIN(p4a_sync(n->ctx, P4A_RAN));
 	if (!rc) {
 		rc = drain_cells(n);
 		if (rc == -ESTALE)

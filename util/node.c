@@ -101,17 +101,6 @@ static uint32_t estimate_start(const struct node *n)
 	return node_start_us(n->last_cold_us, n->last_cold_txns, coming);
 }
 
-static int ask(struct node *n, const struct p4a_demand *demand)
-{
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_request(n->ctx, demand);
-	while (node_again(rc, &tries));
-	return rc;
-}
-
 /* Who asks, or is done, has its values back: it does not matter if the lease of before ended first. */
 static bool is_late(struct node *n, int rc)
 {
@@ -128,10 +117,10 @@ int node_request(struct node *n)
 		.want_blocks = n->cfg.want_blocks,
 		.flows = n->cfg.flows,
 	};
-	int rc = ask(n, &demand);
+	int rc = NODE_AGAIN(p4a_request(n->ctx, &demand));
 
 	if (is_late(n, rc))
-		rc = ask(n, &demand);
+		rc = NODE_AGAIN(p4a_request(n->ctx, &demand));
 	if (rc < 0)
 		return node_fail(n, rc, "request", p4a_last_error(n->ctx));
 	n->requested = true;
@@ -309,16 +298,13 @@ static int follow_counts(struct node *n)
 
 static int give_back(struct node *n)
 {
-	unsigned int tries = 0;
 	struct p4a_info info;
 	int rc;
 
 	p4a_info(n->ctx, &info);
 	if (info.state != P4A_DRAINING)
 		return 0;
-	do
-		rc = p4a_done(n->ctx);
-	while (node_again(rc, &tries));
+	rc = NODE_AGAIN(p4a_done(n->ctx));
 	return rc < 0 && !is_late(n, rc) ? node_fail(n, rc, "done", p4a_last_error(n->ctx)) : 0;
 }
 
@@ -364,17 +350,6 @@ static int run_rounds(struct node *n)
 	return 0;
 }
 
-static int leave(struct node *n)
-{
-	unsigned int tries = 0;
-	int rc;
-
-	do
-		rc = p4a_leave(n->ctx);
-	while (node_again(rc, &tries));
-	return rc;
-}
-
 int node_run(struct node *n)
 {
 	int rc;
@@ -398,6 +373,6 @@ int node_run(struct node *n)
 	rc = peer_serve_byes(n->server, ROUND_MS);
 	if (rc)
 		return node_fail(n, rc, "bye", "a peer does not end");
-	rc = leave(n);
+	rc = NODE_AGAIN(p4a_leave(n->ctx));
 	return rc < 0 ? node_fail(n, rc, "leave", p4a_last_error(n->ctx)) : report_finals(n);
 }

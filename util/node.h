@@ -152,6 +152,16 @@ uint32_t node_start_us(uint64_t cold_us, uint64_t done, uint64_t coming);
 /* The allocator is away, but may come back: the call can be made again. */
 bool node_again(int rc, unsigned int *tries);
 
+/* What a call of the library ends with that is made again as long as that helps. */
+#define NODE_AGAIN(call) ({						\
+	unsigned int tries_ = 0;					\
+	int rc_;							\
+									\
+	do								\
+		rc_ = (call);						\
+	while (node_again(rc_, &tries_));				\
+	rc_; })
+
 int node_request(struct node *n);
 int node_run(struct node *n);		/* 0, or -errno and n->error */
 int node_fail(struct node *n, int rc, const char *what, const char *why);
