@@ -380,11 +380,22 @@ static struct model *model_of(struct model *m, size_t n, uint32_t key)
 	return bsearch(&want, m, n, sizeof(*m), by_key);
 }
 
+/* What an operation leaves in its key. */
+static uint32_t left_by(const struct txn *t, unsigned int op)
+{
+	const struct history_op *ops = txn_ops(t);
+	uint32_t sum = 0;
+
+	for (unsigned int o = 0; o < op; o++)
+		if (ops[o].op.kind & TRACE_SOURCE)
+			sum += ops[o].got;
+	return p4a_apply(ops[op].op.kind, ops[op].op.operand, ops[op].got, sum);
+}
+
 static void replay(struct check *k, struct model *m, size_t n)
 {
 	for (size_t i = 0; i < k->nr_txns; i++) {
 		const struct txn *t = &k->txns[k->place[i]];
-		uint32_t sum = 0;
 
 		for (unsigned int o = 0; o < t->c->n; o++) {
 			const struct history_op *op = &txn_ops(t)[o];
@@ -397,9 +408,7 @@ static void replay(struct check *k, struct model *m, size_t n)
 				      trace_kind_letter(op->op.kind),
 				      op->hot ? "in the switch" : "in the store", op->op.key,
 				      op->got, cell->value);
-			cell->value = p4a_apply(op->op.kind, op->op.operand, op->got, sum);
-			if (op->op.kind & TRACE_SOURCE)
-				sum += op->got;
+			cell->value = left_by(t, o);
 		}
 	}
 }
@@ -438,18 +447,6 @@ static void check_finals(struct check *k, struct model *m, size_t n)
 			      m[i].key % k->nodes);
 }
 
-/* What an access leaves in its key. */
-static uint32_t left_by(const struct check *k, const struct access *a)
-{
-	const struct history_op *ops = txn_ops(&k->txns[a->txn]);
-	uint32_t sum = 0;
-
-	for (unsigned int o = 0; o < a->op; o++)
-		if (ops[o].op.kind & TRACE_SOURCE)
-			sum += ops[o].got;
-	return p4a_apply(ops[a->op].op.kind, ops[a->op].op.operand, ops[a->op].got, sum);
-}
-
 /* Nobody can have had the key between these two, whatever is not known. */
 static bool is_next(const struct check *k, const struct access *a, const struct access *b)
 {
@@ -466,7 +463,7 @@ static void check_neighbours(struct check *k)
 		uint32_t got = txn_ops(t)[a->op].got, want;
 
 		if (i && is_next(k, a - 1, a))
-			want = left_by(k, a - 1);
+			want = left_by(&k->txns[a[-1].txn], a[-1].op);
 		else if (a->cold && a->order == 1 && !a->epoch)
 			want = start_of(k, a->key);
 		else
