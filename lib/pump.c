@@ -44,11 +44,16 @@ static int64_t until_due(const struct p4a_ctx *ctx, int64_t timeout_us)
 	return timeout_us < 0 || left < timeout_us ? left : timeout_us;
 }
 
+static bool call_is_over(const struct p4a_ctx *ctx)
+{
+	return ctx->call.kind && ctx->call.async && ctx->call.finished;
+}
+
 static bool has_completion(const struct p4a_ctx *ctx)
 {
 	return ctx->ready_first != P4A_NO_SLOT ||
 	       (ctx->locks.op && ctx->locks.over_first != P4A_NO_SLOT) ||
-	       (ctx->call.kind && ctx->call.async && ctx->call.finished);
+	       call_is_over(ctx);
 }
 
 /* A call that waits for transactions, be it for their results in the log or for their slots. */
@@ -113,7 +118,7 @@ static unsigned int take_call(struct p4a_ctx *ctx, struct p4a_completion *out)
 {
 	struct p4a_call *call = &ctx->call;
 
-	if (!call->kind || !call->async || !call->finished)
+	if (!call_is_over(ctx))
 		return 0;
 	*out = (struct p4a_completion) {
 		.user = call->user, .kind = P4A_KIND_CALL, .err = call->result,
