@@ -156,10 +156,7 @@ static bool process(struct p4w_txn *p)
 		p->status = P4W_TXN_VERSION;
 	} else if (is_malformed(p)) {
 		p->status = P4W_TXN_MALFORMED;
-	} else if (f->tenant != tenant) {
-		p->status = P4W_TXN_STALE;
-		nr.stale++;
-	} else if (f->forgotten && f->seq == seq) {
+	} else if (f->tenant != tenant || (f->forgotten && f->seq == seq)) {
 		p->status = P4W_TXN_STALE;
 		nr.stale++;
 	} else if (f->done && f->seq == seq) {
