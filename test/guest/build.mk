@@ -24,7 +24,7 @@ $(eval $(call program,test/guest/lock-loop,test/guest/lock-loop.c,$(LIBP4ALLOC_P
 $(eval $(call program,test/guest/event-loop,test/guest/event-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/locker,test/guest/locker.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/roamer,test/guest/roamer.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
-$(eval $(call program,test/guest/witness,test/guest/witness.c,json-c))
+$(eval $(call program,test/guest/witness,test/guest/witness.c util/jsonline.c,json-c,,-Iutil))
 $(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
 
 # the same for a 32-bit user space

@@ -8,9 +8,9 @@
  * next connection begins, so the order of the answers is that in which the switch did the commands.
  *
  * Faults: a block that is given while it has an owner, or before it has been drained; an epoch that is
- * not above all that the block had (unless a grant that stands grows), or that two tenants have had; flows that two grants have at a time;
- * a grant that is given again after transactions of it have run; cells that are cleared while their
- * block has an owner; owners that are read and are not those of the model.
+ * not above all that the block had (unless a grant that stands grows), or that two tenants have had; flows
+ * that two grants have at a time; a grant that is given again after transactions of it have run; cells that
+ * are cleared while their block has an owner; owners that are read and are not those of the model.
  *
  * SIGUSR1: the next command that writes is done, but its answer is lost, and so is the connection.
  * SIGUSR2: the same, but it is not done. SIGTERM: ends.
@@ -29,6 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "jsonline.h"
 #include "p4wire.h"
 
 #define BLOCKS		256
@@ -157,22 +158,9 @@ static void restart(uint64_t boot)
 
 /* ------------------------------------------------------------------ commands */
 
-static struct json_object *member(struct json_object *o, const char *name)
-{
-	struct json_object *m = NULL;
-
-	json_object_object_get_ex(o, name, &m);
-	return m;
-}
-
-static uint64_t number(struct json_object *o, const char *name)
-{
-	return json_object_get_uint64(member(o, name));
-}
-
 static const char *text(struct json_object *o, const char *name)
 {
-	return json_object_get_string(member(o, name)) ?: "";
+	return json_object_get_string(json_member(o, name)) ?: "";
 }
 
 static bool is_write(struct json_object *o)
@@ -183,23 +171,24 @@ static bool is_write(struct json_object *o)
 /* A command on one array: how many cells, and the i-th one's index and new value. */
 static size_t nr_cells(struct json_object *o)
 {
-	if (member(o, "indexes"))
-		return json_object_array_length(member(o, "indexes"));
-	return member(o, "count") ? number(o, "count") : json_object_array_length(member(o, "values"));
+	if (json_member(o, "indexes"))
+		return json_object_array_length(json_member(o, "indexes"));
+	return json_member(o, "count") ? json_number(o, "count") :
+	       json_object_array_length(json_member(o, "values"));
 }
 
 static uint64_t index_at(struct json_object *o, size_t i)
 {
-	if (member(o, "indexes"))
-		return json_object_get_uint64(json_object_array_get_idx(member(o, "indexes"), i));
-	return number(o, "index") + i;
+	if (json_member(o, "indexes"))
+		return json_at(json_member(o, "indexes"), i);
+	return json_number(o, "index") + i;
 }
 
 static uint64_t value_at(struct json_object *o, size_t i)
 {
-	if (member(o, "values"))
-		return json_object_get_uint64(json_object_array_get_idx(member(o, "values"), i));
-	return number(o, "value");
+	if (json_member(o, "values"))
+		return json_at(json_member(o, "values"), i);
+	return json_number(o, "value");
 }
 
 static void write_owners(struct json_object *o)
@@ -279,7 +268,7 @@ static uint64_t word_of_batch(struct json_object *cmds)
 static void note_standing(struct json_object *o)
 {
 	bool owners = is_write(o) && !strcmp(text(o, "array"), "owner");
-	uint64_t word = owners ? value_at(o, 0) : word_of_batch(member(o, "cmds"));
+	uint64_t word = owners ? value_at(o, 0) : word_of_batch(json_member(o, "cmds"));
 
 	model.stands = is_live(word) ? word : 0;
 }
@@ -287,14 +276,14 @@ static void note_standing(struct json_object *o)
 /* The switch has done it. */
 static void done(struct json_object *o, struct json_object *answer, uint64_t word)
 {
-	struct json_object *cmds = member(o, "cmds"), *results = member(answer, "results");
+	struct json_object *cmds = json_member(o, "cmds"), *results = json_member(answer, "results");
 	const char *cmd = text(o, "cmd"), *array = text(o, "array");
 
 	for (size_t i = 0; cmds && i < json_object_array_length(cmds); i++)
 		done(json_object_array_get_idx(cmds, i), json_object_array_get_idx(results, i),
 		     word_of_batch(cmds));
 	if (!strcmp(cmd, "info"))
-		restart(number(answer, "boot"));
+		restart(json_number(answer, "boot"));
 	else if (!strcmp(cmd, "drain"))
 		drained();
 	else if (!strcmp(cmd, "reg_read") && !strcmp(array, "owner"))
@@ -398,26 +387,22 @@ static int connect_to(const char *path)
 /* One cell, asked beside the connection. False: the switch does not answer. */
 static bool read_cell(const char *array, uint64_t index, uint64_t *value)
 {
-	int fd = connect_to(switch_path);
+	struct jsonline *j = jsonline_open(switch_path);
 	struct json_object *answer;
-	char line[4096];
-	ssize_t n = -1;
+	char request[100];
+	bool has_it;
 
-	if (fd < 0)
+	if (!j)
 		return false;
-	snprintf(line, sizeof(line),
-		 "{\"cmd\":\"reg_read\",\"array\":\"%s\",\"index\":%" PRIu64 ",\"count\":1}\n", array, index);
-	if (send(fd, line, strlen(line), MSG_NOSIGNAL) > 0)
-		n = recv(fd, line, sizeof(line) - 1, 0);
-	close(fd);
-	if (n <= 0)
-		return false;
-	line[n] = 0;
-	answer = json_tokener_parse(line);
-	*value = value_at(answer, 0);
-	n = member(answer, "values") ? 1 : -1;
+	snprintf(request, sizeof(request),
+		 "{\"cmd\":\"reg_read\",\"array\":\"%s\",\"index\":%" PRIu64 ",\"count\":1}", array, index);
+	answer = jsonline_ask(j, request);
+	has_it = json_member(answer, "values");
+	if (has_it)
+		*value = value_at(answer, 0);
 	json_object_put(answer);
-	return n > 0;
+	jsonline_close(j);
+	return has_it;
 }
 
 /* A grant that stands begins anew: no transaction of it may have run. */
@@ -449,7 +434,8 @@ static void lose(const char *what)
 static void on_command(char *line, size_t len)
 {
 	struct json_object *o = json_tokener_parse(line);
-	bool writes = is_write(o) || (member(o, "cmds") && word_of_batch(member(o, "cmds")));
+	struct json_object *cmds = json_member(o, "cmds");
+	bool writes = is_write(o) || word_of_batch(cmds);
 	struct pending *p;
 
 	if (writes && lose_command) {
@@ -458,8 +444,7 @@ static void on_command(char *line, size_t len)
 		lose("a command");
 		return;
 	}
-	if (member(o, "cmds"))
-		look_at_serials(member(o, "cmds"));
+	look_at_serials(cmds);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		abort();
@@ -481,7 +466,7 @@ static void pop(struct json_object *answer)
 	if (!first)
 		last = &first;
 	note_standing(p->o);
-	if (answer && json_object_get_boolean(member(answer, "ok")))
+	if (answer && json_object_get_boolean(json_member(answer, "ok")))
 		done(p->o, answer, 0);
 	json_object_put(p->o);
 	free(p);
