@@ -174,6 +174,12 @@ ask_allocator() { on alloc p4ctl -j alloc show; }
 
 allocator_says() { ask_allocator | tr -d ' \n' | grep -q "$1"; }
 
+outlive_switch() {	# outlive_switch HOST...: packets are sent again until one that restarts is there
+	for h; do
+		on $h sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
+	done
+}
+
 make_trace() {	# make_trace TENANT TRANSACTIONS: of one node, in /tmp/tTENANT
 	mkdir -p /tmp/t$1
 	p4trace --out /tmp/t$1 --keys 10000 --txns $2 --seed $1 --nodes 1

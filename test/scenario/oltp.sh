@@ -90,9 +90,7 @@ finds() {	# finds PROGRAM TENANT TEXT OPTION...: what is altered in the switch
 
 dependent=4
 rack
-for h in h1 h2; do	# a packet that is sent again and again must outlive the switch
-	on $h sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
-done
+outlive_switch h1 h2
 start_allocator
 printf '%d:10\n' 1 2 3 > /tmp/counts
 check 'the example tenant' on h1 setpriv --reuid 1001 --regid 1001 --clear-groups example-tenant 1 /tmp/counts

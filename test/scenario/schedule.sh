@@ -305,8 +305,6 @@ judge_epochs() {
 	! [ -s /tmp/not_given ]
 }
 
-nothing_left() { allocator_says '"used":0'; }
-
 registers() { p4ctl -j switch reg read "$1" 0 4 | tr -d ' \n'; }
 
 grace=2s
@@ -318,9 +316,8 @@ for h in h1 h2 alloc; do
 	on $h p4ctl tenant add 5 name eve uid 1005
 	on $h p4ctl tenant add 6 name fay uid 1006
 	on $h p4ctl tenant add 7 name guy uid 1007
-	# a packet that is sent again and again must outlive the switch
-	on $h sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
 done
+outlive_switch h1 h2 alloc
 start witness witness /run/witness.sock /run/p4switch.sock /tmp/witness.record
 witness=$pid
 await 20 [ -S /run/witness.sock ]
@@ -358,7 +355,7 @@ tail -n 1 /tmp/check.log | sed 's/^/  /'
 # Who was killed keeps its blocks until somebody else wants them: one that wants all of them.
 start_tenant 4 smallbank 4 2000000 1 1
 judge_tenant 4
-check 'no block is left behind' await 30 nothing_left
+check 'no block is left behind' await 30 allocator_says '"used":0'
 equal 'nor in the switch' "$(registers owner)" '[0,0,0,0]'
 equal 'nor a lock bit' "$(registers lock)" '[0,0,0,0]'
 check 'what ran in the switch ran in grants' judge_epochs

@@ -17,7 +17,7 @@ resent() { on h1 p4ctl stats --all txn_resent | awk 'END { print $2 }'; }
 is_done() { [ "$(cell)" != "$before" ]; }
 is_resent() { [ "$(resent)" -gt "$sent" ]; }
 before=$(cell) sent=$(resent)
-on h1 sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
+outlive_switch h1 h2
 kill -STOP $switch
 start_on h1 doubtful txn-once --switch 10.0.0.254 --tenant 1 --epoch 1 --flows 4 --count 1 --in-doubt \
 	--expect txn_in_doubt=1
@@ -52,10 +52,6 @@ node=$pid
 finishes $node 'a tenant runs on the new switch' /tmp/node1.log
 check_history 1
 
-# A packet that is sent again and again must outlive the switch.
-for h in h1 h2; do
-	on $h sh -c 'echo 60000000 > /proc/sys/net/homa/txn_timeout_us'
-done
 mkdir /tmp/t2
 p4trace --out /tmp/t2 --keys 10000 --txns 800 --ops 2 --seed 2 --nodes 2
 chown -R 1002 /tmp/t2
