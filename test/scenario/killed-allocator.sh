@@ -19,8 +19,7 @@ two=$pid
 kills=0
 while [ $kills -lt 5 ] && kill -0 $one 2>/dev/null && kill -0 $two 2>/dev/null; do
 	sleep 2
-	kill -9 $allocator
-	wait $allocator || true
+	crash $allocator
 	kills=$((kills + 1))
 	start_allocator
 done

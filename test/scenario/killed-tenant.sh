@@ -14,8 +14,7 @@ make_trace 2 800
 start_node h1 1 2 3 10000000
 victim=$pid
 check 'tenant 1 runs in the switch' await 120 node_is 1 hot
-kill -9 $victim
-wait $victim || true
+crash $victim
 check 'tenant 1 holds blocks when it dies' allocator_says '"used":3'
 start_node h2 2 2 3 10000000
 survivor=$pid

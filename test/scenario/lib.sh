@@ -46,6 +46,11 @@ stop() {	# stop PID: by SIGTERM; the status it ends with
 	wait "$1"
 }
 
+crash() {	# crash PID...: without a chance to tidy up
+	kill -9 "$@"
+	wait "$@" || true
+}
+
 finishes() {	# finishes PID WHAT LOG: of its own accord, and well
 	status=0
 	wait "$1" || status=$?

@@ -87,8 +87,7 @@ start_on h1 holder p4lock -l 6000 1 y sh -c \
 	'until [ -e /tmp/enough ]; do sleep 0.1; done; echo $P4A_LOCK_TOKEN > /tmp/first'
 holder=$pid
 await 20 is_held y
-kill -9 $allocator
-wait $allocator || true
+crash $allocator
 start_allocator
 start_on h2 waiter p4lock -w 60000 1 y sh -c 'echo $P4A_LOCK_TOKEN > /tmp/second'
 waiter=$pid
@@ -113,8 +112,7 @@ check 'a command lasts as long as it likes' lock h1 -l 6000 1 long sleep 14
 start_on h1 holder p4lock -l 1000 1 z sleep 100
 holder=$pid
 await 20 is_held z
-kill -9 $allocator
-wait $allocator || true
+crash $allocator
 is_over() { ! kill -0 $holder 2> /dev/null; }
 check 'a command ends when the allocator is away for longer than the lease' await 30 is_over
 status=0

@@ -41,8 +41,7 @@ runs_hot() { tail -n 1 /tmp/node0.log | grep -q ' phase hot '; }
 # Where a hot phase waits for its last reply, the switch goes.
 lose_registers() {
 	await 120 runs_hot
-	kill -9 $switch
-	wait $switch || true
+	crash $switch
 	start_switch
 }
 

@@ -146,22 +146,19 @@ judge_allocators() {
 }
 
 kill_allocator() {
-	kill -9 $allocator
-	wait $allocator || true
+	crash $allocator
 	tenths $1
 	restart_allocator
 }
 
 kill_switch() {
-	kill -9 $switch
-	wait $switch || true
+	crash $switch
 	tenths $1
 	start_switch
 }
 
 kill_both() {
-	kill -9 $switch $allocator
-	wait $switch $allocator || true
+	crash $switch $allocator
 	tenths $1
 	start_switch
 	restart_allocator

@@ -26,8 +26,7 @@ await 60 is_resent
 on h1 ip addr del 10.0.0.1/24 dev eth0
 kill -CONT $switch
 await 60 is_done
-kill -9 $switch
-wait $switch || true
+crash $switch
 on h1 ip addr add 10.0.0.1/24 dev eth0
 start_switch
 finishes $doubtful 'done before, STALE after: in doubt' /tmp/doubtful.log
@@ -60,8 +59,7 @@ logged0=$pid
 start_logged 1
 logged1=$pid
 await 120 runs_hot
-kill -9 $switch
-wait $switch || true
+crash $switch
 start_switch
 check 'the allocator finds the restarted switch' await 120 allocator_says '"switch":"up"'
 for node in 0 1; do

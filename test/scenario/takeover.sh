@@ -81,8 +81,7 @@ before=2
 await 120 goes_on
 
 from=$(seconds)
-kill -9 $pid1
-wait $pid1 || true
+crash $pid1
 taken_over 'after a kill the standby is there within the lease and a little' $from 2
 equal 'tenants are those of both' "$(show | tr -d ' \n' | grep -o '"name":"ada"')" '"name":"ada"'
 
