@@ -41,9 +41,7 @@ bool homa_stall(struct homa_rpc *rpc)
 
 static struct homa_rpc *first_stalled(struct homa_sock *hsk)
 {
-	struct rb_node *first = rb_first_cached(&hsk->stalled);
-
-	return first ? rb_entry(first, struct homa_rpc, in_stalled) : NULL;
+	return rb_entry_safe(rb_first_cached(&hsk->stalled), struct homa_rpc, in_stalled);
 }
 
 static void unlist_stalled(struct homa_rpc *rpc)
