@@ -293,9 +293,7 @@ static void remove_from_queues(struct homa_rpc *rpc)
 
 	spin_lock(&hsk->lock);
 	if (!RB_EMPTY_NODE(&rpc->in_stalled)) {
-		rb_erase_cached(&rpc->in_stalled, &hsk->stalled);
-		RB_CLEAR_NODE(&rpc->in_stalled);
-		hsk->nr_stalled--;
+		homa_stall_unlist(rpc);
 		refs++;
 	}
 	if (!list_empty(&rpc->done.link)) {

@@ -47,9 +47,7 @@ static struct homa_rpc *first_stalled(struct homa_sock *hsk)
 static void unlist_stalled(struct homa_rpc *rpc)
 {
 	spin_lock(&rpc->hsk->lock);
-	rb_erase_cached(&rpc->in_stalled, &rpc->hsk->stalled);
-	RB_CLEAR_NODE(&rpc->in_stalled);
-	rpc->hsk->nr_stalled--;
+	homa_stall_unlist(rpc);
 	spin_unlock(&rpc->hsk->lock);
 	homa_rpc_put(rpc);
 }

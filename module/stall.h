@@ -7,9 +7,8 @@
 
 #include <linux/types.h>
 
+#include "rpc.h"
 #include "sock.h"
-
-struct homa_rpc;
 
 /* These want rpc->lock, in softirq or with bottom halves off. */
 
@@ -19,6 +18,15 @@ bool homa_stall_reserve(struct homa_rpc *rpc);
  * come, our own programs decide.
  */
 bool homa_stall(struct homa_rpc *rpc);
+
+/* It waits no more; its reference is the caller's. hsk->lock is held. */
+static inline void homa_stall_unlist(struct homa_rpc *rpc)
+{
+	lockdep_assert_held(&rpc->hsk->lock);
+	rb_erase_cached(&rpc->in_stalled, &rpc->hsk->stalled);
+	RB_CLEAR_NODE(&rpc->in_stalled);
+	rpc->hsk->nr_stalled--;
+}
 
 void homa_unstall_now(struct homa_sock *hsk);
 
