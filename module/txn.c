@@ -399,15 +399,19 @@ static int resize(struct homa_tenant *t, enum homa_txn_space space,
 	return done;
 }
 
-static bool shares_flows(struct homa_tenant *t, enum homa_txn_space space,
-			 const struct homa_grant_spec *spec)
+/* The epoch of what is held in `space`, if that has flows of this grant; else 0. */
+static u64 epoch_with_flows(struct homa_tenant *t, enum homa_txn_space space,
+			    const struct homa_grant_spec *spec)
 {
-	bool share;
+	const struct homa_alloc *alloc;
+	u64 epoch = 0;
 
 	spin_lock_bh(&t->lock);
-	share = t->alloc[space] && homa_grants_share_flows(&t->alloc[space]->spec, spec);
+	alloc = t->alloc[space];
+	if (alloc && homa_grants_share_flows(&alloc->spec, spec))
+		epoch = alloc->spec.epoch;
 	spin_unlock_bh(&t->lock);
-	return share;
+	return epoch;
 }
 
 /* Flows are of one tenant and one of its grants in the whole rack. If this grant has flows of one in
@@ -418,14 +422,14 @@ static int make_way(struct homa_tenant *t, enum homa_txn_space space,
 		    const struct homa_grant_spec *spec, struct netlink_ext_ack *ack)
 {
 	enum homa_txn_space other = HOMA_TXN_SPACES - 1 - space;
+	u64 epoch = epoch_with_flows(t, other, spec);
 
-	if (!shares_flows(t, other, spec))
-		return 0;
-	if (homa_txn_epoch(t, other) >= spec->epoch) {
+	if (epoch >= spec->epoch) {
 		NL_SET_ERR_MSG(ack, "ALLOC_FLOW_FIRST: a later grant of the tenant has these flows");
 		return -ESTALE;
 	}
-	replace_and_cancel(t, other, NULL);
+	if (epoch)
+		replace_and_cancel(t, other, NULL);
 	return 0;
 }
 
