@@ -346,7 +346,7 @@ static int apply_grant(struct homa_net *hn, struct sk_buff *skb, struct genl_inf
 {
 	struct homa_tenant *t = named_tenant(hn, info);
 	enum homa_txn_space space = named_space(info);
-	enum homa_txn_space other = HOMA_TXN_SPACES - 1 - space;
+	enum homa_txn_space other = homa_txn_other(space);
 	u64 other_epoch;
 	int err;
 

@@ -421,7 +421,7 @@ static u64 epoch_with_flows(struct homa_tenant *t, enum homa_txn_space space,
 static int make_way(struct homa_tenant *t, enum homa_txn_space space,
 		    const struct homa_grant_spec *spec, struct netlink_ext_ack *ack)
 {
-	enum homa_txn_space other = HOMA_TXN_SPACES - 1 - space;
+	enum homa_txn_space other = homa_txn_other(space);
 	u64 epoch = epoch_with_flows(t, other, spec);
 
 	if (epoch >= spec->epoch) {

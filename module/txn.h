@@ -18,6 +18,11 @@ struct homa_txn_state {
 	struct homa_tenant_stats stats;
 };
 
+static inline enum homa_txn_space homa_txn_other(enum homa_txn_space space)
+{
+	return HOMA_TXN_SPACES - 1 - space;
+}
+
 int homa_txn_sendmsg(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 		     struct homa_sendmsg_args *args);
 void homa_txn_reply_pkt(struct homa_net *hn, struct sk_buff *skb, const struct in6_addr *saddr);
