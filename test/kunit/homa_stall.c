@@ -69,15 +69,17 @@ static bool stall(struct homa_rpc *rpc)
 	return ok;
 }
 
-static struct homa_rpc *make(struct kunit *test, struct homa_sock *hsk, u64 first_id)
+/* RPCs of a socket of their own. */
+static struct homa_rpc *make(struct kunit *test, u64 first_id)
 {
+	struct homa_sock *hsk = kunit_kzalloc(test, sizeof(*hsk), GFP_KERNEL);
 	struct homa_rpc *rpcs = kvcalloc(MANY, sizeof(*rpcs), GFP_KERNEL);
 	int i;
 
+	KUNIT_ASSERT_NOT_NULL(test, hsk);
 	KUNIT_ASSERT_NOT_NULL(test, rpcs);
 	spin_lock_init(&hsk->lock);
 	hsk->stalled = RB_ROOT_CACHED;
-	hsk->nr_stalled = 0;
 	hsk->pool = (struct homa_pool *)hsk;	/* only looked at by the stub */
 	for (i = 0; i < MANY; i++) {
 		rpcs[i].id = first_id + 2 * i;
@@ -94,12 +96,10 @@ static struct homa_rpc *make(struct kunit *test, struct homa_sock *hsk, u64 firs
 
 static void shortest_first(struct kunit *test)
 {
-	struct homa_sock *hsk = kunit_kzalloc(test, sizeof(*hsk), GFP_KERNEL);
-	struct homa_rpc *rpcs;
+	struct homa_rpc *rpcs = make(test, 2);
+	struct homa_sock *hsk = rpcs->hsk;
 	u32 i, wrong = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, hsk);
-	rpcs = make(test, hsk, 2);
 	for (i = 0; i < MANY; i++)
 		KUNIT_EXPECT_TRUE(test, stall(&rpcs[i]));
 	homa_unstall(hsk);
@@ -125,12 +125,10 @@ static void shortest_first(struct kunit *test)
 
 static void requests_are_limited(struct kunit *test)
 {
-	struct homa_sock *hsk = kunit_kzalloc(test, sizeof(*hsk), GFP_KERNEL);
-	struct homa_rpc *rpcs;
+	struct homa_rpc *rpcs = make(test, 3);
+	struct homa_sock *hsk = rpcs->hsk;
 	u32 i, nr = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, hsk);
-	rpcs = make(test, hsk, 3);
 	for (i = 0; i < MANY; i++)
 		nr += stall(&rpcs[i]);
 	KUNIT_EXPECT_EQ(test, nr, (u32)STALLED_MAX);
