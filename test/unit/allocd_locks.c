@@ -9,18 +9,9 @@
 
 #include "allocd_world.h"
 #include "../../tools/p4allocd/store.h"
+#include "rnd.h"
 
 #define MS 1000u
-
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
 
 static struct p4w_lock_key entry(uint64_t key, uint32_t count)
 {

@@ -15,16 +15,7 @@
 #include <cmocka.h>
 
 #include "../../tools/p4allocd/named.h"
-
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
+#include "rnd.h"
 
 static struct p4d_name name_of(uint32_t i)
 {

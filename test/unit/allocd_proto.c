@@ -19,19 +19,10 @@
 
 #include "../../tools/p4allocd/engine.h"
 #include "../../tools/p4allocd/proto.h"
+#include "rnd.h"
 
 #define ROUNDS 3000000
 #define LONGEST 700
-
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
 
 static uint8_t *edge;		/* first byte that may not be touched */
 

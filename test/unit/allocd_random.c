@@ -18,6 +18,7 @@
 
 #include "allocd_world.h"
 #include "../../tools/p4allocd/store.h"
+#include "rnd.h"
 
 #define TENANTS 5
 #define NODES 3			/* at most: tenant t has t % 3 + 1 */
@@ -66,15 +67,6 @@ struct play {
 };
 
 static struct play *play;
-static uint64_t rng;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
 
 /* ------------------------------------------------------------------------- store and kill */
 
@@ -584,7 +576,7 @@ static uint64_t held_requests(void)
 
 static void run_schedule(uint64_t seed)
 {
-	rng = seed * 0x9e3779b97f4a7c15ull + 1;
+	rnd_seed(seed);
 	play = calloc(1, sizeof(*play));
 	snprintf(play->store_path, sizeof(play->store_path), STORE ".%d", getpid());
 	unlink(play->store_path);

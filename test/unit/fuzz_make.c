@@ -6,6 +6,7 @@
 
 #include "../../tools/p4allocd/escrow.h"
 #include "fuzz_make.h"
+#include "rnd.h"
 
 #define LEASE_US 200000
 #define OLD 64			/* messages that are sent again */
@@ -20,16 +21,6 @@ static struct {
 	struct p4w_lock hold[FUZZ_TENANTS + 1];	/* the UNLOCK that is due, or zeroes */
 } made;
 
-static uint64_t rng;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
-
 uint32_t fuzz_rnd(uint32_t n)
 {
 	return rnd(n);
@@ -38,7 +29,7 @@ uint32_t fuzz_rnd(uint32_t n)
 void fuzz_seed(uint64_t seed)
 {
 	memset(&made, 0, sizeof(made));
-	rng = seed * 0x9e3779b97f4a7c15ull + 1;
+	rnd_seed(seed);
 }
 
 /* ----------------------------------------------------------------------- messages that fit */

@@ -14,6 +14,7 @@
 #include "../../tools/p4allocd/named.h"
 #include "../../tools/p4allocd/records.h"
 #include "lib_link.h"
+#include "rnd.h"
 
 #define NODES 3
 #define LEASE 20000
@@ -30,16 +31,6 @@ static unsigned int nr_late;
 static struct homa_txn_result last_result, old_result;	/* of this and an earlier epoch */
 static enum fate (*fate_of)(void);
 static struct p4d_changes stored;	/* ever, in order */
-
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng >> 16) % n;
-}
 
 /* ------------------------------------------------------------------------------ the switch */
 
