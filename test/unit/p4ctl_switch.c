@@ -89,18 +89,30 @@ static void has(const char *text, const char *part)
 		fail_msg("no \"%s\" in:\n%s", part, text);
 }
 
+static void shows(const struct says *says, const char *part)
+{
+	int ret;
+
+	has(show(says, &ret), part);
+	assert_int_equal(ret, 0);
+}
+
+static void refuses(const struct says *says, const char *part)
+{
+	int ret;
+
+	has(show(says, &ret), part);
+	assert_int_equal(ret, -1);
+}
+
 static void show__lists_that_are_none(void **state)
 {
 	const struct says says = {
 		INFO, "{\"ok\":true,\"ports\":5,\"counters\":[1]}", "{\"ok\":true,\"entries\":\"x\"}",
 		"{\"ok\":true,\"results\":[" CELLS "," CELLS "," CELLS "]}",
 	};
-	const char *text;
-	int ret;
 
-	text = show(&says, &ret);
-	assert_int_equal(ret, 0);
-	has(text, "program p4db");
+	shows(&says, "program p4db");
 }
 
 static void show__entries_that_are_no_objects(void **state)
@@ -110,12 +122,8 @@ static void show__entries_that_are_no_objects(void **state)
 		"{\"ok\":true,\"entries\":[[],{\"port\":3}]}",
 		"{\"ok\":true,\"results\":[" CELLS "," CELLS "," CELLS "]}",
 	};
-	const char *text;
-	int ret;
 
-	text = show(&says, &ret);
-	assert_int_equal(ret, 0);
-	has(text, "p1");
+	shows(&says, "p1");
 }
 
 static void show__cells_that_lack_are_refused(void **state)
@@ -123,21 +131,16 @@ static void show__cells_that_lack_are_refused(void **state)
 	const struct says none = { INFO, NULL, NULL, "{\"ok\":true,\"results\":[" CELLS "]}" };
 	const struct says few = { INFO, NULL, NULL,
 				  "{\"ok\":true,\"results\":[" CELLS ",{\"values\":[0]}," CELLS "]}" };
-	int ret;
 
-	has(show(&none, &ret), "no list 'values'");
-	assert_int_equal(ret, -1);
-	has(show(&few, &ret), "1 cells instead of 2");
-	assert_int_equal(ret, -1);
+	refuses(&none, "no list 'values'");
+	refuses(&few, "1 cells instead of 2");
 }
 
 static void show__blocks_are_bounded(void **state)
 {
 	const struct says many = { .info = "{\"ok\":true,\"blocks\":4000000000}" };
-	int ret;
 
-	has(show(&many, &ret), "4000000000 blocks; possible: 1..");
-	assert_int_equal(ret, -1);
+	refuses(&many, "4000000000 blocks; possible: 1..");
 }
 
 int main(void)
