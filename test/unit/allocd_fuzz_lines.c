@@ -32,7 +32,7 @@
 
 #include "../../tools/p4allocd/http.h"
 #include "../../tools/p4allocd/jsonline.h"
-#include "../../tools/p4allocd/base64.h"
+#include "../../tools/base64.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/metrics.h"
@@ -181,7 +181,7 @@ static void read_cells(struct json_object *cmd, struct json_object *out)
 	struct json_object *indexes = list(cmd, "indexes"), *values = json_object_new_array();
 	size_t count = indexes ? json_object_array_length(indexes) : member(cmd, "count");
 	uint32_t *low = calloc(count, sizeof(*low));
-	char *digits = calloc(1, P4D_BASE64_DIGITS(4 * count) + 1);
+	char *digits = calloc(1, BASE64_DIGITS(4 * count) + 1);
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t at = indexes ? json_object_get_uint64(json_object_array_get_idx(indexes, i)) :
@@ -191,7 +191,7 @@ static void read_cells(struct json_object *cmd, struct json_object *out)
 		json_object_array_add(values, json_object_new_uint64(v));
 		low[i] = htole32(v);
 	}
-	p4d_base64(digits, low, 4 * count);
+	base64_encode(digits, low, 4 * count);
 	if (list(cmd, "base64"))
 		json_object_object_add(out, "base64", json_object_new_string(digits));
 	else

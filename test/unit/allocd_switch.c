@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "../../tools/p4allocd/base64.h"
+#include "../../tools/base64.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/service.h"
@@ -67,13 +67,13 @@ static uint64_t number_of(struct json_object *o, const char *name)
 
 static struct json_object *base64_cells(const uint32_t *cells, uint64_t count)
 {
-	char text[P4D_BASE64_DIGITS(4 * BLOCKS * 64)];
+	char text[BASE64_DIGITS(4 * BLOCKS * 64)];
 	uint32_t low[BLOCKS * 64];
 
 	for (uint64_t i = 0; i < count; i++)
 		low[i] = htole32(cells[i]);
-	p4d_base64(text, low, 4 * count);
-	return json_object_new_string_len(text, P4D_BASE64_DIGITS(4 * count));
+	base64_encode(text, low, 4 * count);
+	return json_object_new_string_len(text, BASE64_DIGITS(4 * count));
 }
 
 static struct json_object *do_read(struct json_object *o)
@@ -740,12 +740,12 @@ static void base64__there_and_back(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		size_t len = strlen(t[i].bytes), digits = P4D_BASE64_DIGITS(len);
+		size_t len = strlen(t[i].bytes), digits = BASE64_DIGITS(len);
 		char text[16] = "", bytes[16] = "";
 
-		p4d_base64(text, t[i].bytes, len);
+		base64_encode(text, t[i].bytes, len);
 		assert_string_equal(text, t[i].text);
-		assert_int_equal(p4d_base64_bytes(bytes, text, digits), len);
+		assert_int_equal(base64_decode(bytes, text, digits), len);
 		assert_memory_equal(bytes, t[i].bytes, len);
 	}
 }
@@ -756,7 +756,7 @@ static void base64__refuses(void **state)
 	char bytes[16];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_true(p4d_base64_bytes(bytes, bad[i], strlen(bad[i])) == P4D_BASE64_BAD);
+		assert_true(base64_decode(bytes, bad[i], strlen(bad[i])) == BASE64_BAD);
 }
 
 int main(void)

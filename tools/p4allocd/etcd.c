@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "base64.h"
+#include "../base64.h"
 #include "etcd.h"
 #include "loop.h"
 #include "out.h"
@@ -45,11 +45,11 @@ struct p4d_etcd {
 
 struct json_object *p4d_etcd_bytes(const void *bytes, size_t len)
 {
-	size_t n = P4D_BASE64_DIGITS(len);
+	size_t n = BASE64_DIGITS(len);
 	char *text = p4d_alloc(n + 1);
 	struct json_object *o;
 
-	p4d_base64(text, bytes, len);
+	base64_encode(text, bytes, len);
 	o = json_object_new_string_len(text, n);
 	free(text);
 	return o;
@@ -69,8 +69,8 @@ size_t p4d_etcd_bytes_of(struct json_object *o, const char *name, char **out)
 	size_t len = text ? strlen(text) : 0, n;
 
 	*out = p4d_alloc(len / 4 * 3 + 1);
-	n = p4d_base64_bytes(*out, text, len);
-	if (n == P4D_BASE64_BAD)
+	n = base64_decode(*out, text, len);
+	if (n == BASE64_BAD)
 		n = 0;
 	(*out)[n] = '\0';
 	return n;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
+#include "../base64.h"
 #include "jsonline.h"
 #include "soft_cmd.h"
 #include "switch.h"
@@ -161,8 +161,8 @@ static bool get_cells(struct json_object *o, uint32_t *out, size_t count)
 
 	if (!json_object_object_get_ex(o, "base64", &text) ||
 	    !json_object_is_type(text, json_type_string) ||
-	    (size_t)json_object_get_string_len(text) != P4D_BASE64_DIGITS(4 * count) ||
-	    p4d_base64_bytes(out, json_object_get_string(text), P4D_BASE64_DIGITS(4 * count)) !=
+	    (size_t)json_object_get_string_len(text) != BASE64_DIGITS(4 * count) ||
+	    base64_decode(out, json_object_get_string(text), BASE64_DIGITS(4 * count)) !=
 	    4 * count)
 		return false;
 	for (size_t i = 0; i < count; i++)

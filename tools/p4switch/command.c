@@ -12,9 +12,9 @@
 
 #include <json-c/json.h>
 
-#include "base64.h"
 #include "command.h"
 #include "field.h"
+#include "json_base64.h"
 #include "p4wire.h"
 
 #define BATCH	1024	/* commands in one */
@@ -164,7 +164,7 @@ static struct json_object *base64_cells(struct target *t, const struct command *
 		abort();
 	for (uint32_t i = 0; i < c->nr; i++)
 		low[i] = htole32(t->read(t, c->array, c->index[i]));
-	s = base64_string(low, c->nr * sizeof(*low));
+	s = json_base64(low, c->nr * sizeof(*low));
 	free(low);
 	return s;
 }

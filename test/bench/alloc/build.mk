@@ -20,7 +20,7 @@ $(eval $(call bench_alloc,fair,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/
 
 # Rows over the transport: what test/bench/alloc/net.sh runs, and with what.
 BENCH_NET := $(addprefix $(B)/,bin/p4allocd bin/p4ctl bin/p4switch p4db-20-4-256.spec)
-$(eval $(call bench_alloc,net-locks,,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
+$(eval $(call bench_alloc,net-locks,tools/base64.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 BENCH_ALLOC += net-cells
 $(eval $(call program,test/bench-alloc/net-cells,test/guest/lock-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call bench_alloc,net-requests,test/guest/t_homa.c))

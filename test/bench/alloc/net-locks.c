@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../../tools/base64.h"
 #include "bench.h"
 
 #define OUTSTANDING_MAX	64
@@ -226,23 +227,6 @@ static void redis_cycles(unsigned int outstanding, unsigned int count)
 
 static char etcd_lease[32], etcd_host[64];
 
-static void base64(char *to, const char *from)
-{
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = strlen(from);
-
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = (uint8_t)from[i] << 16 | (i + 1 < len ? (uint8_t)from[i + 1] << 8 : 0) |
-			     (i + 2 < len ? (uint8_t)from[i + 2] : 0);
-
-		*to++ = digit[v >> 18];
-		*to++ = digit[v >> 12 & 63];
-		*to++ = i + 1 < len ? digit[v >> 6 & 63] : '=';
-		*to++ = i + 2 < len ? digit[v & 63] : '=';
-	}
-	*to = 0;
-}
-
 static void etcd_post(struct peer *p, const char *path, const char *body)
 {
 	p->have = 0;
@@ -286,7 +270,8 @@ static void etcd_cycles(unsigned int outstanding, unsigned int count)
 	for (unsigned int i = 0; i < count; i += outstanding) {
 		for (unsigned int k = 0; k < outstanding; k++) {
 			snprintf(text, sizeof(text), "lock:%u", name_at(i + k));
-			base64(name, text);
+			base64_encode(name, text, strlen(text));
+			name[BASE64_DIGITS(strlen(text))] = '\0';
 			snprintf(body, sizeof(body), "{\"name\":\"%s\",\"lease\":\"%s\"}", name,
 				 etcd_lease);
 			etcd_post(&peer[k], "/v3/lock/lock", body);

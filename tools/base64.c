@@ -9,18 +9,25 @@
 
 static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void p4d_base64(char *text, const void *bytes, size_t len)
+static char *put_group(char *to, uint32_t v)
+{
+	to[0] = digit[v >> 18];
+	to[1] = digit[v >> 12 & 63];
+	to[2] = digit[v >> 6 & 63];
+	to[3] = digit[v & 63];
+	return to + 4;
+}
+
+void base64_encode(char *text, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = p[i] << 16 | (i + 1 < len ? p[i + 1] << 8 : 0) |
-			(i + 2 < len ? p[i + 2] : 0);
-
-		*text++ = digit[v >> 18];
-		*text++ = digit[v >> 12 & 63];
-		*text++ = i + 1 < len ? digit[v >> 6 & 63] : '=';
-		*text++ = i + 2 < len ? digit[v & 63] : '=';
+	for (; i + 3 <= len; i += 3)
+		text = put_group(text, p[i] << 16 | p[i + 1] << 8 | p[i + 2]);
+	if (i < len) {
+		text = put_group(text, p[i] << 16 | (i + 1 < len ? p[i + 1] << 8 : 0));
+		memset(text - (i + 3 - len), '=', i + 3 - len);
 	}
 }
 
@@ -36,7 +43,7 @@ static const uint8_t *values(void)
 	return value;
 }
 
-size_t p4d_base64_bytes(void *bytes, const char *text, size_t digits)
+size_t base64_decode(void *bytes, const char *text, size_t digits)
 {
 	const uint8_t *value = values(), *at = (const uint8_t *)text, *end = at + digits;
 	uint8_t *to = bytes;
@@ -44,7 +51,7 @@ size_t p4d_base64_bytes(void *bytes, const char *text, size_t digits)
 	size_t less = 0;
 
 	if (digits % 4)
-		return P4D_BASE64_BAD;
+		return BASE64_BAD;
 	if (digits)
 		less = (text[digits - 1] == '=') + (text[digits - 1] == '=' && text[digits - 2] == '=');
 	for (; at < end; at += 4, to += 3) {
@@ -59,5 +66,5 @@ size_t p4d_base64_bytes(void *bytes, const char *text, size_t digits)
 		to[1] = b << 4 | c >> 2;
 		to[2] = c << 6 | d;
 	}
-	return all < NO_DIGIT ? digits / 4 * 3 - less : P4D_BASE64_BAD;
+	return all < NO_DIGIT ? digits / 4 * 3 - less : BASE64_BAD;
 }
