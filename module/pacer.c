@@ -21,6 +21,8 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/netdevice.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 
@@ -54,13 +56,24 @@ u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps)
 	return div_u64(max_t(u64, wire, FRAME_MIN) * 8000, mbps);
 }
 
-/* Bytes of a buffer that each packet cut from it has in front, beyond those that are in it. The messages of
- * a bundle bring their own Homa headers.
+/* Bytes, from the IP header on, that each packet cut from a buffer has in front of its data, beyond those
+ * that are in it. The messages of a bundle bring their own Homa headers.
  */
 static u32 headers_of(const struct sk_buff *skb)
 {
-	return skb_transport_offset(skb) +
-	       (skb_has_frag_list(skb) ? 0 : sizeof(struct p4w_data));
+	u32 ip = skb_network_header_len(skb);
+
+	if (skb_is_gso_tcp(skb))	/* or DATA that is to be cut as if it were: knob `tso` */
+		return ip + tcp_hdrlen(skb);
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4)
+		return ip + sizeof(struct udphdr);
+	return skb_has_frag_list(skb) ? ip : ip + sizeof(struct p4w_data);
+}
+
+u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps)
+{
+	return homa_pacer_wire_ns(skb->len - skb_network_offset(skb),
+				  max_t(u32, skb_shinfo(skb)->gso_segs, 1), headers_of(skb), mbps);
 }
 
 u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
@@ -111,15 +124,12 @@ void homa_pacer_advance(struct homa_pacer *p, u64 ns)
 void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb)
 {
 	struct homa_link *link;
-	u32 segs, mbps;
+	u32 mbps;
 
 	rcu_read_lock();
 	link = paced_link(hn, skb_dst(skb)->dev, &mbps);
-	if (link) {
-		segs = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
-		homa_pacer_advance(&link->pacer,
-				   homa_pacer_wire_ns(skb->len, segs, headers_of(skb), mbps));
-	}
+	if (link)
+		homa_pacer_advance(&link->pacer, homa_pacer_buffer_ns(skb, mbps));
 	rcu_read_unlock();
 }
 

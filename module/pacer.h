@@ -55,6 +55,8 @@ void homa_pacer_forget(struct homa_rpc *rpc);
 void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb);
 /* The device was given work for so long. Any context. */
 void homa_pacer_advance(struct homa_pacer *p, u64 ns);
+/* How long a buffer of anybody takes on the wire. */
+u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps);
 
 /* Decisions, on numbers only. */
 u32 homa_pacer_chunk(u32 mbps);

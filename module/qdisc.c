@@ -346,9 +346,7 @@ static struct sk_buff *dequeue(struct Qdisc *sch)
 	if (!skb)
 		return NULL;
 	if (mbps)
-		homa_pacer_advance(&q->link->pacer,
-				   homa_pacer_wire_ns(skb->len, max_t(u32, skb_shinfo(skb)->gso_segs, 1),
-						      psched_mtu(qdisc_dev(sch)) / 16, mbps));
+		homa_pacer_advance(&q->link->pacer, homa_pacer_buffer_ns(skb, mbps));
 	sch->q.qlen--;
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);

@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/if_ether.h>
 #include <linux/module.h>
 #include "../../module/pacer.c"
 #include "../../module/shares.c"
@@ -191,8 +192,6 @@ static void wait_for(struct kunit *test, int nr)
 
 static void reckoning(struct kunit *test)
 {
-	struct sk_buff *skb;
-
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(10000), 6250);
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(1000), CHUNK_MIN);
 	KUNIT_EXPECT_EQ(test, homa_pacer_chunk(100000), 62500);
@@ -200,17 +199,57 @@ static void reckoning(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(1500, 1, 76, 10000), 1542 * 8 / 10);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(10, 1, 76, 1000), 84 * 8);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(76 + 4 * 1424, 4, 76, 1000), 4 * 1542 * 8);
-	skb = alloc_skb(100, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, 20);
-	KUNIT_EXPECT_EQ(test, headers_of(skb), 76u);
-	skb_shinfo(skb)->frag_list = alloc_skb(100, GFP_KERNEL);	/* as homa_bundle_add() does */
-	KUNIT_EXPECT_EQ(test, headers_of(skb), 20u);
-	kfree_skb(skb);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(10000, 4000, 5), 1000);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(9000, 4000, 5), 0);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(0, 4000, 5), 0);
+}
+
+static void set_bytes(struct sk_buff *skb, u32 bytes)
+{
+	skb_trim(skb, 0);
+	skb_put(skb, bytes);
+}
+
+static u64 as_frames(u32 nr, u32 bytes)
+{
+	return nr * homa_pacer_wire_ns(bytes, 1, 0, 1000);
+}
+
+/* A buffer takes as long as the frames that it is cut into, whoever looks: IP sees it from its own header
+ * on, a queueing discipline from the frame's.
+ */
+static void buffers(struct kunit *test)
+{
+	struct sk_buff *skb = alloc_skb(ETH_HLEN + 20 + 60000, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, ETH_HLEN);
+	skb_put_zero(skb, 20 + 60000);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, 20);
+	set_bytes(skb, 20 + 56 + 1424);
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(1, 1500));
+	set_bytes(skb, 20 + 56 + 4 * 1424);
+	skb_shinfo(skb)->gso_segs = 4;
+	skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1500));
+	skb_shinfo(skb)->gso_type = SKB_GSO_TCPV4;	/* as homa_offload_shape() does */
+	tcp_hdr(skb)->doff = 14;
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1500));
+	__skb_push(skb, ETH_HLEN);
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1500));
+	set_bytes(skb, ETH_HLEN + 20 + 32 + 4 * 1448);	/* TCP's own */
+	tcp_hdr(skb)->doff = 8;
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1500));
+	set_bytes(skb, ETH_HLEN + 20 + 8 + 4 * 1200);
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1228));
+	/* Each message of a bundle has its header. */
+	set_bytes(skb, ETH_HLEN + 20 + 4 * (56 + 300));
+	skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
+	skb_shinfo(skb)->frag_list = alloc_skb(100, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 20 + 56 + 300));
+	kfree_skb(skb);
 }
 
 static void fewest_left_first(struct kunit *test)
@@ -322,6 +361,7 @@ static void nothing_to_wait_for(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(reckoning),
+	KUNIT_CASE(buffers),
 	KUNIT_CASE(fewest_left_first),
 	KUNIT_CASE(a_newcomer_gets_ahead),
 	KUNIT_CASE(oldest_gets_its_part),

@@ -33,6 +33,11 @@ u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps)
 	return 0;
 }
 
+u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps)
+{
+	return 0;
+}
+
 u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
 {
 	return 0;
