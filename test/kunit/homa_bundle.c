@@ -133,6 +133,22 @@ static void opens(struct kunit *test)
 	}
 }
 
+/* A message that has no room for an IP header in front of it is copied. */
+static void opens_without_headroom(struct kunit *test)
+{
+	struct sk_buff *bare = alloc_skb(HEADER + length_of(2), GFP_KERNEL);
+	struct sk_buff *skb = bundle(test, 2, V4), *list;
+
+	KUNIT_ASSERT_NOT_NULL(test, bare);
+	skb_put_data(bare, skb_shinfo(skb)->frag_list->data, HEADER + length_of(2));
+	kfree_skb(skb_shinfo(skb)->frag_list);
+	skb_shinfo(skb)->frag_list = bare;
+	__skb_pull(skb, V4);
+	list = homa_bundle_open(skb);
+	KUNIT_EXPECT_PTR_NE(test, list->next, bare);
+	expect_list(test, list, 2, V4);
+}
+
 /* Frames, with what is in front of the first. */
 static void cuts_into_frames(struct kunit *test)
 {
@@ -243,6 +259,7 @@ static void malformed(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(opens),
+	KUNIT_CASE(opens_without_headroom),
 	KUNIT_CASE(cuts_into_frames),
 	KUNIT_CASE(what_goes_together),
 	KUNIT_CASE(malformed),

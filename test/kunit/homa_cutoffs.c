@@ -193,8 +193,15 @@ static void looks(struct kunit *test)
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 1);		/* 0 is not a version */
 	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 0);
+	/* What was seen counts for a quarter less at each look from now on, but only then. */
+	KUNIT_EXPECT_EQ(test, c->weight[homa_size_class(100)], ENOUGH - ENOUGH / 4);
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 1);
+	KUNIT_EXPECT_EQ(test, c->weight[homa_size_class(100)], ENOUGH - ENOUGH / 4);
+	for (i = 0; i < ENOUGH / 4; i++)
+		homa_cutoffs_saw(hn, 100);
+	look(&c->look);
+	KUNIT_EXPECT_EQ(test, c->weight[homa_size_class(100)], ENOUGH - ENOUGH / 4);
 	c->is_fixed = true;
 	for (i = 0; i < 10 * ENOUGH; i++)
 		homa_cutoffs_saw(hn, 1000000);

@@ -91,6 +91,22 @@ static void limit(struct kunit *test)
 	finish(hn);
 }
 
+/* Who has finished requests here stays before who has not, then who was looked up later. */
+static void who_makes_room(struct kunit *test)
+{
+	struct homa_peer a = { .used = jiffies }, b = { .used = jiffies - HZ };
+	struct homa_seen seen;
+
+	KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b));
+	KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a));
+	b.seen = &seen;
+	KUNIT_EXPECT_TRUE(test, is_less_missed(&a, &b));
+	KUNIT_EXPECT_FALSE(test, is_less_missed(&b, &a));
+	a.seen = &seen;
+	KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b));
+	KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a));
+}
+
 static void acks(struct kunit *test)
 {
 	struct homa_net *hn = make(test);
@@ -320,6 +336,7 @@ static void growth(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
+	KUNIT_CASE(who_makes_room),
 	KUNIT_CASE(growth),
 	KUNIT_CASE(acks),
 	KUNIT_CASE(priorities),
