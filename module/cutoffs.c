@@ -22,8 +22,7 @@
 #include "cutoffs.h"
 
 #define OCTAVE		8	/* classes in one */
-#define LOOK_MS		250	/* between two looks */
-#define FIRST_LOOK_MS	10	/* until there was something to see */
+#define FIRST_LOOK_MS	10	/* between two looks until there was something to see */
 #define ENOUGH		500	/* messages to judge by */
 #define KEEP_LEVELS	750	/* per mille of a level: how wrong their number may be */
 #define MOVED_MAX	150	/* per mille of the unasked bytes: what is not worth a change */
@@ -211,11 +210,12 @@ unlock:
 
 void homa_cutoffs_look(struct homa_cutoffs *c)
 {
-	u32 ms = READ_ONCE(c->has_seen) ? LOOK_MS : FIRST_LOOK_MS;
+	bool is_fixed = READ_ONCE(c->is_fixed);
+	u32 ms = is_fixed || READ_ONCE(c->has_seen) ? HOMA_LOOK_MS : FIRST_LOOK_MS;
 
 	/* Racy on purpose: two CPUs may come here, the work is queued once. */
-	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(READ_ONCE(c->is_fixed) ? LOOK_MS : ms));
-	if (!READ_ONCE(c->is_fixed))
+	WRITE_ONCE(c->next, jiffies + msecs_to_jiffies(ms));
+	if (!is_fixed)
 		schedule_work(&c->look);
 }
 

@@ -17,6 +17,7 @@
 #include "net.h"
 
 #define HOMA_SIZES	160	/* classes of message length, eight in an octave */
+#define HOMA_LOOK_MS	250	/* between two looks at how many there are of each */
 
 /* How often messages of a size came; each CPU counts for itself and never resets. */
 struct homa_sizes {
@@ -54,12 +55,20 @@ void homa_cutoffs_net_exit(struct homa_net *hn);
 u32 homa_size_class(u32 length);
 void homa_cutoffs_look(struct homa_cutoffs *c);
 
+/* Is `now` later than `next`, which never is further ahead than that? Where jiffies have 32 bits, also if
+ * weeks have passed without a message. Pure.
+ */
+static inline bool homa_cutoffs_is_due(unsigned long next, unsigned long now)
+{
+	return next - now > msecs_to_jiffies(HOMA_LOOK_MS);
+}
+
 static inline void homa_cutoffs_saw(struct homa_net *hn, u32 length)
 {
 	struct homa_cutoffs *c = hn->cutoffs;
 
 	this_cpu_inc(c->sizes->count[homa_size_class(length)]);
-	if (unlikely(time_after(jiffies, READ_ONCE(c->next))))
+	if (unlikely(homa_cutoffs_is_due(READ_ONCE(c->next), jiffies)))
 		homa_cutoffs_look(c);
 }
 

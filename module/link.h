@@ -15,6 +15,7 @@
 
 #include "grant.h"
 #include "pacer.h"
+#include "recent.h"
 
 struct homa_links;
 struct homa_net;
@@ -74,12 +75,10 @@ static inline bool homa_dev_has_queue(const struct net_device *dev)
 	return rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue;
 }
 
-/* The queueing discipline `homa` has seen bulk of others lately: a jiffy from now at most, see there, and
- * for 32 bits not weeks ago. Pure.
- */
+/* The queueing discipline `homa` has seen bulk of others lately. Pure. */
 static inline bool homa_link_is_shared(unsigned long others_at, unsigned long now)
 {
-	return others_at && now + 1 - others_at <= HZ / 10;
+	return homa_is_recent(others_at, now, HZ / 10);
 }
 
 /* RCU. So it is where packets for `dev` wait. */

@@ -19,6 +19,7 @@
 
 #include "net.h"
 #include "peer.h"
+#include "recent.h"
 #include "seen.h"
 
 #define FIRST_BITS	8	/* buckets to begin with; eight times as many when it grows */
@@ -50,7 +51,7 @@ struct homa_peers {
 	siphash_key_t life_key;		/* never changes */
 	u32 last_life;			/* before it is shuffled: upper half of ids; random start */
 	u64 lost_ms;			/* when it was last forgotten what is finished */
-	unsigned long trim_after;	/* jiffies: no need to look for idle windows before */
+	unsigned long trimmed;		/* jiffies when idle windows were looked for; 0: never */
 	struct homa_seen_mem seen_mem;
 	struct work_struct tend;
 };
@@ -173,7 +174,7 @@ void homa_peer_change_life(struct homa_peer *peer)
 	struct homa_peers *peers = peer->net->peers;
 
 	spin_lock_bh(&peers->lock);
-	if (!peer->life_changed || time_after(jiffies, peer->life_changed + LIFE_LEAST)) {
+	if (!homa_is_recent(peer->life_changed, jiffies, LIFE_LEAST)) {
 		atomic64_set(&peer->next_id, next_life(peers));
 		peer->life_changed = jiffies | 1;
 	}
@@ -181,20 +182,21 @@ void homa_peer_change_life(struct homa_peer *peer)
 }
 
 /* Who has finished no request here has nothing that could run twice. */
-static bool is_less_missed(const struct homa_peer *a, const struct homa_peer *b)
+static bool is_less_missed(const struct homa_peer *a, const struct homa_peer *b, unsigned long now)
 {
 	if (!a->seen != !b->seen)
 		return !a->seen;
-	return time_before(a->used, b->used);
+	return homa_age(a->used, now) > homa_age(b->used, now);
 }
 
 static struct homa_peer *oldest_unused(struct hlist_head *bucket, int *nr)
 {
 	struct homa_peer *peer, *oldest = NULL;
+	unsigned long now = jiffies;
 
 	hlist_for_each_entry(peer, bucket, link) {
 		++*nr;
-		if (refcount_read(&peer->refs) == 1 && (!oldest || is_less_missed(peer, oldest)))
+		if (refcount_read(&peer->refs) == 1 && (!oldest || is_less_missed(peer, oldest, now)))
 			oldest = peer;
 	}
 	return oldest;
@@ -210,7 +212,7 @@ static void note_loss(struct homa_net *hn, const struct homa_peer *peer)
 {
 	u32 late_ms = homa_knob(hn, late_ms);
 
-	if (peer->seen && time_before(jiffies, peer->used + msecs_to_jiffies(late_ms)))
+	if (peer->seen && homa_age(peer->used, jiffies) <= msecs_to_jiffies(late_ms))
 		WRITE_ONCE(hn->peers->lost_ms, now_ms());
 }
 
@@ -305,6 +307,7 @@ static struct homa_peer *find_or_add(struct homa_net *hn, const struct in6_addr 
 
 struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr)
 {
+	unsigned long now = jiffies;
 	struct homa_peer *peer;
 
 	rcu_read_lock();
@@ -315,8 +318,8 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr
 		peer = find_or_add(hn, addr);
 		spin_unlock_bh(&hn->peers->lock);
 	}
-	if (peer && time_before(peer->used, jiffies))
-		WRITE_ONCE(peer->used, jiffies);
+	if (peer && READ_ONCE(peer->used) != now)
+		WRITE_ONCE(peer->used, now);
 	return peer;
 }
 
@@ -432,7 +435,7 @@ void homa_peer_add_finished(struct homa_peer *peer, u64 id)
 		homa_seen_add(peer->seen, id, now_ms(), mem);
 	spin_unlock(&peer->lock);
 	if (unlikely(atomic_long_read(&mem->used) > max - max / 4) &&
-	    time_after(jiffies, READ_ONCE(peer->net->peers->trim_after)))
+	    !homa_is_recent(READ_ONCE(peer->net->peers->trimmed), jiffies, HZ))
 		schedule_work(&peer->net->peers->tend);
 }
 
@@ -459,7 +462,7 @@ static void trim(struct homa_peers *peers)
 	u32 i;
 
 	/* If none is idle, the next look finds hardly more. */
-	WRITE_ONCE(peers->trim_after, jiffies + HZ);
+	WRITE_ONCE(peers->trimmed, jiffies | 1);
 	for (i = 0; i < 1u << table->bits; i++) {
 		rcu_read_lock();
 		trim_bucket(peers, &table->bucket[i]);
@@ -571,7 +574,6 @@ int homa_peers_net_init(struct homa_net *hn)
 	peers->factor = get_random_u64() | 1;
 	get_random_bytes(&peers->life_key, sizeof(peers->life_key));
 	peers->last_life = get_random_u32();
-	peers->trim_after = jiffies - 1;
 	peers->lost_ms = now_ms();	/* what was finished here before, nobody remembers */
 	peers->seen_mem.max = &hn->knobs.seen_max;
 	INIT_WORK(&peers->tend, tend);

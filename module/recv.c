@@ -20,6 +20,7 @@
 #include "offload.h"
 #include "packet.h"
 #include "peer.h"
+#include "recent.h"
 #include "recv.h"
 #include "rmem.h"
 #include "rpc.h"
@@ -202,7 +203,7 @@ static void tell_cutoffs(struct homa_rx *rx, struct homa_rpc *rpc)
 	unsigned long told = READ_ONCE(rpc->peer->told_cutoffs);
 	const struct homa_path path = homa_rpc_path(rpc);
 
-	if (told && time_before(jiffies, told + msecs_to_jiffies(CUTOFFS_MS)))
+	if (homa_is_recent(told, jiffies, msecs_to_jiffies(CUTOFFS_MS)))
 		return;
 	WRITE_ONCE(rpc->peer->told_cutoffs, jiffies | 1);
 	homa_queue_cutoffs(&rx->queue, &path);

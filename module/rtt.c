@@ -18,6 +18,7 @@
 #include <linux/time64.h>
 #include <linux/typecheck.h>
 
+#include "recent.h"
 #include "rtt.h"
 
 #define WINDOW		(10 * HZ)
@@ -39,7 +40,7 @@ void homa_rtt_add_bound(struct homa_rtt *rtt, u64 ns, unsigned long now)
 	u32 sample = clamp_t(u64, ns, 1, SAMPLE_MAX);
 	u32 least = READ_ONCE(rtt->least_ns);
 
-	if (time_after(now, READ_ONCE(rtt->window) + WINDOW)) {
+	if (homa_age(READ_ONCE(rtt->window), now) > WINDOW) {
 		WRITE_ONCE(rtt->window, now);
 		WRITE_ONCE(rtt->least_before_ns, least);
 		least = 0;

@@ -167,6 +167,26 @@ static void does_not_flap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, divide(100, 100, 1, 0), 1);
 }
 
+static int looked;
+
+static void note_look(struct work_struct *work)
+{
+	looked++;
+}
+
+/* The first message after a while causes one, even if that was half of the range of jiffies. */
+static void when_to_look(struct kunit *test)
+{
+	const unsigned long pause = msecs_to_jiffies(HOMA_LOOK_MS);
+
+	KUNIT_EXPECT_FALSE(test, homa_cutoffs_is_due(1000, 1000));
+	KUNIT_EXPECT_FALSE(test, homa_cutoffs_is_due(1000 + pause, 1000));
+	KUNIT_EXPECT_FALSE(test, homa_cutoffs_is_due(1, ULONG_MAX));
+	KUNIT_EXPECT_TRUE(test, homa_cutoffs_is_due(1000, 1001));
+	KUNIT_EXPECT_TRUE(test, homa_cutoffs_is_due(ULONG_MAX, 0));
+	KUNIT_EXPECT_TRUE(test, homa_cutoffs_is_due(1000, 2000ul + LONG_MAX));
+}
+
 /* The work item, with counts as recv.c makes them. */
 static void looks(struct kunit *test)
 {
@@ -183,10 +203,14 @@ static void looks(struct kunit *test)
 	c->num_priorities = 8;
 	c->cutoff_version = U16_MAX;
 	c->max_sched_prio = homa_cutoffs_default(8, c->unsched_cutoffs);
-	c->next = jiffies + 1000 * HZ;
+	c->next = jiffies - LONG_MAX;
 	mutex_init(&c->lock);
+	INIT_WORK(&c->look, note_look);
+	looked = 0;
 	for (i = 0; i < ENOUGH - 1; i++)
 		homa_cutoffs_saw(hn, 100);
+	flush_work(&c->look);
+	KUNIT_EXPECT_GE(test, looked, 1);
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, U16_MAX);	/* too few */
 	homa_cutoffs_saw(hn, 100);
@@ -211,6 +235,7 @@ static void looks(struct kunit *test)
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 2);
 	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 6);
+	cancel_work_sync(&c->look);
 	free_percpu(sizes);
 }
 
@@ -222,6 +247,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(extremes),
 	KUNIT_CASE(always_well_formed),
 	KUNIT_CASE(does_not_flap),
+	KUNIT_CASE(when_to_look),
 	KUNIT_CASE(looks),
 	{}
 };

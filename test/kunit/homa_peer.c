@@ -91,20 +91,57 @@ static void limit(struct kunit *test)
 	finish(hn);
 }
 
+#define WEEKS	(LONG_MAX + 1000ul * HZ)	/* more than half the range of jiffies: of 32 bits */
+
 /* Who has finished requests here stays before who has not, then who was looked up later. */
 static void who_makes_room(struct kunit *test)
 {
-	struct homa_peer a = { .used = jiffies }, b = { .used = jiffies - HZ };
+	const unsigned long now = 1000, age[] = { 1, HZ, WEEKS };
+	struct homa_peer a = { .used = now + 1 }, b = {};
 	struct homa_seen seen;
+	int i;
 
-	KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b));
-	KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a));
-	b.seen = &seen;
-	KUNIT_EXPECT_TRUE(test, is_less_missed(&a, &b));
-	KUNIT_EXPECT_FALSE(test, is_less_missed(&b, &a));
-	a.seen = &seen;
-	KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b));
-	KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a));
+	for (i = 0; i < ARRAY_SIZE(age); i++) {
+		b.used = now - age[i];
+		a.seen = b.seen = NULL;
+		KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b, now));
+		KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a, now));
+		b.seen = &seen;
+		KUNIT_EXPECT_TRUE(test, is_less_missed(&a, &b, now));
+		KUNIT_EXPECT_FALSE(test, is_less_missed(&b, &a, now));
+		a.seen = &seen;
+		KUNIT_EXPECT_FALSE(test, is_less_missed(&a, &b, now));
+		KUNIT_EXPECT_TRUE(test, is_less_missed(&b, &a, now));
+	}
+}
+
+static void after_weeks(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = get(hn, 1);
+	u64 id = homa_peer_next_id(peer);
+
+	peer->life_changed = (jiffies - WEEKS) | 1;
+	homa_peer_change_life(peer);
+	KUNIT_EXPECT_NE(test, homa_peer_next_id(peer) >> 32, id >> 32);
+	homa_peer_put(peer);
+	peer->used = jiffies - WEEKS;
+	homa_peer_put(get(hn, 1));
+	KUNIT_EXPECT_LT(test, jiffies - peer->used, 100ul * HZ);
+
+	/* What was known of it is no loss. */
+	hn->knobs.late_ms = 1000;
+	hn->knobs.seen_max = 1 << 20;
+	hn->peers->lost_ms = 0;
+	homa_peer_judge(peer, 1001);
+	KUNIT_ASSERT_NOT_NULL(test, peer->seen);
+	peer->used = jiffies - WEEKS;
+	note_loss(hn, peer);
+	KUNIT_EXPECT_EQ(test, hn->peers->lost_ms, 0);
+	peer->used = jiffies;
+	note_loss(hn, peer);
+	KUNIT_EXPECT_NE(test, hn->peers->lost_ms, 0);
+	finish(hn);
 }
 
 static void acks(struct kunit *test)
@@ -337,6 +374,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
 	KUNIT_CASE(who_makes_room),
+	KUNIT_CASE(after_weeks),
 	KUNIT_CASE(growth),
 	KUNIT_CASE(acks),
 	KUNIT_CASE(priorities),

@@ -77,6 +77,18 @@ static void long_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_rtt_wait_data(&rtt, &conf, START), 100 * MS);
 }
 
+/* More than half the range of jiffies, where they have 32 bits. */
+static void after_weeks(struct kunit *test)
+{
+	const unsigned long weeks_later = START + LONG_MAX + START;
+	struct homa_rtt rtt = { 0 };
+
+	homa_rtt_add_bound(&rtt, 20 * US, START);
+	homa_rtt_add_bound(&rtt, 30 * MS, weeks_later);
+	homa_rtt_add_bound(&rtt, 40 * MS, weeks_later + 11 * HZ);
+	KUNIT_EXPECT_EQ(test, homa_rtt_least(&rtt), 30 * MS);
+}
+
 static void patience(struct kunit *test)
 {
 	struct homa_rtt rtt = { 0 };
@@ -112,6 +124,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(short_path),
 	KUNIT_CASE(slow_service),
 	KUNIT_CASE(long_path),
+	KUNIT_CASE(after_weeks),
 	KUNIT_CASE(patience),
 	{}
 };
