@@ -252,16 +252,24 @@ static void compare_owners(struct json_object *o, struct json_object *answer)
 	}
 }
 
-/* The owner word that a batch writes, or 0. */
-static uint64_t word_of_batch(struct json_object *cmds)
+/* What writes the owner words in a batch, or NULL. */
+static struct json_object *owners_of_batch(struct json_object *cmds)
 {
 	for (size_t i = 0; cmds && i < json_object_array_length(cmds); i++) {
 		struct json_object *o = json_object_array_get_idx(cmds, i);
 
 		if (is_write(o) && !strcmp(text(o, "array"), "owner"))
-			return value_at(o, 0);
+			return o;
 	}
-	return 0;
+	return NULL;
+}
+
+/* The owner word that a batch writes, or 0. */
+static uint64_t word_of_batch(struct json_object *cmds)
+{
+	struct json_object *o = owners_of_batch(cmds);
+
+	return o ? value_at(o, 0) : 0;
 }
 
 /* One line gives all blocks of a grant: none of them is why it stands. */
@@ -435,7 +443,7 @@ static void on_command(char *line, size_t len)
 {
 	struct json_object *o = json_tokener_parse(line);
 	struct json_object *cmds = json_member(o, "cmds");
-	bool writes = is_write(o) || word_of_batch(cmds);
+	bool writes = is_write(o) || owners_of_batch(cmds);
 	struct pending *p;
 
 	if (writes && lose_command) {

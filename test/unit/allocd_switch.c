@@ -457,8 +457,13 @@ static void give__one_batch_in_order_and_only_then_the_answer(void **state)
 	assert_string_equal(told(1), "");
 }
 
+/* The first three are one line: an allocator that is killed leaves no block fenced, but not drained. */
 static void take__fence_then_drain_then_read(void **state)
 {
+	static const char *const parts[] = {
+		"\"batch\"", "\"reg_write\",\"array\":\"owner\",\"indexes\":[0,1,2],\"values\":[0,0,0]",
+		"\"drain\"", "\"reg_read\",\"array\":\"serial\",\"indexes\":[0,1,2]", NULL
+	};
 	const struct p4w_escrow *m;
 	uint64_t rpc;
 
@@ -473,11 +478,9 @@ static void take__fence_then_drain_then_read(void **state)
 	pthread_mutex_unlock(&sw.lock);
 	rpc = say(1, P4W_HELLO, 0, 0);	/* the node has restarted: its values go to escrow */
 	assert_int_equal(wait_for(rpc)->type, P4W_WELCOME);
-	assert_non_null(strstr(told(0), "\"reg_write\",\"array\":\"owner\",\"indexes\":[0,1,2],"
-				"\"values\":[0,0,0]"));
-	assert_non_null(strstr(told(1), "\"drain\""));
-	assert_non_null(strstr(told(2), "\"reg_read\",\"array\":\"r0\",\"index\":0,\"count\":192"));
-	assert_non_null(strstr(told(3), "\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":192"));
+	assert_in_order(told(0), parts);
+	assert_non_null(strstr(told(1), "\"reg_read\",\"array\":\"r0\",\"index\":0,\"count\":192"));
+	assert_non_null(strstr(told(2), "\"reg_read\",\"array\":\"r1\",\"index\":0,\"count\":192"));
 	m = (const struct p4w_escrow *)wait_for(say(1, P4W_FETCH, 1, 0));
 	assert_int_equal(ntohl(m->total), 192 * 2);
 	assert_int_equal(p4d_service_engine(service)->epoch_next, 10);

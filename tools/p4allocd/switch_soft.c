@@ -5,9 +5,10 @@
  * Commands go out in order and answers come back in order, so a queue of steps says what each
  * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
  * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
- * and serial words and, last, the owner words. Take: owner words to 0, drain, how far the serials
- * went, and only after that answer the cells are read. Count: one batch that reads and clears
- * the counters and, behind a drain, so that no packet is between its passes, reads the lock word.
+ * and serial words and, last, the owner words. Take: one batch, so that no block is without an owner and
+ * not drained if we or the connection end: owner words to 0, drain, how far the serials went; after its
+ * answer the cells are read. Count: one batch that reads and clears the counters and, behind a drain, so
+ * that no packet is between its passes, reads the lock word.
  */
 #include <endian.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #define LINE_MAX_BYTES	(1 << 20)
 #define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
 #define COUNT_LOCK	3	/* place of the lock word among the answers to a count */
+#define TAKE_SERIALS	2	/* likewise, to a take */
 #define READ_CELLS	4096	/* in one line, as many as p4switch takes */
 
 enum step_kind {
@@ -274,9 +276,11 @@ static void drained(struct soft *sw, struct take *t)
 /* Only a home block counts serials; what the others hold is older. */
 static bool take_serials(struct soft *sw, struct take *t, struct json_object *o)
 {
+	struct json_object *results = results_of(o);
 	uint64_t values[P4W_MAX_BLOCKS];
 
-	if (!get_values(o, values, t->blocks))
+	if (!results ||
+	    !get_values(json_object_array_get_idx(results, TAKE_SERIALS), values, t->blocks))
 		return false;
 	for (unsigned int i = 0; i < t->blocks; i++)
 		sw->events.serial(sw->events.arg, values[i]);
@@ -521,6 +525,7 @@ static void soft_give(void *arg, const struct p4d_give *give)
 
 static void soft_take(void *arg, const struct p4d_take *take)
 {
+	struct json_object *cmds;
 	struct soft *sw = arg;
 	struct take *t;
 
@@ -531,9 +536,11 @@ static void soft_take(void *arg, const struct p4d_take *take)
 		abort();
 	t->what = *take;
 	t->blocks = p4d_blocks_count(&take->blocks);
-	send_step(sw, STEP_PLAIN, p4d_cmd_write_blocks("owner", &take->blocks, 0));
-	send_step(sw, STEP_PLAIN, p4d_cmd_command("drain"));
-	send_step(sw, STEP_FENCED, p4d_cmd_read_blocks("serial", &take->blocks))->take = t;
+	cmds = json_object_new_array();
+	json_object_array_add(cmds, p4d_cmd_write_blocks("owner", &take->blocks, 0));
+	json_object_array_add(cmds, p4d_cmd_command("drain"));
+	json_object_array_add(cmds, p4d_cmd_read_blocks("serial", &take->blocks));
+	send_step(sw, STEP_FENCED, p4d_cmd_batch(cmds))->take = t;
 }
 
 static void soft_count(void *arg, const struct p4d_count *count)

@@ -24,7 +24,7 @@
 #define END_US 40000000
 #define WARM_US 2000000		/* not counted */
 #define MESSAGE_US 14		/* one way: half of `rpc100` */
-#define TAKE_US 100		/* owner words to 0, and a drain: two commands of the control socket */
+#define TAKE_US 100		/* owner words to 0, and a drain: a command of the control socket */
 #define GIVE_US 100
 #define COUNT_US 20		/* one command, that waits for no packet */
 #define FILL_US 150		/* 1,280 cells, 8 in a packet */
