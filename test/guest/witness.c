@@ -10,7 +10,8 @@
  * Faults: a block that is given while it has an owner, or before it has been drained; an epoch that is
  * not above all that the block had (unless a grant that stands grows), or that two tenants have had; flows
  * that two grants have at a time; a grant that is given again after transactions of it have run; cells that
- * are cleared while their block has an owner; owners that are read and are not those of the model.
+ * are cleared while their block has an owner, unless it is given it again next; owners that are read and are
+ * not those of the model.
  *
  * SIGUSR1: the next command that writes is done, but its answer is lost, and so is the connection.
  * SIGUSR2: the same, but it is not done. SIGTERM: ends.
@@ -49,6 +50,7 @@ static struct {
 	uint64_t boot;
 	uint64_t owner[BLOCKS];		/* as the switch must have it */
 	bool undrained[BLOCKS];		/* since it had its last owner */
+	bool cleared[BLOCKS];		/* while it had one, which must be given it again next */
 	uint64_t last[BLOCKS];		/* the highest epoch that it ever had */
 	uint64_t stands;		/* what is given, if some block had it before this line; or 0 */
 	uint64_t flow[FLOWS];		/* owner word of the grant that has it; 0: none, or not known */
@@ -107,14 +109,24 @@ static bool is_live(uint64_t word)
 	return false;
 }
 
+static void judge_cleared(unsigned int b)
+{
+	if (model.cleared[b])
+		fault("cells of block %u were cleared while tenant %u had it", b,
+		      tenant_of(model.owner[b]));
+	model.cleared[b] = false;
+}
+
 static void give(unsigned int b, uint64_t word)
 {
 	uint64_t old = model.owner[b];
 
 	if (old == word) {
+		model.cleared[b] = false;
 		model.again++;
 		return;
 	}
+	judge_cleared(b);
 	if (old)
 		fault("block %u is given to tenant %u (epoch %" PRIu64 ") while tenant %u (epoch %"
 		      PRIu64 ") has it", b, tenant_of(word), epoch_of(word), tenant_of(old),
@@ -137,6 +149,7 @@ static void take(unsigned int b)
 {
 	if (!model.owner[b])
 		return;
+	judge_cleared(b);
 	fprintf(model.record, "take %u %" PRIu64 " %u\n", tenant_of(model.owner[b]),
 		epoch_of(model.owner[b]), b);
 	model.owner[b] = 0;
@@ -152,6 +165,7 @@ static void restart(uint64_t boot)
 	model.boots++;
 	memset(model.owner, 0, sizeof(model.owner));
 	memset(model.undrained, 0, sizeof(model.undrained));
+	memset(model.cleared, 0, sizeof(model.cleared));
 	memset(model.flow, 0, sizeof(model.flow));
 	fprintf(model.record, "boot\n");
 }
@@ -227,11 +241,9 @@ static void write_cells(struct json_object *o)
 	size_t n = nr_cells(o);
 
 	for (size_t i = 0; n >= P4W_BLOCK_SLOTS && i < n; i += P4W_BLOCK_SLOTS) {
-		uint64_t b = index_at(o, i) / P4W_BLOCK_SLOTS;
+		uint64_t b = index_at(o, i) / P4W_BLOCK_SLOTS % BLOCKS;
 
-		if (model.owner[b % BLOCKS])
-			fault("cells of block %" PRIu64 " are cleared while tenant %u has it", b,
-			      tenant_of(model.owner[b % BLOCKS]));
+		model.cleared[b] = model.owner[b];
 	}
 }
 
@@ -563,6 +575,8 @@ int main(int argc, char **argv)
 	while (!ended)
 		serve(listener);
 	close_both();
+	for (unsigned int b = 0; b < BLOCKS; b++)
+		judge_cleared(b);
 	free(model.epochs);
 	fclose(model.record);
 	printf("witness: %lu connections, %lu starts of the switch, %lu blocks given, %lu given again, "
