@@ -21,6 +21,11 @@ static inline void homa_fifo_init(struct homa_fifo *fifo)
 	fifo->end = &fifo->head.first;
 }
 
+static inline bool homa_fifo_is_empty(const struct homa_fifo *fifo)
+{
+	return hlist_empty(&fifo->head);
+}
+
 static inline void homa_fifo_add(struct homa_fifo *fifo, struct hlist_node *node)
 {
 	node->next = NULL;
@@ -29,11 +34,26 @@ static inline void homa_fifo_add(struct homa_fifo *fifo, struct hlist_node *node
 	fifo->end = &node->next;
 }
 
+/* Before all others. */
+static inline void homa_fifo_add_first(struct homa_fifo *fifo, struct hlist_node *node)
+{
+	if (homa_fifo_is_empty(fifo))
+		fifo->end = &node->next;
+	hlist_add_head(node, &fifo->head);
+}
+
 static inline void homa_fifo_del(struct homa_fifo *fifo, struct hlist_node *node)
 {
 	if (!node->next)
 		fifo->end = node->pprev;
 	__hlist_del(node);
+}
+
+/* The same, and hlist_unhashed() says so of it from now on. */
+static inline void homa_fifo_del_init(struct homa_fifo *fifo, struct hlist_node *node)
+{
+	homa_fifo_del(fifo, node);
+	INIT_HLIST_NODE(node);
 }
 
 #endif /* P4HOMA_FIFO_H */

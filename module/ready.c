@@ -45,8 +45,8 @@ struct waiter {
 
 void homa_ready_init(struct homa_ready *ready)
 {
-	INIT_LIST_HEAD(&ready->queue);
-	INIT_LIST_HEAD(&ready->long_queue);
+	homa_fifo_init(&ready->queue);
+	homa_fifo_init(&ready->long_queue);
 	INIT_HLIST_HEAD(&ready->waiters);
 	INIT_HLIST_HEAD(&ready->heavy);
 }
@@ -78,6 +78,11 @@ static struct waiter *waiter_for(const struct homa_ready *ready, const struct ho
 	return first_waiter(ready);
 }
 
+static struct homa_fifo *queue_for(struct homa_ready *ready, const struct homa_done *done)
+{
+	return done->is_long ? &ready->long_queue : &ready->queue;
+}
+
 struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	struct sock *sk = homa_to_sk(hsk);
@@ -89,13 +94,13 @@ struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done
 	add = !hsk->is_shutdown;
 	if (add) {
 		/* What it counted for may have died. */
-		if (done->is_long && list_empty(&hsk->ready.long_queue))
+		if (done->is_long && homa_fifo_is_empty(&hsk->ready.long_queue))
 			hsk->ready.overtook = 0;
-		list_add_tail(&done->link, done->is_long ? &hsk->ready.long_queue : &hsk->ready.queue);
+		homa_fifo_add(queue_for(&hsk->ready, done), &done->link);
+		if (!done->is_long)
+			homa_turns_claim(&hsk->ready);
 		waiter = waiter_for(&hsk->ready, done);
 	}
-	if (add && !done->is_long)
-		homa_turns_claim(&hsk->ready);
 	if (waiter)
 		task = let_go(waiter);
 	spin_unlock(&hsk->lock);
@@ -118,11 +123,11 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done)
 }
 
 /* Short ones first, but not for ever. */
-static struct list_head *next_queue(struct homa_ready *ready)
+static struct homa_fifo *next_queue(struct homa_ready *ready)
 {
-	if (list_empty(&ready->long_queue))
+	if (homa_fifo_is_empty(&ready->long_queue))
 		return &ready->queue;
-	if (!list_empty(&ready->queue) && ready->overtook < OVERTAKE_MAX) {
+	if (!homa_fifo_is_empty(&ready->queue) && ready->overtook < OVERTAKE_MAX) {
 		ready->overtook++;
 		return &ready->queue;
 	}
@@ -132,11 +137,12 @@ static struct list_head *next_queue(struct homa_ready *ready)
 
 static struct homa_done *take(struct homa_ready *ready)
 {
+	struct homa_fifo *queue = next_queue(ready);
 	struct homa_done *done;
 
-	done = list_first_entry_or_null(next_queue(ready), struct homa_done, link);
+	done = hlist_entry_safe(queue->head.first, struct homa_done, link);
 	if (done)
-		list_del_init(&done->link);
+		homa_fifo_del_init(queue, &done->link);
 	return done;
 }
 
@@ -229,6 +235,15 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	return ERR_PTR(err);
 }
 
+bool homa_ready_remove(struct homa_sock *hsk, struct homa_done *done)
+{
+	lockdep_assert_held(&hsk->lock);
+	if (hlist_unhashed(&done->link))
+		return false;
+	homa_fifo_del_init(queue_for(&hsk->ready, done), &done->link);
+	return true;
+}
+
 void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done)
 {
 	bool add;
@@ -236,7 +251,7 @@ void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done)
 	spin_lock_bh(&hsk->lock);
 	add = !hsk->is_shutdown;
 	if (add)
-		list_add(&done->link, &hsk->ready.queue);
+		homa_fifo_add_first(queue_for(&hsk->ready, done), &done->link);
 	spin_unlock_bh(&hsk->lock);
 	if (!add)
 		done->release(done);
@@ -244,19 +259,17 @@ void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done)
 
 void homa_ready_shutdown(struct homa_sock *hsk)
 {
-	struct homa_done *done, *next;
+	struct homa_done *done;
 	struct waiter *waiter;
-	LIST_HEAD(queue);
 
 	spin_lock_bh(&hsk->lock);
-	list_splice_init(&hsk->ready.queue, &queue);
-	list_splice_tail_init(&hsk->ready.long_queue, &queue);
 	while ((waiter = first_waiter(&hsk->ready)))
 		wake(waiter);
 	homa_turns_move(&hsk->ready, NULL);
-	spin_unlock_bh(&hsk->lock);
-	list_for_each_entry_safe(done, next, &queue, link) {
-		list_del_init(&done->link);
+	while ((done = take(&hsk->ready))) {
+		spin_unlock_bh(&hsk->lock);
 		done->release(done);
+		spin_lock_bh(&hsk->lock);
 	}
+	spin_unlock_bh(&hsk->lock);
 }

@@ -5,8 +5,9 @@
 #ifndef P4HOMA_READY_H
 #define P4HOMA_READY_H
 
-#include <linux/list.h>
 #include <linux/types.h>
+
+#include "fifo.h"
 
 struct homa_done;
 struct homa_sock;
@@ -15,8 +16,8 @@ struct task_struct;
 
 /* Guarded by the socket's lock, except poll_ns. */
 struct homa_ready {
-	struct list_head queue;		/* struct homa_done: short ones, oldest first */
-	struct list_head long_queue;	/* the same: long ones */
+	struct homa_fifo queue;		/* struct homa_done: short ones, oldest first */
+	struct homa_fifo long_queue;	/* the same: long ones */
 	u32 overtook;			/* short ones that were taken since a long one waits */
 	struct homa_turns *turns;	/* where a short one was taken last, or NULL; racy */
 	struct hlist_head waiters;	/* who came last first */
@@ -27,7 +28,7 @@ struct homa_ready {
 
 static inline bool homa_ready_is_empty(const struct homa_ready *ready)
 {
-	return list_empty_careful(&ready->queue) && list_empty_careful(&ready->long_queue);
+	return homa_fifo_is_empty(&ready->queue) && homa_fifo_is_empty(&ready->long_queue);
 }
 
 void homa_ready_init(struct homa_ready *ready);
@@ -48,6 +49,9 @@ struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done
  * EAGAIN, EINTR, ESHUTDOWN.
  */
 struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how);
+
+/* It is withdrawn. False: it is not in the queue. hsk->lock is held. */
+bool homa_ready_remove(struct homa_sock *hsk, struct homa_done *done);
 
 /* Back to the front, for the next reader. */
 void homa_ready_put_back(struct homa_sock *hsk, struct homa_done *done);

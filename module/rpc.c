@@ -103,7 +103,7 @@ static void construct(void *memory)
 	spin_lock_init(&rpc->lock);
 	/* Who takes it out of its queue leaves it like this. */
 	RB_CLEAR_NODE(&rpc->in_stalled);
-	INIT_LIST_HEAD(&rpc->done.link);
+	INIT_HLIST_NODE(&rpc->done.link);
 	rpc->done.rpc = rpc;
 	rpc->done.release = done_release;
 }
@@ -296,10 +296,8 @@ static void remove_from_queues(struct homa_rpc *rpc)
 		homa_stall_unlist(rpc);
 		refs++;
 	}
-	if (!list_empty(&rpc->done.link)) {
-		list_del_init(&rpc->done.link);
+	if (homa_ready_remove(hsk, &rpc->done))
 		refs++;
-	}
 	spin_unlock(&hsk->lock);
 	while (refs--)
 		homa_rpc_put(rpc);
@@ -312,7 +310,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	/* It is put there with rpc->lock held only, so what is not there now will not be. Before it
 	 * leaves the list: who finds that empty, and shuts the queue down, has it to himself.
 	 */
-	if (!list_empty_careful(&rpc->done.link) || !RB_EMPTY_NODE(&rpc->in_stalled))
+	if (!hlist_unhashed_lockless(&rpc->done.link) || !RB_EMPTY_NODE(&rpc->in_stalled))
 		remove_from_queues(rpc);
 	spin_lock(&hsk->rpcs_lock);
 	homa_fifo_del(&hsk->rpcs, &rpc->in_sock);

@@ -31,7 +31,7 @@ struct homa_tenant;
  * the data, or when the socket goes. release() may run in softirq and with no lock held.
  */
 struct homa_done {
-	struct list_head link;
+	struct hlist_node link;	/* in the ready queue, or hlist_unhashed() */
 	struct homa_rpc *rpc;	/* the message is that RPC's; NULL: it is in a struct homa_done_own */
 	void (*release)(struct homa_done *done);
 	bool is_long;		/* more than a buffer page, or the answer to such: is no hurry */

@@ -320,7 +320,7 @@ static void detach_all(struct homa_tenant *t, const struct homa_alloc *alloc,
 		if (call->alloc != alloc)
 			continue;
 		homa_txn_call_detach(call);
-		list_add_tail(&call->own.done.link, detached);
+		list_add_tail(&call->link, detached);
 	}
 }
 

@@ -195,7 +195,7 @@ void homa_txn_call_finish_all(struct list_head *detached, int error)
 {
 	struct homa_txn_call *call, *next;
 
-	list_for_each_entry_safe(call, next, detached, own.done.link)
+	list_for_each_entry_safe(call, next, detached, link)
 		homa_txn_call_finish(call, error);
 }
 
@@ -245,7 +245,7 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 		if (!ktime_before(now, call->give_up)) {
 			homa_txn_call_detach(call);
 			t->stats.timeout++;
-			list_add_tail(&call->own.done.link, &due->expired);
+			list_add_tail(&call->link, &due->expired);
 			continue;
 		}
 		if (!ktime_before(now, call->due)) {
@@ -282,7 +282,7 @@ static void expire(struct homa_net *hn, struct due_calls *due)
 {
 	struct homa_txn_call *call;
 
-	list_for_each_entry(call, &due->expired, own.done.link)
+	list_for_each_entry(call, &due->expired, link)
 		homa_count(hn, txn_timeout);
 	homa_txn_call_finish_all(&due->expired, -ETIMEDOUT);
 }

@@ -13,7 +13,7 @@
 struct homa_txn_call {
 	refcount_t ref;
 	bool outstanding;		/* tenant.lock, as the next nine */
-	struct list_head link;		/* tenant.outstanding */
+	struct list_head link;		/* tenant.outstanding, or a list of whoever detached it */
 	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
 	struct homa_alloc *alloc;	/* that the flow is of */
 	struct homa_flow *flow;
@@ -50,7 +50,7 @@ bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered);
 
 /* For whoever has detached it, without a lock. */
 void homa_txn_call_finish(struct homa_txn_call *call, int error);
-void homa_txn_call_finish_all(struct list_head *detached, int error);	/* by own.done.link */
+void homa_txn_call_finish_all(struct list_head *detached, int error);	/* by link */
 void homa_txn_call_discard(struct homa_txn_call *call);
 
 enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer);

@@ -49,10 +49,8 @@ static struct rig *make(struct kunit *test, int poll_usecs)
 	spin_lock_init(&rig->hsk->lock);
 	homa_ready_init(&rig->hsk->ready);
 	homa_turns_init();
-	for (i = 0; i < ARRAY_SIZE(rig->done); i++) {
-		INIT_LIST_HEAD(&rig->done[i].link);
+	for (i = 0; i < ARRAY_SIZE(rig->done); i++)
 		rig->done[i].release = release;
-	}
 	atomic_set(&polls, 0);
 	atomic_set(&released, 0);
 	return rig;
@@ -146,6 +144,40 @@ static void oldest_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
 }
 
+static bool withdraw(struct rig *rig, u32 nr)
+{
+	bool was;
+
+	spin_lock_bh(&rig->hsk->lock);
+	was = homa_ready_remove(rig->hsk, &rig->done[nr]);
+	spin_unlock_bh(&rig->hsk->lock);
+	return was;
+}
+
+/* From the middle, from the end, the only one; what comes later goes to where the end is then. */
+static void withdrawn(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	int i;
+
+	rig->done[2].is_long = true;
+	for (i = 0; i < 4; i++)
+		homa_sock_complete(rig->hsk, &rig->done[i]);
+	KUNIT_EXPECT_TRUE(test, withdraw(rig, 1));
+	KUNIT_EXPECT_FALSE(test, withdraw(rig, 1));
+	KUNIT_EXPECT_TRUE(test, withdraw(rig, 3));
+	KUNIT_EXPECT_TRUE(test, withdraw(rig, 2));
+	homa_sock_complete(rig->hsk, &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_FALSE(test, withdraw(rig, 1));
+	KUNIT_EXPECT_TRUE(test, homa_ready_is_empty(&rig->hsk->ready));
+	homa_ready_put_back(rig->hsk, &rig->done[1]);
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+}
+
 static void short_first(struct kunit *test)
 {
 	struct rig *rig = make(test, 0);
@@ -225,7 +257,7 @@ static void shutdown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&released), 1);
 	homa_ready_put_back(rig->hsk, &rig->done[1]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&released), 2);
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
+	KUNIT_EXPECT_TRUE(test, homa_ready_is_empty(&rig->hsk->ready));
 }
 
 static void messages_of_the_dead(struct kunit *test)
@@ -237,7 +269,7 @@ static void messages_of_the_dead(struct kunit *test)
 	rig->hsk->is_shutdown = true;
 	homa_ready_shutdown(rig->hsk);
 	KUNIT_EXPECT_EQ(test, atomic_read(&released), 2);
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->done[0].link));
+	KUNIT_EXPECT_TRUE(test, hlist_unhashed(&rig->done[0].link));
 }
 
 /* Several readers and bursts of messages: if a wakeup were lost, messages would stay. */
@@ -254,7 +286,6 @@ static void stress(struct kunit *test)
 	for (i = 0; i < READERS; i++)
 		start(test, &r[i], rig->hsk, read_all);
 	for (i = 0; i < MESSAGES; i++) {
-		INIT_LIST_HEAD(&done[i].link);
 		done[i].release = release;
 		homa_sock_complete(rig->hsk, &done[i]);
 		if (i % 7 == 0)
@@ -377,6 +408,7 @@ static void own_claim(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(poll_time),
 	KUNIT_CASE(oldest_first),
+	KUNIT_CASE(withdrawn),
 	KUNIT_CASE(short_first),
 	KUNIT_CASE(last_waiter_first),
 	KUNIT_CASE(overtaken),

@@ -101,10 +101,18 @@ void homa_flush(struct homa_net *hn, struct sk_buff_head *queue)
 struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	spin_lock_bh(&hsk->lock);
-	list_add_tail(&done->link, &hsk->ready.queue);
+	homa_fifo_add(&hsk->ready.queue, &done->link);
 	spin_unlock_bh(&hsk->lock);
 	completed++;
 	return NULL;
+}
+
+bool homa_ready_remove(struct homa_sock *hsk, struct homa_done *done)
+{
+	if (hlist_unhashed(&done->link))
+		return false;
+	homa_fifo_del_init(&hsk->ready.queue, &done->link);
+	return true;
 }
 
 static void states(struct kunit *test)
@@ -154,7 +162,7 @@ static struct rig *make(struct kunit *test)
 	rig->hsk->net = &rig->hn;
 	spin_lock_init(&rig->hsk->lock);
 	spin_lock_init(&rig->hsk->rpcs_lock);
-	INIT_LIST_HEAD(&rig->hsk->ready.queue);
+	homa_fifo_init(&rig->hsk->ready.queue);
 	homa_fifo_init(&rig->hsk->rpcs);
 	rig->hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&rig->hsk->private_wait);
@@ -198,7 +206,7 @@ static void expect_gone(struct kunit *test, struct rig *rig, struct homa_rpc *rp
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
 	KUNIT_EXPECT_FALSE(test, !!homa_rpc_find(rig->hsk, id, NULL));
 	KUNIT_EXPECT_TRUE(test, hlist_empty(&rig->hsk->rpcs.head));
-	KUNIT_EXPECT_TRUE(test, list_empty(&rig->hsk->ready.queue));
+	KUNIT_EXPECT_TRUE(test, homa_fifo_is_empty(&rig->hsk->ready.queue));
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&rig->hsk->stalled.rb_root));
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
 	homa_rpc_put(rpc);
