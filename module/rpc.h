@@ -59,8 +59,8 @@ struct homa_skb_range {
 };
 
 struct homa_rpc {
-	/* These never change after birth. */
-	u64 id;			/* even: we are the client */
+	/* These never change after birth, but for what a client knows only when it begins to send. */
+	u64 id;			/* even: we are the client, 0: without an id yet */
 	u64 cookie;
 	struct homa_sock *hsk;	/* reference */
 	struct homa_net *net;

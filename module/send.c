@@ -51,7 +51,6 @@ u32 homa_seg_end(u32 offset, u32 unsched, u32 seg, u32 segs, u32 length)
 int homa_msg_out_copy(struct homa_net *hn, struct homa_msg_out *out, struct iov_iter *from,
 		      u32 length)
 {
-	memset(out, 0, offsetof(struct homa_msg_out, mem));
 	out->length = length;
 	return homa_msg_mem_copy(hn, &out->mem, from, length);
 }

@@ -38,7 +38,9 @@ struct homa_msg_out {
 	struct homa_msg_mem mem;	/* last, see there */
 };
 
-/* Copies a message of `length` bytes; 0 or -EFAULT, -ENOMEM and nothing is kept. */
+/* Copies a message of `length` bytes to where all is zero before `mem`; 0 or -EFAULT, -ENOMEM and nothing
+ * but the length is kept.
+ */
 int homa_msg_out_copy(struct homa_net *hn, struct homa_msg_out *out, struct iov_iter *from,
 		      u32 length);
 void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out);

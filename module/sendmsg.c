@@ -77,11 +77,9 @@ static int charge_tenant(struct homa_sock *hsk, bool nonblock, struct homa_tenan
 	return err ? -EINTR : -ESHUTDOWN;
 }
 
-/* The RPC takes over the message. True: not all that may be is in the queue. */
-static bool begin_to_send(struct homa_rpc *rpc, const struct homa_msg_out *out,
-			  struct sk_buff_head *queue)
+/* The RPC has its message. True: not all that may be is in the queue. */
+static bool begin_to_send(struct homa_rpc *rpc, struct sk_buff_head *queue)
 {
-	rpc->out = *out;
 	homa_timer_start(rpc);
 	rpc->out.sent_at = rpc->silence.since;
 	return homa_queue_granted(rpc, queue);
@@ -107,15 +105,17 @@ static void send_on(struct homa_rpc *rpc, struct sk_buff_head *queue, bool more,
 		homa_turns_leave();
 }
 
-static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u64 id,
-			void __user *control, const struct homa_sendmsg_args *args, bool batch)
+/* The RPC has its message, and becomes known. */
+static int start_request(struct homa_rpc *rpc, void __user *control,
+			 const struct homa_sendmsg_args *args, bool batch)
 {
 	struct homa_sendmsg_args back = *args;
 	struct sk_buff_head queue;
 	bool more = false;
 	int err;
 
-	back.id = id;
+	rpc->id = homa_peer_next_id(rpc->peer);
+	back.id = rpc->id;
 	/* Before anything is sent, so that nobody waits for a response to an id nobody knows. */
 	if (copy_to_user(control, &back, sizeof(back)))
 		return -EFAULT;
@@ -123,7 +123,7 @@ static int send_message(struct homa_rpc *rpc, const struct homa_msg_out *out, u6
 	spin_lock_bh(&rpc->lock);
 	err = homa_rpc_insert(rpc, HOMA_OUTGOING);
 	if (!err)
-		more = begin_to_send(rpc, out, &queue);
+		more = begin_to_send(rpc, &queue);
 	spin_unlock_bh(&rpc->lock);
 	send_on(rpc, &queue, more, batch);
 	return err;
@@ -146,13 +146,14 @@ static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_ms
 	return err;
 }
 
-/* Message and charge go to the RPC if 0 is returned. */
-static int start_request(struct homa_sock *hsk, const struct destination *to,
-			 struct homa_msg_out *out, struct homa_tenant *tenant,
-			 void __user *control, const struct homa_sendmsg_args *args, bool batch)
+/* Takes over the reference and the charge of the tenant if it is made. Its id comes later. */
+static struct homa_rpc *make_client_rpc(struct homa_sock *hsk, const struct destination *to,
+					struct homa_tenant *tenant,
+					const struct homa_sendmsg_args *args)
 {
 	struct homa_rpc_birth birth = {
 		.cookie = args->completion_cookie,
+		.peer = homa_peer_get(hsk->net, &to->addr),
 		.dport = to->port,
 		.is_private = args->flags & HOMA_SENDMSG_PRIVATE,
 		.tenant = tenant,
@@ -160,29 +161,13 @@ static int start_request(struct homa_sock *hsk, const struct destination *to,
 		.gfp = GFP_KERNEL,
 	};
 	struct homa_rpc *rpc;
-	int err;
 
-	birth.peer = homa_peer_get(hsk->net, &to->addr);
 	if (!birth.peer)
-		return -ENOMEM;
-	birth.id = homa_peer_next_id(birth.peer);
-	err = prepare(hsk, birth.peer, out, &birth.saddr);
-	if (err)
-		goto put_peer;
+		return ERR_PTR(-ENOMEM);
 	rpc = homa_rpc_alloc(hsk, &birth);
-	if (IS_ERR(rpc)) {
-		err = PTR_ERR(rpc);
-		goto put_peer;
-	}
-	err = send_message(rpc, out, birth.id, control, args, batch);
-	if (err)
-		rpc->tenant = NULL;	/* stays the caller's */
-	homa_rpc_put(rpc);
-	return err;
-
-put_peer:
-	homa_peer_put(birth.peer);
-	return err;
+	if (IS_ERR(rpc))
+		homa_peer_put(birth.peer);
+	return rpc;
 }
 
 static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
@@ -190,7 +175,7 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 {
 	bool nonblock = msg->msg_flags & MSG_DONTWAIT;
 	struct homa_tenant *tenant;
-	struct homa_msg_out out __uninitialized;
+	struct homa_rpc *rpc;
 	int err;
 
 	err = homa_charge(hsk, len, nonblock);
@@ -199,19 +184,24 @@ static int send_request(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = charge_tenant(hsk, nonblock, &tenant);
 	if (err)
 		goto uncharge;
-	err = homa_msg_out_copy(hsk->net, &out, &msg->msg_iter, len);
-	if (err)
+	rpc = make_client_rpc(hsk, to, tenant, args);
+	if (IS_ERR(rpc)) {
+		err = PTR_ERR(rpc);
 		goto uncharge_tenant;
-	err = start_request(hsk, to, &out, tenant, control, args,
-			    msg->msg_flags & MSG_BATCH);
-	if (err)
-		goto free_message;
-	homa_count(hsk->net, client_requests_started);
-	homa_count_add(hsk->net, client_request_bytes_started, len);
-	return 0;
+	}
+	/* Its length says that the charge is the RPC's from now on. */
+	err = homa_msg_out_copy(hsk->net, &rpc->out, &msg->msg_iter, len);
+	if (!err)
+		err = prepare(hsk, rpc->peer, &rpc->out, &rpc->saddr);
+	if (!err)
+		err = start_request(rpc, control, args, msg->msg_flags & MSG_BATCH);
+	if (!err) {
+		homa_count(hsk->net, client_requests_started);
+		homa_count_add(hsk->net, client_request_bytes_started, len);
+	}
+	homa_rpc_put(rpc);
+	return err;
 
-free_message:
-	homa_msg_out_free(hsk->net, &out);
 uncharge_tenant:
 	if (tenant) {
 		homa_tenant_uncharge(tenant);
@@ -232,7 +222,8 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out, 
 	spin_lock_bh(&rpc->lock);
 	if (rpc->state == HOMA_IN_SERVICE) {
 		homa_rpc_move(rpc, HOMA_OUTGOING);
-		more = begin_to_send(rpc, out, &queue);
+		rpc->out = *out;
+		more = begin_to_send(rpc, &queue);
 		err = 0;
 	}
 	spin_unlock_bh(&rpc->lock);
@@ -259,6 +250,7 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	err = homa_charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
 	if (err)
 		goto put;
+	memset(&out, 0, offsetof(struct homa_msg_out, mem));
 	err = homa_msg_out_copy(hsk->net, &out, &msg->msg_iter, len);
 	if (err)
 		goto uncharge;
