@@ -301,6 +301,8 @@ static noinline void begin_managed(struct homa_rpc *rpc, int ifindex)
 	struct homa_grant *g = &rpc->grant;
 	struct homa_budget *b;
 
+	INIT_LIST_HEAD(&g->by_age);
+	INIT_LIST_HEAD(&g->by_heard);
 	g->birth = ktime_get_ns();
 	g->heard = jiffies;
 	g->link = homa_link_get(rpc->net, ifindex);

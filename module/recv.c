@@ -289,18 +289,12 @@ static bool takes_from(const struct homa_sock *hsk, const struct in6_addr *clien
 
 static void new_request(struct homa_rx *rx)
 {
-	struct sock *sk = homa_to_sk(rx->hsk);
-
 	if (!rx->hsk->is_server || !takes_from(rx->hsk, &rx->pkt.saddr)) {
 		homa_rx_drop(rx, HOMA_drop_not_server);
 		homa_ip_refuse(rx->skb);
 		return;
 	}
-	/* A socket on its way out may have no reference left. */
-	if (!refcount_inc_not_zero(&sk->sk_refcnt))
-		return;
 	rx->rpc = make_server_rpc(rx);
-	sock_put(sk);
 	if (!IS_ERR(rx->rpc)) {
 		homa_count(rx->hn, server_requests_started);
 		return;

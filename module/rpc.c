@@ -114,11 +114,15 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 
 	if (!rpc)
 		return ERR_PTR(-ENOMEM);
+	/* A packet may have found a socket that is on its way out. */
+	if (!refcount_inc_not_zero(&homa_to_sk(hsk)->sk_refcnt)) {
+		kmem_cache_free(cache, rpc);
+		return ERR_PTR(-ESHUTDOWN);
+	}
 	memset((u8 *)rpc + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
 	rpc->id = birth->id;
 	rpc->cookie = birth->cookie;
 	rpc->hsk = hsk;
-	sock_hold(homa_to_sk(hsk));
 	rpc->net = hsk->net;
 	rpc->peer = birth->peer;
 	rpc->saddr = birth->saddr;
@@ -127,8 +131,6 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
 	rpc->tenant_id = birth->tenant_id;
-	INIT_LIST_HEAD(&rpc->grant.by_age);
-	INIT_LIST_HEAD(&rpc->grant.by_heard);
 	rpc->state = HOMA_NEW;
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);

@@ -151,7 +151,9 @@ struct homa_rpc_birth {
 	gfp_t gfp;
 };
 
-/* A new RPC in state NEW, unknown to all others, or an ERR_PTR. */
+/* A new RPC in state NEW, unknown to all others, or an ERR_PTR. ESHUTDOWN: the socket has no reference
+ * left.
+ */
 struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_birth *birth);
 /* Makes it known and moves it to `first`. rpc->lock is held. ESHUTDOWN, EEXIST: only
  * homa_rpc_put() is left to do.

@@ -177,8 +177,6 @@ static struct rig *make(struct kunit *test, u32 nr)
 		rpc->state = HOMA_INCOMING;
 		refcount_set(&rpc->refs, 1000);
 		spin_lock_init(&rpc->lock);
-		INIT_LIST_HEAD(&rpc->grant.by_age);
-		INIT_LIST_HEAD(&rpc->grant.by_heard);
 		rig->rpc[i] = rpc;
 	}
 	return rig;

@@ -379,6 +379,17 @@ static void shutdown(struct kunit *test)
 	unmake(rig);
 }
 
+/* A packet has found the socket, whose last reference is gone. */
+static void no_socket(struct kunit *test)
+{
+	struct rig *rig = make(test);
+
+	refcount_set(&homa_to_sk(rig->hsk)->sk_refcnt, 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_rpc_alloc(rig->hsk, &rig->birth)), (long)-ESHUTDOWN);
+	KUNIT_EXPECT_EQ(test, refcount_read(&homa_to_sk(rig->hsk)->sk_refcnt), 0);
+	unmake(rig);
+}
+
 /* Whom a server socket that is closed tells: who has not all of the response on its way. */
 static void last_words(struct kunit *test)
 {
@@ -492,6 +503,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(too_many_twins),
 	KUNIT_CASE(never_born),
 	KUNIT_CASE(shutdown),
+	KUNIT_CASE(no_socket),
 	KUNIT_CASE(last_words),
 	KUNIT_CASE(death_in_the_ready_queue),
 	KUNIT_CASE(death_without_buffer),
