@@ -61,8 +61,9 @@ static int copy_piece(const struct sk_buff *skb, u32 offset, u32 n, u64 to)
 	struct iov_iter iter;
 	int err;
 
-	if (offset + n <= skb_headlen(skb))	/* short messages */
-		return copy_to_user(u64_to_user_ptr(to), skb->data + offset, n) ? -EFAULT : 0;
+	/* Short messages; without a second look at where the memory ends, which costs more than the copy. */
+	if (offset + n <= skb_headlen(skb))
+		return _copy_to_user(u64_to_user_ptr(to), skb->data + offset, n) ? -EFAULT : 0;
 	err = import_ubuf(ITER_DEST, u64_to_user_ptr(to), n, &iter);
 	return err ?: skb_copy_datagram_iter(skb, offset, &iter, n);
 }
@@ -323,7 +324,8 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 	if (!ret && args.num_bpages > 1)
 		how |= HOMA_READY_HEAVY;
 	while (!ret) {
-		memset(&args, 0, sizeof(args));
+		/* Offsets beyond num_bpages stay as they are. */
+		memset(&args, 0, offsetof(struct homa_recvmsg_args, bpage_offsets));
 		ret = receive(hsk, id, how, msg, addr_len, control, &args);
 	}
 	/* The caller sees how far it moves; io_uring starts over from it after an error. */
