@@ -167,6 +167,16 @@ static void shrink(struct homa_seen_run *run, struct homa_seen_mem *mem)
 	run->size = BITS_PER_LONG;
 }
 
+/* Begins the window `nr` numbers later, as far as its bits go without a turn. */
+static void drop_bits(struct homa_seen_run *run, u32 nr)
+{
+	u32 at = run->base & (run->size - 1);
+
+	nr = min(nr, run->size - at);
+	bitmap_clear(run->bits, at, nr);
+	run->base += nr;
+}
+
 /* Gives up the oldest, so that the window begins at `base` or later. */
 static void forget_below(struct homa_seen_run *run, u32 base)
 {
@@ -175,8 +185,21 @@ static void forget_below(struct homa_seen_run *run, u32 base)
 		run->base = base;
 		WRITE_ONCE(run->top, base);
 	}
-	for (; run->base < base; run->base++)
-		__clear_bit(run->base & (run->size - 1), run->bits);
+	while (run->base < base)
+		drop_bits(run, base - run->base);
+}
+
+/* Begins the window where one is not finished. */
+static void drop_finished(struct homa_seen_run *run)
+{
+	u32 at, end;
+
+	do {
+		at = run->base & (run->size - 1);
+		end = min(run->size, at + run->top - run->base);
+		end = find_next_zero_bit(run->bits, end, at);
+		drop_bits(run, end - at);
+	} while (end == run->size && run->base < run->top);
 }
 
 static unsigned long *alloc_bits(u32 size, struct homa_seen_mem *mem)
@@ -191,18 +214,32 @@ static unsigned long *alloc_bits(u32 size, struct homa_seen_mem *mem)
 	return bits;
 }
 
+/* All of the window to a larger one. By words: the first and the last may be the same one of `run`. */
+static void copy_bits(const struct homa_seen_run *run, unsigned long *bits, u32 size)
+{
+	u32 n = round_down(run->base, BITS_PER_LONG);
+
+	for (; n < run->top; n += BITS_PER_LONG) {
+		unsigned long word = run->bits[BIT_WORD(n & (run->size - 1))];
+
+		if (n < run->base)
+			word &= BITMAP_FIRST_WORD_MASK(run->base);
+		if (run->top - n < BITS_PER_LONG)
+			word &= BITMAP_LAST_WORD_MASK(run->top);
+		bits[BIT_WORD(n & (size - 1))] = word;
+	}
+}
+
 /* Room for number n, at the end of the window. */
 static void make_room(struct homa_seen_run *run, u32 n, struct homa_seen_mem *mem)
 {
-	u32 i, size = roundup_pow_of_two(min(n - run->base + 1, HOMA_SEEN_MAX));
+	u32 size = roundup_pow_of_two(min(n - run->base + 1, HOMA_SEEN_MAX));
 	unsigned long *bits = NULL;
 
 	if (size > run->size)
 		bits = alloc_bits(size, mem);
 	if (bits) {
-		for (i = run->base; i < run->top; i++)
-			if (test_bit(i & (run->size - 1), run->bits))
-				__set_bit(i & (size - 1), bits);
+		copy_bits(run, bits, size);
 		shrink(run, mem);
 		run->bits = bits;
 		run->size = size;
@@ -316,10 +353,15 @@ void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_
 		run = run_to_add(seen, id, now_ms, mem);
 	if (!run)
 		return;
-	__set_bit(n & (run->size - 1), run->bits);
-	WRITE_ONCE(run->top, max(run->top, n + 1));
-	while (run->base < run->top && test_bit(run->base & (run->size - 1), run->bits))
-		__clear_bit(run->base++ & (run->size - 1), run->bits);
+	if (likely(n == run->base && n == run->top)) {	/* in order */
+		run->base++;
+		WRITE_ONCE(run->top, n + 1);
+	} else {
+		__set_bit(n & (run->size - 1), run->bits);
+		WRITE_ONCE(run->top, max(run->top, n + 1));
+		if (test_bit(run->base & (run->size - 1), run->bits))
+			drop_finished(run);
+	}
 	if (run->base == run->top && run->size > BITS_PER_LONG)
 		shrink(run, mem);
 }
