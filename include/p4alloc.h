@@ -813,7 +813,7 @@ int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged 
  * overtakes a waiter, not even to share. Any number of calls may be under way, up to depth.
  *
  * A hold has a lease. When it ends and somebody else wants the lock, that one gets it, whatever the
- * holder believes. So pass `token` along with what is done under the lock: tokens ascend with each
+ * holder believes: it should look at until_us, however late it does. So pass `token` along with what is done under the lock: tokens ascend with each
  * hold of the lock, and whoever has seen a higher one can refuse a lower one.
  *
  * An exclusive lock that is used often by a context, and not waited for, is taken and given back in the
@@ -835,8 +835,9 @@ struct p4a_lock {			/* a hold: plain data, to be left alone */
 	uint64_t owner;
 	uint64_t token;			/* for fencing */
 	uint32_t mode;			/* enum p4a_lock_mode */
-	uint32_t lease_us;		/* left when the answer came, at the least: counted from when
-					 * the request was sent, the wait for the lock not included */
+	uint32_t lease_us;		/* left of it when the call returned, or its completion was taken */
+	uint64_t until_us;		/* it lasts so long, at the least, by CLOCK_MONOTONIC: counted from
+					 * when the request was sent, the wait for the lock not included */
 };
 
 /*

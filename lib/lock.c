@@ -117,8 +117,6 @@ void p4a_lock_finish(struct p4a_ctx *ctx, uint32_t i, int result)
 	op->use = P4A_LOCK_OVER;
 	op->result = result;
 	op->generation++;
-	if (!result && op->out)
-		*op->out = op->hold;
 	if (!op->async)
 		return;
 	op->next = P4A_NO_SLOT;
@@ -127,6 +125,19 @@ void p4a_lock_finish(struct p4a_ctx *ctx, uint32_t i, int result)
 	else
 		l->op[l->over_last].next = i;
 	l->over_last = i;
+}
+
+/* Now the caller sees it, who may have been busy with something else since the answer came. */
+static int hand_over(const struct p4a_ctx *ctx, const struct p4a_lock_op *op)
+{
+	uint64_t until = op->hold.until_us, now;
+
+	if (!op->result && op->out) {
+		now = now_us(ctx);
+		*op->out = op->hold;
+		op->out->lease_us = until > now ? until - now : 0;
+	}
+	return op->result;
 }
 
 /* The back end has failed: nothing will be answered. */
@@ -151,7 +162,8 @@ unsigned int p4a_locks_take(struct p4a_ctx *ctx, struct p4a_completion *out, uns
 
 		l->over_first = l->op[i].next;
 		out[n++] = (struct p4a_completion) {
-			.user = l->op[i].user, .kind = P4A_KIND_LOCK, .err = l->op[i].result,
+			.user = l->op[i].user, .kind = P4A_KIND_LOCK,
+			.err = hand_over(ctx, &l->op[i]),
 		};
 		put_op(ctx, i);
 	}
@@ -180,7 +192,7 @@ static int join(struct p4a_ctx *ctx, int i)
 	enqueue(&ctx->locks, i);
 	while (ctx->locks.op[i].use != P4A_LOCK_OVER)
 		p4a_pump(ctx, -1);
-	rc = ctx->locks.op[i].result;
+	rc = hand_over(ctx, &ctx->locks.op[i]);
 	put_op(ctx, i);
 	return rc;
 }

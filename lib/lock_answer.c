@@ -19,14 +19,14 @@ static uint64_t now_us(const struct p4a_ctx *ctx)
 }
 
 /*
- * What is left of the lease, at least. The allocator has counted from when it got this attempt, which
- * was not before it was sent.
+ * How long the lease lasts, at least, however late its answer is seen. The allocator, or who asked it after
+ * us, has counted from when this attempt came, which was not before it was sent.
  */
-static uint32_t lease_left(uint64_t now, uint64_t sent_us, uint32_t waited_us, uint32_t lease_us)
+static uint64_t lease_until(uint64_t now, uint64_t sent_us, uint32_t waited_us, uint32_t lease_us)
 {
 	uint64_t until = sent_us + waited_us + lease_us;
 
-	return until <= now ? 0 : until - now < lease_us ? until - now : lease_us;
+	return until < now + lease_us ? until : now + lease_us;
 }
 
 static int read_locked(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *msg)
@@ -35,8 +35,8 @@ static int read_locked(struct p4a_ctx *ctx, struct p4a_lock_op *op, const void *
 	int rc = p4a_msg_read_locked(msg, &op->hold, &waited_us, &ctx->err);
 
 	if (!rc)
-		op->hold.lease_us = lease_left(now_us(ctx), op->sent_us, waited_us,
-					       op->hold.lease_us);
+		op->hold.until_us = lease_until(now_us(ctx), op->sent_us, waited_us,
+						op->hold.lease_us);
 	return rc;
 }
 
@@ -99,7 +99,7 @@ static void switch_answered(struct p4a_ctx *ctx, uint32_t i, const struct p4a_io
 	if (whole && op->type == P4W_LOCK)
 		op->hold.token = p4a_cell_taken(&op->cell, r);
 	if (op->type == P4W_LOCK && op->hold.token) {
-		op->hold.lease_us = lease_left(now_us(ctx), op->sent_us, 0, op->hold.lease_us);
+		op->hold.until_us = lease_until(now_us(ctx), op->sent_us, 0, op->hold.lease_us);
 		p4a_lock_finish(ctx, i, 0);
 		return;
 	}

@@ -121,7 +121,7 @@ static uint64_t now_us(void)
 
 static void have_lease(struct hold *h)
 {
-	h->until_us = now_us() + h->lock.lease_us;
+	h->until_us = h->lock.until_us;
 	h->extend_us = now_us() + h->lock.lease_us / 3;
 }
 

@@ -73,7 +73,7 @@ static int once(struct p4a_ctx *ctx, uint64_t *seed, FILE *record)
 	rc = p4a_lock(ctx, name, strlen(name), mode, lease_us, 5000000, &lock);
 	if (rc)
 		return judge(ctx, "lock", rc);
-	until = now_us() + lock.lease_us;
+	until = lock.until_us;
 	fprintf(record, "hold %s %c %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", name,
 		mode == P4A_LOCK_SHARED ? 's' : 'x', lock.token, asked, now_us(), until);
 	holds++;
@@ -81,7 +81,7 @@ static int once(struct p4a_ctx *ctx, uint64_t *seed, FILE *record)
 	if (!below(seed, 4)) {
 		rc = p4a_lock_extend(ctx, &lock, lease_us);
 		if (!rc)
-			until = now_us() + lock.lease_us;
+			until = lock.until_us;
 		if (judge(ctx, "extend", rc))
 			return 1;
 	}

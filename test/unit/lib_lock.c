@@ -127,11 +127,37 @@ static void lock__counts_its_lease_from_the_request(void **state)
 	f->hook = 3000;
 	assert_int_equal(take(f, &l, 5000), 0);
 	assert_int_equal(l.lease_us, LEASE - 1000);
+	assert_int_equal(l.until_us, f->now_us + LEASE - 1000);
 	f->hook = 1000;				/* more than can be: not longer than the lease */
 	assert_int_equal(take(f, &l, 5000), 0);
 	assert_int_equal(l.lease_us, LEASE);
 	f->hook = 20000;
 	assert_int_equal(take(f, &l, 5000), 0);
+	assert_int_equal(l.lease_us, 0);
+	fake_close(f);
+}
+
+/* The answer comes while the holder is in another call, and after that it does not look for 3 ms. */
+static void async__the_lease_runs_while_nobody_looks(void **state)
+{
+	struct fake *f = fake_open();
+	uint64_t sent = f->now_us;
+	struct p4a_completion c;
+	struct p4a_lock l;
+
+	assert_int_equal(p4a_lock_async(f->ctx, "x", 1, P4A_LOCK_SHARED, LEASE, 9, &l, &l), 0);
+	assert_int_equal(p4a_hello(f->ctx), 0);
+	assert_non_null(strchr(f->log, 'X'));
+	f->now_us += 3000;
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(l.until_us, sent + 4321);
+	assert_int_equal(l.lease_us, 4321 - 3000);
+	assert_int_equal(p4a_lock_extend_async(f->ctx, &l, LEASE, &l), 0);
+	assert_int_equal(p4a_hello(f->ctx), 0);
+	f->now_us += 5000;			/* over before it was looked at */
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+	assert_int_equal(l.until_us, sent + 3000 + 4321);
 	assert_int_equal(l.lease_us, 0);
 	fake_close(f);
 }
@@ -367,6 +393,7 @@ int main(void)
 		cmocka_unit_test(lock__bad_arguments),
 		cmocka_unit_test(lock__refused),
 		cmocka_unit_test(lock__counts_its_lease_from_the_request),
+		cmocka_unit_test(async__the_lease_runs_while_nobody_looks),
 		cmocka_unit_test(lock__allocator_comes_back),
 		cmocka_unit_test(lock__silence_ends),
 		cmocka_unit_test(async__many_in_any_order),

@@ -269,6 +269,27 @@ static void cell__a_dead_holder_keeps_it_for_its_lease(void **state)
 	assert_int_equal(p4a_unlock(node[1]->ctx, &b), 0);
 }
 
+/* The switch has answered long before the holder looks: another call has kept it. */
+static void cell__the_lease_runs_while_nobody_looks(void **state)
+{
+	struct p4a_completion c;
+	struct p4a_lock a, b;
+	uint64_t sent;
+
+	make_quick(0, "row");
+	messages = 0;
+	sent = w->now;
+	assert_int_equal(p4a_lock_async(node[0]->ctx, "row", 3, P4A_LOCK_EXCLUSIVE, LEASE, 0, &a, NULL), 0);
+	assert_int_equal(take(0, "other", 0, &b), 0);
+	assert_int_equal(messages, 1);
+	world_sleep(w, LEASE / 2);
+	assert_int_equal(p4a_poll(node[0]->ctx, &c, 1), 1);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(a.until_us, sent + LEASE);
+	assert_int_equal(a.lease_us, a.until_us - w->now);
+	assert_in_range(a.lease_us, 1, LEASE / 2);
+}
+
 static void cell__two_that_wait_for_each_other(void **state)
 {
 	struct p4a_lock a, b, c, d;
@@ -499,7 +520,7 @@ static const char *const names[NAMES] = { "a", "some row", "0123456789abcdef", "
 /* A hold that lasts is the only one, or one of those that share, and has the highest token. */
 static void check_grant(struct claim *c)
 {
-	c->until = w->now + c->lock.lease_us;
+	c->until = c->lock.until_us;
 	c->asked = false;
 	granted++;
 	if (!c->lock.lease_us)
@@ -612,7 +633,7 @@ static void extend(void)
 	l = c->lock;
 	if (!p4a_lock_extend(node[c->node]->ctx, &l, LEASE)) {
 		assert_int_equal(l.token, c->lock.token);
-		c->until = w->now + l.lease_us;
+		c->until = l.until_us;
 	}
 }
 
@@ -700,6 +721,7 @@ int main(void)
 		TEST(cell__a_lock_used_often_needs_no_message),
 		TEST(cell__others_wait_for_a_quick_holder),
 		TEST(cell__a_dead_holder_keeps_it_for_its_lease),
+		TEST(cell__the_lease_runs_while_nobody_looks),
 		TEST(cell__two_that_wait_for_each_other),
 		TEST(cell__extended_and_shared_by_the_allocator),
 		TEST(cell__a_switch_that_forgets_gives_nothing_twice),
