@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "../../tools/base64.h"
+#include "../../tools/p4allocd/jsonline.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4allocd/service.h"
@@ -731,6 +732,56 @@ static void status__answers_over_its_socket(void **state)
 	assert_int_equal(access(status_path, F_OK), -1);
 }
 
+static int dial_status(void)
+{
+	int fd = p4d_unix_connect(status_path);
+
+	assert_true(fd >= 0);
+	run_for(2000);
+	return fd;
+}
+
+static bool is_answered(int fd)
+{
+	char buf[4096] = "";
+
+	assert_int_equal(send(fd, "{\"cmd\":\"info\"}\n", 15, MSG_NOSIGNAL), 15);
+	for (int i = 0; i < 300; i++) {
+		run_for(2000);
+		if (recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT) >= 0)
+			break;
+	}
+	return strstr(buf, "\"ok\":true");
+}
+
+/* More than there is room for, who say nothing; one of the first has, since. */
+static void status__idle_clients_keep_nobody_out(void **state)
+{
+	struct p4d_status_conf conf = { service, status_path, store_path, sw_path, 4001 };
+	struct p4d_status *st;
+	char err[256], c;
+	int fd[40];
+
+	assert_int_equal(p4d_status_open(&st, loop, &conf, err, sizeof(err)), 0);
+	for (int i = 0; i < 16; i++)
+		fd[i] = dial_status();
+	assert_true(is_answered(fd[0]));
+	for (int i = 16; i < 31; i++) {
+		fd[i] = dial_status();
+		assert_int_equal(recv(fd[i - 15], &c, 1, MSG_DONTWAIT), 0);	/* the oldest */
+	}
+	assert_true(is_answered(fd[0]));
+	assert_true(is_answered(fd[16]));
+	assert_true(is_answered(fd[30]));
+	for (int i = 31; i < 40; i++)		/* at once */
+		assert_true((fd[i] = p4d_unix_connect(status_path)) >= 0);
+	assert_true(is_answered(fd[39]));
+	for (int i = 0; i < 40; i++)
+		close(fd[i]);
+	run_for(10000);
+	p4d_status_close(st);
+}
+
 #define SWITCH_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* ------------------------------------------------------------------------------------ base64 */
@@ -778,6 +829,7 @@ int main(void)
 		SWITCH_TEST(status__shows_grants_and_history),
 		SWITCH_TEST(status__bad_input_names_the_field),
 		SWITCH_TEST(status__answers_over_its_socket),
+		SWITCH_TEST(status__idle_clients_keep_nobody_out),
 	};
 
 	p4d_log_level = getenv("V") ? P4D_EACH : P4D_WARN;

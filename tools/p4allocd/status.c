@@ -28,6 +28,7 @@
 struct client {
 	struct p4d_lines lines;	/* first; fd -1: free */
 	struct p4d_status *status;
+	uint64_t active;	/* when it last said something, or could take in more of its answer */
 };
 
 struct p4d_status {
@@ -429,24 +430,37 @@ static void on_client(struct p4d_watch *w, uint32_t events)
 	struct p4d_lines *l = (struct p4d_lines *)w;
 	int err = p4d_lines_io(l, events, on_line);
 
+	((struct client *)w)->active = p4d_now();
 	if (err)
 		p4d_lines_close(l);
+}
+
+/* A free place, or that of who has been idle for longest: so nobody is kept out by those who say nothing. */
+static struct client *make_place(struct p4d_status *st)
+{
+	struct client *idle = st->client;
+
+	for (struct client *c = st->client; c < st->client + CLIENTS; c++) {
+		if (c->lines.watch.fd < 0)
+			return c;
+		if (c->active < idle->active)
+			idle = c;
+	}
+	p4d_lines_close(&idle->lines);
+	return idle;
 }
 
 static void on_listen(struct p4d_watch *w, uint32_t events)
 {
 	struct p4d_status *st = (struct p4d_status *)w;
 	int fd = p4d_loop_accept(st->loop, w->fd);
+	struct client *c;
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CLIENTS; i++) {
-		if (st->client[i].lines.watch.fd >= 0)
-			continue;
-		p4d_lines_open(&st->client[i].lines, st->loop, fd, LINE_BYTES, on_client);
-		return;
-	}
-	close(fd);
+	c = make_place(st);
+	c->active = p4d_now();
+	p4d_lines_open(&c->lines, st->loop, fd, LINE_BYTES, on_client);
 }
 
 int p4d_status_open(struct p4d_status **out, struct p4d_loop *loop,
