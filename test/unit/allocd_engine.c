@@ -785,12 +785,24 @@ static void hello__restarted_node_ends_the_batch_but_keeps_values(void **state)
 /* One message may use them up, with the highest. */
 static void hello__batch_numbers_begin_again(void **state)
 {
+	static const uint8_t types[] = { P4W_REQUEST, P4W_WAIT, P4W_LOCK_INFO };
 	struct world *w = small(1);
 	const struct p4w_welcome *hi;
 
 	granted(w, ask(w, 1, 0, 1, P4W_BATCH_MAX, 0));
 	say(w, 1, 0, 1, P4W_DONE, P4W_BATCH_MAX, 0);
-	assert_int_equal(world_refusal(w, ask(w, 1, 0, 1, P4W_BATCH_MAX, 0)), P4W_REFUSED_ORDER);
+	for (size_t i = 0; i < sizeof(types); i++) {	/* no number above it is asked for */
+		uint64_t rpc = types[i] == P4W_REQUEST ? ask(w, 1, 0, 1, P4W_BATCH_MAX, 0) :
+			       types[i] == P4W_WAIT ? say(w, 1, 0, 1, P4W_WAIT, P4W_BATCH_MAX, 0) :
+			       world_send_lock_info(w, 1, 0, 1, P4W_BATCH_MAX - 1, NULL, 0);
+		const struct p4w_refused *no;
+
+		world_settle(w);
+		assert_int_equal(world_refusal(w, rpc), P4W_REFUSED_ORDER);
+		no = world_answer(w, rpc);
+		assert_int_equal(ntohl(no->min), 1);
+		assert_int_equal(ntohl(no->max), 1);
+	}
 	hi = world_answer(w, say(w, 1, 0, 1, P4W_HELLO, 0, 0));
 	assert_int_equal(ntohl(hi->msg.batch), 1);
 	granted(w, ask(w, 1, 0, 1, 1, 0));

@@ -36,6 +36,14 @@ static struct p4d_refusal order(const char *field, uint32_t got, uint32_t min, u
 	return (struct p4d_refusal){ P4W_REFUSED_ORDER, got, min, max, field, text };
 }
 
+/* It will have to be a batch after `last`. */
+static struct p4d_refusal over(uint32_t batch, uint32_t last, const char *text)
+{
+	if (last == P4W_BATCH_MAX)
+		return order("batch", batch, 1, 1, "no number is left: after a HELLO they begin again");
+	return order("batch", batch, last + 1, P4W_BATCH_MAX, text);
+}
+
 static struct p4d_refusal expired(enum p4d_end end, uint32_t batch)
 {
 	if (end == P4D_END_LOST)
@@ -87,12 +95,12 @@ static bool nodes_differ(const struct call *c, struct p4d_refusal *why)
 static int check_over(const struct call *c, uint32_t batch, struct p4d_refusal *why)
 {
 	const struct p4d_tenant *t = c->t;
-	uint32_t first = (t->cur ? t->cur->number : t->last) + !t->cur;
+	uint32_t last = t->cur ? t->cur->number - 1 : t->last;
 
 	if (!t->last || batch != t->last) {
-		*why = order("batch", batch, first, t->next ? t->next->number : first,
-			     batch < first ? "that batch is long over" :
-			     "REQUEST that batch first");
+		*why = over(batch, last, batch <= last ? "that batch is long over" :
+			    "REQUEST that batch first");
+		why->max = t->next ? t->next->number : why->min;
 		return -1;
 	}
 	if (t->last_end == P4D_END_FREED || t->last_done & bit_of(c))
@@ -268,8 +276,7 @@ void p4d_request_settle(struct p4d_engine *e, struct p4d_tenant *t)
 static void answer_current(const struct call *c)
 {
 	struct p4d_batch *b = c->t->cur;
-	struct p4d_refusal why = order("batch", b->number, b->number + 1, b->number + 1,
-				       "this node is done with that batch");
+	struct p4d_refusal why = over(b->number, b->number, "this node is done with that batch");
 
 	if (b->state == P4D_TAKING && check_taking(c, &why))
 		refuse(c, &why);
@@ -310,8 +317,7 @@ static int check_new(const struct call *c, struct p4d_refusal *why)
 	}
 	if (batch <= t->last) {
 		if (!check_over(c, batch, why))
-			*why = order("batch", batch, t->last + 1, P4W_BATCH_MAX,
-				     "that batch is over");
+			*why = over(batch, t->last, "that batch is over");
 		return -1;
 	}
 	if (p4d_escrow_sets(t, &entries) >= P4D_SETS_MAX) {
@@ -377,8 +383,7 @@ static void wait(const struct call *c)
 		c->e->must_schedule = true;
 	} else {
 		if (!check_over(c, c->req->batch, &why))
-			why = order("batch", c->req->batch, c->t->last + 1, P4W_BATCH_MAX,
-				    "that batch is over");
+			why = over(c->req->batch, c->t->last, "that batch is over");
 		refuse(c, &why);
 	}
 }
@@ -422,8 +427,7 @@ static void sync(const struct call *c)
 		ok = !check_over(c, c->req->batch, &why);
 	if (ok && c->req->type == P4W_RESIZE) {
 		ok = false;
-		why = order("batch", c->req->batch, c->req->batch + 1, P4W_BATCH_MAX,
-			    "this node is done with that batch");
+		why = over(c->req->batch, c->req->batch, "this node is done with that batch");
 	}
 	if (ok)
 		plain(c);
@@ -501,8 +505,8 @@ static void leave(const struct call *c)
 /* The batch is the current or the next one, and the node has a part in it. */
 static void lock_info_of(const struct call *c, struct p4d_batch *b)
 {
-	struct p4d_refusal why = order("batch", b->number, b->number + 1, b->number + 1,
-				       "another node has filled without LOCK_INFO");
+	struct p4d_refusal why = over(b->number, b->number,
+				      "another node has filled without LOCK_INFO");
 	struct p4d_locks *l = p4d_lockinfo_of(c->t, b);
 	bool dealt = l->dealt;
 	uint8_t bytes[P4D_REPLY_MAX];
@@ -537,8 +541,7 @@ static void lock_info(const struct call *c)
 		lock_info_of(c, t->cur);
 		return;
 	}
-	why = order("batch", c->req->batch, c->req->batch + 1, P4W_BATCH_MAX,
-		    "this node is done with that batch");
+	why = over(c->req->batch, c->req->batch, "this node is done with that batch");
 	if (is_current(c, c->req->batch) && t->cur->state == P4D_TAKING)
 		check_taking(c, &why);
 	else if (!is_current(c, c->req->batch) && !is_next(c, c->req->batch))
