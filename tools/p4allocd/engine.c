@@ -14,6 +14,7 @@
 #include "out.h"
 #include "reconcile.h"
 #include "request.h"
+#include "reservation.h"
 #include "resize.h"
 #include "target.h"
 
@@ -424,7 +425,7 @@ static void gone(struct p4d_engine *e, struct p4d_tenant *t)
 	p4d_locking_end(e, t);
 	t->known = false;
 	if (t->next)
-		p4d_grant_unreserve(e, t);
+		p4d_reservation_drop(e, t);
 	if (t->cur && t->cur->state == P4D_HELD)
 		p4d_grant_break(e, t);
 	e->must_schedule = true;

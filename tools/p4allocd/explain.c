@@ -2,6 +2,7 @@
 /* explain.c - see explain.h. Shares are of what all that is wanted would be worth to the tenant. */
 #include "explain.h"
 #include "grant.h"
+#include "reservation.h"
 #include "target.h"
 #include "why.h"
 
@@ -123,7 +124,7 @@ static void put_ahead(const struct p4d_engine *e, const struct p4d_tenant *t, ui
 		struct json_object *one;
 
 		if (other == t || !t->next || !other->next ||
-		    !p4d_grant_comes_before(other->next, t->next))
+		    !p4d_reservation_comes_before(other->next, t->next))
 			continue;
 		one = json_object_new_object();
 		put(one, "tenant", other->id);
@@ -162,7 +163,7 @@ static void put_when(const struct p4d_engine *e, const struct p4d_tenant *t, uin
 	json_object_object_add(sub, "lease_us", !t->cur || t->cur->state != P4D_HELD ? NULL :
 		json_object_new_int64((int64_t)(t->cur->lease_until - now)));
 	if (t->next) {
-		p4d_grant_outlook(e, t, &wait_us, &ahead);
+		p4d_reservation_outlook(e, t, &wait_us, &ahead);
 		put(sub, "start_us", until(t->next->ready_at, now));
 		put(sub, "waited_us", t->next->waiting_from ? until(now, t->next->waiting_from) : 0);
 		put(sub, "wait_us", wait_us);

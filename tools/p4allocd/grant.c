@@ -11,6 +11,7 @@
 #include "out.h"
 #include "plan.h"
 #include "request.h"
+#include "reservation.h"
 #include "resize.h"
 #include "target.h"
 
@@ -30,126 +31,6 @@ bool p4d_grant_usable(const struct p4d_engine *e)
 uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t)
 {
 	return min32(t->conf.max_blocks, e->geo.blocks);
-}
-
-/* ------------------------------------------------------------------------- reservations */
-
-/* A repeat: its start counts from when it was said first. */
-static bool has_demands(const struct p4d_batch *b, const struct p4d_request *req)
-{
-	return b->duration_us == req->duration_us && b->min_blocks == req->min_blocks &&
-	       b->want_blocks == req->want_blocks && b->flows == req->flows;
-}
-
-void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req)
-{
-	struct p4d_batch *b = t->next;
-
-	if (!b) {
-		b = t->next = p4d_alloc(sizeof(*b));
-		b->number = req->batch;
-		b->state = P4D_RESERVED;
-		b->reservation = e->reservation_next++;
-		e->meta_dirty = true;
-	}
-	if (!(b->asked & ~p4d_bit(req->node)) && !has_demands(b, req)) {
-		b->duration_us = req->duration_us;
-		b->min_blocks = req->min_blocks;
-		b->want_blocks = req->want_blocks;
-		b->flows = req->flows;
-		b->ready_at = e->now + req->start_us;
-		p4d_target_declare(e, t, b, req);
-		t->dirty = true;
-	}
-	b->asked |= p4d_bit(req->node);
-}
-
-void p4d_grant_await(struct p4d_engine *e, struct p4d_tenant *t)
-{
-	if (!t->next->waiting_from)
-		t->next->waiting_from = e->now;
-	p4d_account_want(&e->ledger, &t->account, t->conf.weight);
-}
-
-void p4d_grant_unreserve(struct p4d_engine *e, struct p4d_tenant *t)
-{
-	if (!t->cur)
-		p4d_account_rest(&e->ledger, &t->account);
-	free(t->next);
-	t->next = NULL;
-	t->dirty = true;
-}
-
-/* A WAIT says that the blocks are needed now, whatever was declared. */
-static bool is_due(const struct p4d_engine *e, const struct p4d_tenant *t)
-{
-	if (!t->next)
-		return false;
-	for (uint64_t left = t->holding[P4D_HOLD_GRANT]; left; left &= left - 1) {
-		const struct p4d_held *h = &t->node[__builtin_ctzll(left)].held[P4D_HOLD_GRANT];
-
-		if (h->used && h->req.batch == t->next->number &&
-		    (h->req.type == P4W_WAIT || t->next->ready_at <= e->now))
-			return true;
-	}
-	return false;
-}
-
-static bool is_barred(const struct p4d_engine *e, const struct p4d_tenant *t)
-{
-	return t->barred_until > e->now;
-}
-
-static bool is_ready(const struct p4d_engine *e, const struct p4d_tenant *t)
-{
-	return !is_barred(e, t) && is_due(e, t);
-}
-
-/*
- * Who declares an early start and comes late has not waited meanwhile; who comes before its
- * declared start may have what is free, but not before others.
- */
-static uint64_t rank(const struct p4d_batch *b)
-{
-	return b->waiting_from > b->ready_at ? b->waiting_from : b->ready_at;
-}
-
-bool p4d_grant_comes_before(const struct p4d_batch *a, const struct p4d_batch *b)
-{
-	if (rank(a) != rank(b))
-		return rank(a) < rank(b);
-	return a->reservation < b->reservation;
-}
-
-/* The declared duration, as far as experience with the tenant bears it out. */
-static uint64_t expected_us(const struct p4d_tenant *t, const struct p4d_batch *b)
-{
-	return (uint64_t)b->duration_us * t->overrun / 256;
-}
-
-void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
-		       uint32_t *ahead)
-{
-	uint64_t busy_until = e->now, ready = t->next->ready_at;
-	uint64_t queue = 0;
-
-	if (t->barred_until > ready)
-		ready = t->barred_until;
-	*ahead = 0;
-	for (const struct p4d_tenant *o = e->tenants; o; o = o->link) {
-		if (o->cur && o->cur->state == P4D_HELD &&
-		    o->cur->granted_at + expected_us(o, o->cur) > busy_until)
-			busy_until = o->cur->granted_at + expected_us(o, o->cur);
-		if (o != t && o->next && p4d_grant_comes_before(o->next, t->next)) {
-			queue += expected_us(o, o->next) * o->next->min_blocks / e->geo.blocks;
-			(*ahead)++;
-		}
-	}
-	busy_until += queue;
-	if (busy_until > ready)
-		ready = busy_until;
-	ready = ready > e->now ? ready - e->now : 0;
-	*wait_us = ready > UINT32_MAX ? UINT32_MAX : ready;
 }
 
 /* ------------------------------------------------------------------------- to the switch */
@@ -215,6 +96,7 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 {
 	struct p4d_blocks free = free_blocks(e), liked = { 0 };
 	struct p4d_batch *b = t->next;
+	uint64_t rank = p4d_reservation_rank(b);
 
 	if (!p4d_flows_take(&e->flows, t->id, b->flows, b->flow, t->nodes))
 		return false;
@@ -225,7 +107,7 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 	b->epoch = p4d_epoch_draw(e);
 	b->state = P4D_GIVING;
 	b->absent = t->left;
-	t->cold_us = rank(b) > t->freed_at ? rank(b) - t->freed_at : 0;
+	t->cold_us = rank > t->freed_at ? rank - t->freed_at : 0;
 	p4d_account_want(&e->ledger, &t->account, t->conf.weight);
 	p4d_account_hold(&e->ledger, &t->account, count);
 	t->cur = b;
@@ -242,7 +124,7 @@ static bool give(struct p4d_engine *e, struct p4d_tenant *t, uint32_t count)
 static void count_grant(struct p4d_engine *e, struct p4d_tenant *t)
 {
 	struct p4d_batch *b = t->cur;
-	uint64_t waited = e->now > rank(b) ? e->now - rank(b) : 0;
+	uint64_t rank = p4d_reservation_rank(b), waited = e->now > rank ? e->now - rank : 0;
 	bool moved = false;
 
 	p4d_blocks_each(&b->blocks, block) {
@@ -467,7 +349,7 @@ static void enqueue(struct queue *q, struct p4d_tenant *t)
 		if (!q->tenant)
 			abort();
 	}
-	while (at > 0 && p4d_grant_comes_before(t->next, q->tenant[at - 1]->next)) {
+	while (at > 0 && p4d_reservation_comes_before(t->next, q->tenant[at - 1]->next)) {
 		q->tenant[at] = q->tenant[at - 1];
 		at--;
 	}
@@ -495,7 +377,7 @@ static bool is_impossible(struct p4d_engine *e, struct p4d_tenant *t)
 		return false;
 	p4d_request_refuse_held(e, t, P4D_HOLD_GRANT, &why);
 	p4d_request_refuse_held(e, t, P4D_HOLD_LOCKS, &why);
-	p4d_grant_unreserve(e, t);
+	p4d_reservation_drop(e, t);
 	return true;
 }
 
@@ -514,7 +396,8 @@ static uint32_t spare_blocks(const struct p4d_engine *e, const struct p4d_tenant
 static void collect_barred(struct p4d_engine *e, struct queue *q)
 {
 	for (struct p4d_tenant *t = e->tenants; t && !q->n; t = t->link)
-		if (t->known && !t->cur && is_barred(e, t) && is_due(e, t) &&
+		if (t->known && !t->cur && p4d_reservation_is_barred(e, t) &&
+		    p4d_reservation_is_due(e, t) &&
 		    t->next->min_blocks <= spare_blocks(e, t) && !is_impossible(e, t))
 			enqueue(q, t);
 }
@@ -522,7 +405,7 @@ static void collect_barred(struct p4d_engine *e, struct queue *q)
 static void collect(struct p4d_engine *e, struct queue *q)
 {
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
-		if (t->known && !t->cur && is_ready(e, t) && !is_impossible(e, t))
+		if (t->known && !t->cur && p4d_reservation_is_ready(e, t) && !is_impossible(e, t))
 			enqueue(q, t);
 	if (!q->n)
 		collect_barred(e, q);
@@ -582,7 +465,7 @@ static void reclaim(struct p4d_engine *e, uint32_t need, bool flows)
 static void reclaim_own(struct p4d_engine *e)
 {
 	for (struct p4d_tenant *t = e->tenants; t; t = t->link)
-		if (is_overdue(e, t) && is_ready(e, t))
+		if (is_overdue(e, t) && p4d_reservation_is_ready(e, t))
 			p4d_grant_break(e, t);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * grant.h - the life of a batch: reserved, given, held, taken.
+ * grant.h - the life of a batch from the moment at which it has its turn: given, held, taken.
  *
- * Owns t->cur, t->next and who holds which block and flow. Told by request.c what the nodes say
+ * Owns t->cur and who holds which block and flow; makes it out of t->next, see reservation.h. Told by request.c what the nodes say
  * and by engine.c what the switch and the clock say. Wakes held requests; never answers one
  * itself.
  */
@@ -22,22 +22,8 @@ uint64_t p4d_grant_participants(const struct p4d_tenant *t);
 /* Most blocks that this tenant can ever be given. */
 uint32_t p4d_grant_limit(const struct p4d_engine *e, const struct p4d_tenant *t);
 
-/*
- * Makes t->next out of a REQUEST. The first comer's demands stand, until it comes with other ones
- * (a node that has restarted) and nobody else has asked yet.
- */
-void p4d_grant_reserve(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_request *req);
-void p4d_grant_unreserve(struct p4d_engine *e, struct p4d_tenant *t);
-
-/* A node waits for the reservation. */
-void p4d_grant_await(struct p4d_engine *e, struct p4d_tenant *t);
-
 /* Blocks to those who wait; from overrunners, if that is what it takes. */
 void p4d_grant_schedule(struct p4d_engine *e);
-
-/* What RESERVED says: reservations that come first, and a guess how long that takes. */
-void p4d_grant_outlook(const struct p4d_engine *e, const struct p4d_tenant *t, uint32_t *wait_us,
-		       uint32_t *ahead);
 
 /*
  * Nodes said something: raises the barrier phase if all are there; ends the batch if all are done.
@@ -46,9 +32,6 @@ void p4d_grant_settle(struct p4d_engine *e, struct p4d_tenant *t);
 
 /* Takes the blocks of a held batch away from the tenant. */
 void p4d_grant_break(struct p4d_engine *e, struct p4d_tenant *t);
-
-/* Which of two reservations has its turn first. */
-bool p4d_grant_comes_before(const struct p4d_batch *a, const struct p4d_batch *b);
 
 /* Blocks that nobody holds. */
 uint32_t p4d_grant_free(const struct p4d_engine *e);

@@ -8,6 +8,7 @@
 #include "lockinfo.h"
 #include "out.h"
 #include "request.h"
+#include "reservation.h"
 #include "resize.h"
 #include "why.h"
 
@@ -358,7 +359,7 @@ static void request(const struct call *c)
 		refuse(c, &why);
 		return;
 	}
-	p4d_grant_reserve(c->e, t, c->req);
+	p4d_reservation_make(c->e, t, c->req);
 	if (t->left & bit_of(c)) {
 		t->left &= ~bit_of(c);
 		t->dirty = true;
@@ -378,7 +379,7 @@ static void wait(const struct call *c)
 	} else if (is_current(c, c->req->batch)) {
 		answer_current(c);
 	} else if (is_next(c, c->req->batch)) {
-		p4d_grant_await(c->e, c->t);
+		p4d_reservation_await(c->e, c->t);
 		p4d_held_put(c->e, c->t, c->who, c->req, P4D_HOLD_GRANT);
 		c->e->must_schedule = true;
 	} else {
@@ -446,7 +447,7 @@ static void give_up_reservation(const struct call *c)
 	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	t->dirty = true;
 	if (!(p4d_all_nodes(t) & ~t->next->done & ~t->left))
-		p4d_grant_unreserve(c->e, t);
+		p4d_reservation_drop(c->e, t);
 }
 
 /* The node is done with a batch: 0, or -1 and *why. */
@@ -494,7 +495,7 @@ static void leave(const struct call *c)
 		p4d_grant_settle(c->e, t);
 	}
 	if (t->next && !(p4d_all_nodes(t) & ~t->next->done & ~t->left))
-		p4d_grant_unreserve(c->e, t);
+		p4d_reservation_drop(c->e, t);
 	p4d_request_wake(c->e, t, P4D_HOLD_LOCKS);
 	c->e->must_schedule = true;
 	plain(c);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* why.c - see why.h. */
 #include "grant.h"
+#include "reservation.h"
 #include "why.h"
 
 static bool somebody_is_before(const struct p4d_engine *e, const struct p4d_tenant *t)
 {
 	for (const struct p4d_tenant *o = e->tenants; o; o = o->link)
 		if (o != t && o->next && o->holding[P4D_HOLD_GRANT] &&
-		    p4d_grant_comes_before(o->next, t->next))
+		    p4d_reservation_comes_before(o->next, t->next))
 			return true;
 	return false;
 }
@@ -61,6 +62,6 @@ void p4d_why_reserved(const struct p4d_engine *e, const struct p4d_tenant *t,
 	};
 	if (b != t->next)
 		return;
-	p4d_grant_outlook(e, t, &r->wait_us, &r->ahead);
+	p4d_reservation_outlook(e, t, &r->wait_us, &r->ahead);
 	r->why = p4d_why(e, t);
 }
