@@ -2,7 +2,7 @@
 PROGRAMS += bin/p4switch
 
 P4SWITCH := $(addprefix tools/p4switch/,main.c spec.c check.c pipeline.c frame.c port.c l2.c \
-	command.c json_base64.c field.c control.c worker.c) tools/base64.c
+	command.c describe.c json_base64.c field.c control.c worker.c) tools/base64.c
 # libgcc_s is loaded when DPDK ends its threads: named here, it is there wherever the program is
 P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API -Wl,--no-as-needed,-lgcc_s
 
@@ -19,6 +19,7 @@ UNIT += test/switch_spec test/switch_command test/switch_frame test/switch_p4
 $(eval $(call program,test/switch_spec,test/unit/switch_spec.c tools/p4switch/spec.c \
 	tools/p4switch/check.c,cmocka))
 $(eval $(call program,test/switch_command,test/unit/switch_command.c tools/p4switch/command.c \
+	tools/p4switch/describe.c \
 	tools/p4switch/json_base64.c tools/base64.c tools/p4switch/field.c tools/p4switch/spec.c,cmocka json-c))
 $(eval $(call program,test/switch_frame,test/unit/switch_frame.c tools/p4switch/frame.c,cmocka))
 $(eval $(call program,test/switch_p4,test/unit/switch_p4.c tools/p4switch/spec.c \

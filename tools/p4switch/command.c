@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * command.c - parse, check, run, answer. parse_*() fill a struct command and touch nothing; run_*()
- * cannot fail on what was checked, but for a table that is full. The counters' names are those of
- * doc/switch.md and in the order of p4src/state.p4.
+ * cannot fail on what was checked, but for a table that is full.
  */
 #include <endian.h>
 #include <errno.h>
@@ -13,16 +12,11 @@
 #include <json-c/json.h>
 
 #include "command.h"
+#include "describe.h"
 #include "field.h"
 #include "json_base64.h"
-#include "p4wire.h"
 
 #define BATCH	1024	/* commands in one */
-
-static const char *const outcomes[] = {
-	"txn_ok", "txn_stale", "txn_conflict", "txn_abort", "txn_version", "txn_malformed",
-	"txn_replay", "txn_dropped", "txn_retry", "txn_second", "l2_forward", "l2_flood",
-};
 
 struct command;
 
@@ -48,16 +42,6 @@ struct command {
 	uint32_t nr_batch;
 };
 
-/* "owner" is the compiler's owner_0 if the array is declared inside of a control. */
-static const struct spec_array *find_array(const struct spec *spec, const char *name)
-{
-	const struct spec_array *a = spec_array(spec, name);
-	char inner[SPEC_NAME + 2];
-
-	snprintf(inner, sizeof(inner), "%.*s_0", SPEC_NAME - 1, name);
-	return a ?: spec_array(spec, inner);
-}
-
 static int need_array(struct target *t, struct json_object *o, struct command *c,
 		      struct failure *f)
 {
@@ -65,7 +49,7 @@ static int need_array(struct target *t, struct json_object *o, struct command *c
 
 	if (!name)
 		return -EINVAL;
-	c->array = find_array(t->spec, name);
+	c->array = spec_declared(t->spec, name);
 	return c->array ? 0 : fail(f, "array", "the program has no register array '%.40s'", name);
 }
 
@@ -251,84 +235,17 @@ static int run_drain(struct target *t, struct command *c, struct json_object *an
 	return 0;
 }
 
-static unsigned int count_registers(const struct spec *spec)
-{
-	char name[8];
-	unsigned int n = 0;
-
-	do
-		snprintf(name, sizeof(name), "r%u", n++);
-	while (find_array(spec, name));
-	return n - 1;
-}
-
-static uint32_t array_size(const struct spec *spec, const char *name)
-{
-	const struct spec_array *a = find_array(spec, name);
-
-	return a ? a->size : 0;
-}
-
-/* The last register arrays, if the program says how many come before. */
-static uint32_t count_dependent(const struct spec *spec)
-{
-	uint32_t ordinary = array_size(spec, "ordinary"), all = count_registers(spec);
-
-	return ordinary && ordinary <= all ? all - ordinary : 0;
-}
-
-static struct json_object *list_ports(struct target *t, bool counters)
-{
-	struct json_object *list = json_object_new_array();
-	struct target_port port;
-
-	for (unsigned int n = 0; !t->port_get(t, n, &port); n++) {
-		struct json_object *o = json_object_new_object();
-
-		json_object_object_add(o, "port", json_object_new_uint64(port.port));
-		json_object_object_add(o, "name", json_object_new_string(port.name));
-		if (counters) {
-			json_object_object_add(o, "rx", json_object_new_uint64(port.rx));
-			json_object_object_add(o, "tx", json_object_new_uint64(port.tx));
-			json_object_object_add(o, "drop", json_object_new_uint64(port.drop));
-		}
-		json_object_array_add(list, o);
-	}
-	return list;
-}
-
 static int run_info(struct target *t, struct command *c, struct json_object *answer,
 		    struct failure *f)
 {
-	const struct spec *s = t->spec;
-	const struct { const char *name; uint64_t value; } numbers[] = {
-		{ "registers", count_registers(s) },
-		{ "dependent", count_dependent(s) },
-		{ "blocks", array_size(s, "owner") },
-		{ "block_slots", P4W_BLOCK_SLOTS },
-		{ "flows", array_size(s, "flow_state") },
-		{ "boot", t->boot },
-	};
-
-	json_object_object_add(answer, "version", json_object_new_uint64(P4W_VERSION));
-	json_object_object_add(answer, "program", json_object_new_string(s->file));
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		json_object_object_add(answer, numbers[i].name,
-				       json_object_new_uint64(numbers[i].value));
-	json_object_object_add(answer, "ports", list_ports(t, false));
+	describe_switch(t, answer);
 	return 0;
 }
 
 static int run_counters(struct target *t, struct command *c, struct json_object *answer,
 			struct failure *f)
 {
-	const struct spec_array *a = find_array(t->spec, "outcome");
-	struct json_object *o = json_object_new_object();
-
-	for (uint32_t i = 0; a && i < a->size && i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
-		json_object_object_add(o, outcomes[i], json_object_new_uint64(t->read(t, a, i)));
-	json_object_object_add(answer, "counters", o);
-	json_object_object_add(answer, "ports", list_ports(t, true));
+	describe_counters(t, answer);
 	return 0;
 }
 

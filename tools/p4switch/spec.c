@@ -151,6 +151,15 @@ LOOKUP(spec_array, arrays, nr_arrays)
 LOOKUP(spec_action, actions, nr_actions)
 LOOKUP(spec_table, tables, nr_tables)
 
+const struct spec_array *spec_declared(const struct spec *spec, const char *name)
+{
+	const struct spec_array *a = spec_array(spec, name);
+	char inner[SPEC_NAME + 2];
+
+	snprintf(inner, sizeof(inner), "%.*s_0", SPEC_NAME - 1, name);
+	return a ?: spec_array(spec, inner);
+}
+
 static int parse_field(struct reader *r, struct spec_struct *s)
 {
 	const struct spec_field *last = s->nr_fields ? &s->fields[s->nr_fields - 1] : NULL;

@@ -110,6 +110,8 @@ int  spec_check(struct spec *spec, unsigned int nr_ports, char err[SPEC_ERR]);
 
 const struct spec_struct *spec_struct(const struct spec *spec, const char *name);
 const struct spec_array  *spec_array(const struct spec *spec, const char *name);
+/* As the source has it: "owner" is the compiler's owner_0 if it is declared inside of a control. */
+const struct spec_array  *spec_declared(const struct spec *spec, const char *name);
 const struct spec_action *spec_action(const struct spec *spec, const char *name);
 const struct spec_table  *spec_table(const struct spec *spec, const char *name);
 int spec_error(const struct spec *spec, int line, char err[SPEC_ERR], const char *fmt, ...)
