@@ -38,6 +38,6 @@ $(eval $(call program,test/util_peer,test/unit/util_peer.c test/unit/util_fake_l
 $(eval $(call program,test/util_report,test/unit/util_report.c util/jsonline.c util/args.c,cmocka json-c))
 $(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_link.c $\
 	test/unit/util_fake_switch.c $(util_node_srcs) $\
-	$(addprefix util/,history_read.c oracle.c zipf.c bank.c) $\
+	$(addprefix util/,history_read.c oracle.c zipf.c bank.c orders.c) $\
 	$(addprefix lib/,layout.c counts.c plan.c error.c replay.c replay_read.c log_record.c log.c),$\
 	cmocka,,-Ilib -lm -lpthread))

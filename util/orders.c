@@ -11,6 +11,7 @@
 #define NU_ITEMS	255	/* TPC-C's A, for as many items */
 #define NU_CUSTOMERS	15
 #define NEW_ORDER_PERCENT 51
+#define ROLLBACK_PERCENT 1	/* of new-orders */
 #define FAULTS_SHOWN	10
 
 static uint32_t key_of(const struct orders *o, uint32_t w, uint32_t field)
@@ -58,6 +59,8 @@ static unsigned int draw_new_order(const struct orders *o, struct rng *r, uint32
 		if (!has_key(ops, n, key))
 			ops[n++] = (struct trace_op){ key, -(1 + rng_below(r, 10)), TRACE_REFILL };
 	}
+	if (rng_below(r, 100) < ROLLBACK_PERCENT)
+		ops[n - 1] = (struct trace_op){ key_of(o, home, ORDERS_NO_ITEM), -1, TRACE_CADD };
 	return n;
 }
 
@@ -91,6 +94,15 @@ int orders_trace(const struct orders *o, unsigned int node, unsigned int nodes, 
 			  draw_new_order(o, &r, home, ops) : draw_payment(o, &r, home, ops));
 	}
 	return 0;
+}
+
+uint32_t orders_rollbacks(const struct trace *t)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->txns; i++)
+		n += trace_ops(t, i)[trace_len(t, i) - 1].kind == TRACE_CADD;
+	return n;
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -239,6 +251,14 @@ static void check_customers(struct check *c, uint32_t w)
 	}
 }
 
+static void check_no_item(struct check *c, uint32_t w)
+{
+	uint32_t value = read_field(c, w, ORDERS_NO_ITEM);
+
+	if (value)
+		fault(c, "rollback: warehouse %u: what does not exist has %u", w, value);
+}
+
 unsigned int orders_check(const struct orders *o, unsigned int node, unsigned int nodes,
 			  uint32_t (*value)(void *arg, uint32_t key), void *arg, FILE *out)
 {
@@ -250,6 +270,7 @@ unsigned int orders_check(const struct orders *o, unsigned int node, unsigned in
 		check_paid(&c, w);
 		check_stock(&c, w);
 		check_customers(&c, w);
+		check_no_item(&c, w);
 	}
 	if (o->no_memory)
 		fault(&c, "rows: there was no memory for some");

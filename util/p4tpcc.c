@@ -90,6 +90,7 @@ static int check(void *arg, struct node *n)
 	unsigned int faults = orders_check(arg, n->cfg.self.node, n->cfg.self.nodes, peek, n->store,
 					   stderr);
 	uint32_t surplus = count_paid(n), unknown = n->stats.unknown;
+	uint32_t rollbacks = orders_rollbacks(&n->trace);
 	size_t rows = 0;
 	int rc = node_sum(n, &surplus);
 
@@ -99,12 +100,15 @@ static int check(void *arg, struct node *n)
 		return rc;
 	for (uint32_t i = 0; i < orders.warehouses * ORDERS_DISTRICTS; i++)
 		rows += orders.district[i].nr_orders;
-	printf("p4tpcc tenant %u node %u orders %zu paid %u surplus %" PRId32 " faults %u unknown %u\n",
-	       n->cfg.self.tenant, n->cfg.self.node, rows, orders.paid, (int32_t)surplus, faults, unknown);
+	printf("p4tpcc tenant %u node %u orders %zu paid %u surplus %" PRId32 " faults %u unknown %u "
+	       "rolled-back %" PRIu64 "\n", n->cfg.self.tenant, n->cfg.self.node, rows, orders.paid,
+	       (int32_t)surplus, faults, unknown, n->stats.aborted);
 	if (unknown)
 		return node_fail(n, -EINVAL, "conditions", "unknown transactions: nobody can tell");
 	if (surplus)
 		return node_fail(n, -EINVAL, "conditions", "customers have not paid what was paid");
+	if (n->stats.aborted != rollbacks)
+		return node_fail(n, -EINVAL, "conditions", "other orders were rolled back than had to be");
 	return faults ? node_fail(n, -EINVAL, "conditions", "are not met, see above") : 0;
 }
 

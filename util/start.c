@@ -17,6 +17,8 @@ static uint32_t orders_value(uint32_t keys, uint32_t key)
 		return ORDERS_FIRST_ID;
 	if (field < ORDERS_CUSTOMER)
 		return ORDERS_STOCK_LEAST + trace_initial(key) % (ORDERS_STOCK_MOST - ORDERS_STOCK_LEAST + 1);
+	if (field == ORDERS_NO_ITEM)
+		return 0;
 	switch ((field - ORDERS_CUSTOMER) % 3) {
 	case 0:
 		return (uint32_t)ORDERS_C_BALANCE_START;

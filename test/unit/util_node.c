@@ -17,12 +17,14 @@
 #include "../../util/bank.h"
 #include "../../util/node.h"
 #include "../../util/oracle.h"
+#include "../../util/orders.h"
 #include "../../util/zipf.h"
 #include "util_fake_link.h"
 #include "util_fake_switch.h"
 
 #define NODES_MAX	3
-#define KEYS		3000u
+#define KEYS		3000u		/* of all but orders */
+#define KEYS_MAX	(2 * ORDERS_FIELDS)
 #define TXNS		800u
 #define OPS		8
 
@@ -32,13 +34,16 @@ struct rack {
 	struct link *links[NODES_MAX][2];
 	struct sockaddr_in addr[NODES_MAX];
 	char history[NODES_MAX][32], summary[NODES_MAX][32];
-	struct p4a_key_count counts[KEYS];
+	uint32_t keys;
+	struct p4a_key_count counts[KEYS_MAX];
 	struct bank bank[NODES_MAX];
+	struct orders orders[NODES_MAX];
 	int rc[NODES_MAX];
 };
 
 static struct rack rack;
-static bool is_bank, relayout;		/* what the next rack shall be like */
+static enum start work = START_MIXED;	/* what the next rack shall be like */
+static bool relayout;
 
 static void make_bank(struct trace *t, unsigned int node)
 {
@@ -74,6 +79,47 @@ static int count_money(void *arg, struct node *n)
 	return node_sum(n, &surplus) || surplus || b->wrong ? -EINVAL : 0;
 }
 
+static void make_orders(struct trace *t, unsigned int node)
+{
+	struct orders *o = &rack.orders[node];
+
+	*o = (struct orders){ .warehouses = 2, .remote_percent = 10, .txns = TXNS, .seed = 3 };
+	o->district = calloc(2 * ORDERS_DISTRICTS, sizeof(*o->district));
+	assert_int_equal(orders_trace(o, node, rack.nodes, t), 0);
+	for (uint32_t i = 0; i < t->first[TXNS]; i++)
+		rack.counts[t->ops[i].key].count++;
+}
+
+static void free_orders(struct orders *o)
+{
+	for (uint32_t i = 0; o->district && i < 2 * ORDERS_DISTRICTS; i++) {
+		free(o->district[i].orders);
+		free(o->district[i].order_lines);
+	}
+	free(o->district);
+}
+
+static void note_order(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
+{
+	orders_committed(arg, ops, n);
+}
+
+static uint32_t peek(void *arg, uint32_t key)
+{
+	uint32_t value, version;
+
+	store_peek(arg, key, &value, &version);
+	return value;
+}
+
+/* A rolled back order would show as a number that is missing, or as one that was not to be. */
+static int check_orders(void *arg, struct node *n)
+{
+	unsigned int faults = orders_check(arg, n->cfg.self.node, rack.nodes, peek, n->store, stderr);
+
+	return faults || n->stats.aborted != orders_rollbacks(&n->trace) ? -EINVAL : 0;
+}
+
 static void make_trace(struct trace *t, unsigned int node)
 {
 	struct rng r = { .state = 77 + node };
@@ -106,9 +152,9 @@ static void make_layout(struct node *n, const struct p4a_geometry *geo)
 	struct p4a_layout *layout;
 	struct p4a_error err;
 
-	assert_true(p4a_layout_from_counts(&layout, geo, rack.counts, KEYS, &err) > 0);
-	n->hot_keys = calloc(KEYS, sizeof(*n->hot_keys));
-	n->hot_kv = calloc(KEYS, sizeof(*n->hot_kv));
+	assert_true(p4a_layout_from_counts(&layout, geo, rack.counts, rack.keys, &err) > 0);
+	n->hot_keys = calloc(rack.keys, sizeof(*n->hot_keys));
+	n->hot_kv = calloc(rack.keys, sizeof(*n->hot_kv));
 	assert_int_equal(node_use_layout(n, layout), 0);
 }
 
@@ -120,7 +166,7 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 
 	n->cfg = (struct node_config){
 		.name = "util_node",
-		.self = { .tenant = 4, .keys = KEYS, .node = i, .nodes = rack.nodes },
+		.self = { .tenant = 4, .keys = rack.keys, .node = i, .nodes = rack.nodes },
 		.batches = 4, .want_blocks = 1, .flows = 16, .duration_us = 1000,
 		.history = rack.history[i], .summary = rack.summary[i],
 	};
@@ -128,17 +174,21 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 	close(mkstemp(strcpy(rack.summary[i], "/tmp/util_node.s.XXXXXX")));
 	assert_int_equal(link_open(&rack.links[i][0], 4, 5000 + i, &step), 0);
 	assert_int_equal(link_open(&rack.links[i][1], 4, 0, &step), 0);
-	if (is_bank) {
-		n->cfg.start = START_BANK;
+	n->cfg.start = work;
+	if (work == START_BANK) {
 		n->cfg.committed = note_commit;
 		n->cfg.check = count_money;
 		n->cfg.arg = &rack.bank[i];
+	} else if (work == START_ORDERS) {
+		n->cfg.committed = note_order;
+		n->cfg.check = check_orders;
+		n->cfg.arg = &rack.orders[i];
 	}
 	n->cfg.relayout = relayout;
-	n->store = store_new(KEYS, n->cfg.start, rack.nodes, i);
+	n->store = store_new(rack.keys, n->cfg.start, rack.nodes, i);
 	n->client = peer_client_new(&n->cfg.self, rack.links[i][1], rack.addr);
 	n->log = history_create(n->cfg.history, &(struct history_head){
-		.tenant = 4, .keys = KEYS, .txns = TXNS, .node = i, .nodes = rack.nodes,
+		.tenant = 4, .keys = rack.keys, .txns = TXNS, .node = i, .nodes = rack.nodes,
 		.start = n->cfg.start });
 	n->server = peer_serve_start(&n->cfg.self, rack.links[i][0], n->store);
 	assert_int_equal(p4a_open(&n->ctx, &opts, NULL), 0);
@@ -176,6 +226,7 @@ static void free_node(unsigned int i)
 	free(n->work);
 	p4a_counts_free(n->counts);
 	free(rack.bank[i].kind);
+	free_orders(&rack.orders[i]);
 	unlink(rack.history[i]);
 	unlink(rack.summary[i]);
 }
@@ -184,6 +235,9 @@ static void free_node(unsigned int i)
 static unsigned long run(const struct fake_switch *what, unsigned int nodes,
 			 struct oracle_stats *stats, struct node_stats *sum)
 {
+	void (*const make[START_KINDS])(struct trace *t, unsigned int node) = {
+		[START_MIXED] = make_trace, [START_BANK] = make_bank, [START_ORDERS] = make_orders,
+	};
 	struct history h[NODES_MAX];
 	struct trace traces[NODES_MAX];
 	struct trace_error err;
@@ -191,12 +245,13 @@ static unsigned long run(const struct fake_switch *what, unsigned int nodes,
 
 	memset(&rack, 0, sizeof(rack));
 	rack.nodes = nodes;
+	rack.keys = work == START_ORDERS ? 2 * ORDERS_FIELDS : KEYS;
 	fake_switch_reset(what);
-	for (uint32_t k = 0; k < KEYS; k++)
+	for (uint32_t k = 0; k < rack.keys; k++)
 		rack.counts[k] = (struct p4a_key_count){ .key = k, .count = 1 };
 	for (unsigned int i = 0; i < nodes; i++) {
 		rack.addr[i].sin_port = htons(5000 + i);
-		(is_bank ? make_bank : make_trace)(&rack.node[i].trace, i);
+		make[work](&rack.node[i].trace, i);
 	}
 	for (unsigned int i = 0; i < nodes; i++)
 		make_node(i, what);
@@ -280,7 +335,7 @@ static void run__bank(void **state)
 	struct oracle_stats stats;
 	struct node_stats sum;
 
-	is_bank = true;
+	work = START_BANK;
 	assert_int_equal(run(&what, 2, &stats, &sum), 0);
 	assert_true(stats.transactions + stats.aborted == 2 * TXNS && stats.hot > TXNS);
 	relayout = true;
@@ -290,7 +345,26 @@ static void run__bank(void **state)
 	what.cold = true;
 	assert_int_equal(run(&what, 3, &stats, &sum), 0);
 	assert_int_equal(stats.cold + stats.aborted, 3 * TXNS);
-	is_bank = false;
+	work = START_MIXED;
+}
+
+/* One new-order of a hundred has an item that does not exist: it leaves nothing behind, hot or cold. */
+static void run__orders_are_rolled_back(void **state)
+{
+	struct fake_switch what = { .geo = GEO };
+	struct oracle_stats stats;
+	struct node_stats sum;
+
+	work = START_ORDERS;
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.transactions + stats.aborted, 2 * TXNS);
+	assert_in_range(stats.aborted, 3, 25);
+	assert_true(stats.hot > TXNS / 2);
+	what.cold = true;
+	assert_int_equal(run(&what, 2, &stats, &sum), 0);
+	assert_int_equal(stats.cold + stats.aborted, 2 * TXNS);
+	assert_in_range(stats.aborted, 3, 25);
+	work = START_MIXED;
 }
 
 static void run__conflicts_and_aborts(void **state)
@@ -455,6 +529,7 @@ int main(void)
 		cmocka_unit_test(run__one_and_three_nodes),
 		cmocka_unit_test(run__layouts_follow_accesses),
 		cmocka_unit_test(run__bank),
+		cmocka_unit_test(run__orders_are_rolled_back),
 		cmocka_unit_test(run__conflicts_and_aborts),
 		cmocka_unit_test(run__keys_without_lock_bits),
 		cmocka_unit_test(run__answers_of_peers_are_lost),
