@@ -861,8 +861,8 @@ int p4a_lock_async(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_l
 		   uint32_t lease_us, uint32_t wait_us, struct p4a_lock *out, void *user);
 
 /*
- * p4a_lock_extend - a lease of lease_us from now on, under the same token. 0; -ESTALE the hold is over;
- * and as above. To be called in time also after the allocator has restarted: it learns from this what
+ * p4a_lock_extend - a lease of lease_us from now on, under the same token; no lease gets shorter by it. 0;
+ * -ESTALE the hold is over; and as above. To be called in time also after the allocator has restarted: it learns from this what
  * is held.
  */
 int p4a_lock_extend(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us);

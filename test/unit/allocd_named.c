@@ -178,6 +178,30 @@ static void lease__is_extended_by_asking_again(void **state)
 	assert_told(2, 2);
 }
 
+/* The first request was lost in the network and comes when the lease has long been extended. */
+static void lease__does_not_end_earlier_by_a_late_repeat(void **state)
+{
+	for (uint32_t lock = 1; lock <= 2; lock++) {
+		bool crowd = lock == 2;		/* somebody waits */
+
+		assert_int_equal(ask_for(lock, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
+		if (crowd)
+			assert_int_equal(ask_for(lock, 8, X, LEASE, 9 * LEASE, 0), P4D_NAMED_WAITS);
+		assert_int_equal(ask_for(lock, 7, X, 5 * LEASE, 0, holder(lock)), P4D_NAMED_HELD);
+		assert_int_equal(ask_for(lock, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
+		now += 4 * LEASE;
+		p4d_named_tick(t, now);
+		assert_quiet();
+		assert_int_equal(ask_for(lock, 9, X, LEASE, 0, 0), P4D_NAMED_BUSY);
+		now += LEASE;
+		p4d_named_tick(t, now);
+		if (crowd)
+			assert_told(7, 4);
+		else
+			assert_int_equal(ask_for(lock, 9, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	}
+}
+
 static void wait__ends(void **state)
 {
 	assert_int_equal(ask_for(1, 1, S, 100 * LEASE, 0, 0), P4D_NAMED_HELD);
@@ -456,7 +480,8 @@ static enum p4d_named_result model_ask(struct model_lock *l, const struct p4d_cl
 	if (mine && mine->mode != who->mode)
 		return P4D_NAMED_MODE;
 	if (mine && !mine->waits) {
-		mine->until = now + who->lease_us;
+		if (mine->until < now + who->lease_us)
+			mine->until = now + who->lease_us;
 		*got = mine->token;
 		return P4D_NAMED_HELD;
 	}
@@ -611,6 +636,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lease__comes_back_when_it_has_ended, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(lease__is_extended_by_asking_again, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(lease__does_not_end_earlier_by_a_late_repeat, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(wait__ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wait__deadlock_of_two_ends, set_up, tear_down),

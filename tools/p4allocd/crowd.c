@@ -250,7 +250,8 @@ static enum p4d_named_result hold_again(struct p4d_crowds *t, struct p4d_crowd *
 		return P4D_NAMED_LOST;
 	if (who->mode != c->mode)
 		return P4D_NAMED_MODE;
-	c->until = now + who->lease_us;
+	if (c->until < now + who->lease_us)	/* no lease gets shorter: see named.c */
+		c->until = now + who->lease_us;
 	if (l->first)
 		watch(t, i);
 	*token = c->token;

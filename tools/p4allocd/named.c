@@ -239,7 +239,10 @@ static enum p4d_named_result ask_crowd(struct p4d_named *t, uint64_t now, struct
 	return result;
 }
 
-/* Needs no room, so a full table does not keep a holder from extending its lease. */
+/*
+ * Needs no room, so a full table does not keep a holder from extending its lease. It may be an earlier request
+ * that was lost and comes now: the holder believes in what it was told last, so no lease gets shorter.
+ */
 static enum p4d_named_result hold_again(struct entry *e, uint64_t now,
 					const struct p4d_claim_of *who, uint64_t *token)
 {
@@ -247,7 +250,8 @@ static enum p4d_named_result hold_again(struct entry *e, uint64_t now,
 		return P4D_NAMED_LOST;
 	if (who->mode != P4W_LOCK_EXCLUSIVE)
 		return P4D_NAMED_MODE;
-	e->until = now + who->lease_us;
+	if (e->until < now + who->lease_us)
+		e->until = now + who->lease_us;
 	*token = e->token;
 	return P4D_NAMED_HELD;
 }
