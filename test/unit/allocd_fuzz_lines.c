@@ -39,6 +39,7 @@
 #include "../../tools/p4allocd/service.h"
 #include "../../tools/p4allocd/status.h"
 #include "fuzz_make.h"
+#include "fuzz_text.h"
 
 #define TURNS 60000		/* in `make test` */
 #define SERVICE_TURNS 20000
@@ -77,58 +78,10 @@ static uint32_t rnd(uint32_t n)
 
 /* -------------------------------------------------------------------------------- spoilt lines */
 
-static const char *const odd[] = {
-	"null", "[]", "{}", "\"7\"", "1e999", "-1", "0", "18446744073709551615", "true", "",
-	"18446744073709551616", "9223372036854775808", "4294967296", "65536", "255", "1.5",
-};
-
-/* Some number in it becomes something else. */
-static size_t spoil_number(char *line, size_t len)
-{
-	const char *other = odd[rnd(sizeof(odd) / sizeof(odd[0]))];
-	size_t at = rnd(len + 1), end, n = strlen(other);
-
-	while (at < len && (line[at] < '0' || line[at] > '9'))
-		at++;
-	for (end = at; end < len && line[end] >= '0' && line[end] <= '9'; end++)
-		;
-	if (at + n + len - end >= LINE)
-		return len;
-	memmove(line + at + n, line + end, len - end);
-	memcpy(line + at, other, n);
-	return at + n + len - end;
-}
-
-/* A part of it stands in it twice, or not at all. */
-static size_t spoil_part(char *line, size_t len)
-{
-	size_t at = rnd(len + 1), n = rnd(len - at + 1);
-
-	if (rnd(2)) {
-		memmove(line + at, line + at + n, len - at - n);
-		return len - n;
-	}
-	if (len + n >= LINE)
-		return len;
-	memmove(line + at + n, line + at, len - at);
-	return len + n;
-}
-
 static size_t spoil_line(char *line, size_t len)
 {
 	spoiled++;
-	switch (rnd(6)) {
-	case 0:
-		for (unsigned int n = 1 + rnd(3); n && len; n--)
-			line[rnd(len)] = rnd(256);
-		return len;
-	case 1:
-		return rnd(len + 1);
-	case 2:
-		return spoil_part(line, len);
-	default:
-		return spoil_number(line, len);
-	}
+	return fuzz_text(line, len, LINE);
 }
 
 static void write_to(int fd, const char *bytes, size_t len)

@@ -27,7 +27,7 @@ $(eval $(call program,test/allocd_fuzz,test/unit/allocd_fuzz.c test/unit/fuzz_ma
 UNIT += test/allocd_fuzz_lines
 P4ALLOCD_WRAP := -Wl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=timerfd_settime,--wrap=p4d_log
 $(eval $(call program,test/allocd_fuzz_lines,test/unit/allocd_fuzz_lines.c test/unit/fuzz_make.c \
-	$(P4ALLOCD_SERVICE),$(P4ALLOCD_PKGS) cmocka,,\
+	test/unit/fuzz_text.c $(P4ALLOCD_SERVICE),$(P4ALLOCD_PKGS) cmocka,,\
 	$(SANITIZE) $(P4ALLOCD_WRAP)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
