@@ -63,5 +63,11 @@ $(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))
 $(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TEST),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))
+UNIT += test/allocd_fuzz_etcd
+P4ALLOCD_WRAP_ETCD := -Wl,--wrap=epoll_wait,--wrap=timerfd_settime,--wrap=p4d_log
+$(eval $(call program,test/allocd_fuzz_etcd,test/unit/allocd_fuzz_etcd.c test/unit/fake_etcd.c \
+	test/unit/fuzz_make.c test/unit/fuzz_text.c $(P4ALLOCD_SERVICE) $(P4ALLOCD_ETCD:%=tools/p4allocd/%.c),\
+	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,\
+	$(SANITIZE) $(P4ALLOCD_WRAP_ETCD)))
 UNIT += test/allocd_standby
 $(eval $(call program,test/allocd_standby,test/unit/allocd_standby.c,cmocka))

@@ -109,6 +109,10 @@ static void on_try(struct p4d_election *el, struct json_object *o)
 		return;
 	}
 	el->term = p4d_etcd_number(header, "revision");
+	if (!el->term) {		/* it may be had, or not: the lease will end */
+		later(el, LOOK, LOOK_US);
+		return;
+	}
 	later(el, KEEP, el->ttl_s * 1000000ull / 3);
 	el->why[0] = '\0';
 	el->events.renewed(el->events.arg, el->ttl_s);

@@ -13,6 +13,7 @@
 #define STEP_OPS 100		/* etcd allows 128 in a transaction, */
 #define STEP_BYTES (512u << 10)	/* and 1.5 MB in a request, unless told otherwise */
 #define PAGE 200		/* keys in an answer, when all are read */
+#define PARTS_MAX 9999		/* of what is written aside */
 
 struct step {
 	struct step *link;
@@ -339,12 +340,12 @@ static int load_seq(struct p4d_store_etcd *s, char *err, size_t size)
 	return o ? 0 : -EIO;
 }
 
-static int read_aside(struct p4d_store_etcd *s, unsigned int parts, struct p4d_changes *changes,
+static int read_aside(struct p4d_store_etcd *s, uint64_t parts, struct p4d_changes *changes,
 		      char *err, size_t size)
 {
+	int ret = parts <= PARTS_MAX ? 0 : -EINVAL;
 	char *bytes = NULL, key[32];
 	size_t len = 0;
-	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < parts; i++) {
 		struct json_object *o;
@@ -358,6 +359,7 @@ static int read_aside(struct p4d_store_etcd *s, unsigned int parts, struct p4d_c
 			return -EIO;
 		}
 		n = p4d_etcd_bytes_of(first_of(o), "value", &part);
+		ret = n ? 0 : -EINVAL;
 		bytes = realloc(bytes, len + n + 1);
 		if (!bytes)
 			abort();
@@ -366,7 +368,8 @@ static int read_aside(struct p4d_store_etcd *s, unsigned int parts, struct p4d_c
 		free(part);
 		json_object_put(o);
 	}
-	ret = unflatten(changes, bytes, len);
+	if (!ret)
+		ret = unflatten(changes, bytes, len);
 	free(bytes);
 	if (ret)
 		snprintf(err, size, "etcd: what was written aside is damaged");
@@ -385,40 +388,52 @@ static int finish_aside(struct p4d_store_etcd *s, char *err, size_t size)
 	if (first_of(o))
 		ret = read_aside(s, value_of(first_of(o)), &changes, err, size);
 	json_object_put(o);
-	if (ret)
-		return ret;
-	if (changes.n)
+	if (!ret && changes.n)
 		add_changes(s, &changes);
 	p4d_changes_drop(&changes);
+	if (ret)
+		return ret;
 	add_op(add_step(s), remove_op(s->prefix, "redo"), 0);
 	return carry_out_now(s, err, size);
 }
 
 typedef int (*record_fn)(void *, const char *, const void *, size_t);
 
-/* One page. *from: the key to begin with, then that of the next page, NULL at the end. */
+/* What follows the prefix of the key if that is of a record, and not below *from; else NULL. */
+static const char *name_of(const struct p4d_store_etcd *s, const char *key, const char *from)
+{
+	size_t len = strlen(s->prefix);
+
+	return strcmp(key, from) >= 0 && !strncmp(key, s->prefix, len) &&
+	       !strncmp(key + len, "record/", 7) ? key + len + 7 : NULL;
+}
+
+/*
+ * One page. *from: the key to begin with, then that of the next page, NULL at the end. Keys ascend, or this
+ * would not end.
+ */
 static int load_page(struct p4d_store_etcd *s, char **from, record_fn record, void *arg, char *err,
 		     size_t size)
 {
-	size_t skip = strlen(s->prefix) + strlen("record/");
 	struct json_object *body = p4d_etcd_key(*from, ""), *o;
 	int ret = 0;
 
 	p4d_etcd_all_under(body, s->prefix, "record/");
 	p4d_etcd_set(body, "limit", PAGE);
 	o = range_now(s, body, err, size);
-	free(*from);
-	*from = NULL;
-	if (!o)
-		return -EIO;
+	ret = o ? 0 : -EIO;
 	for (size_t i = 0; !ret && i < p4d_etcd_length(o, "kvs"); i++) {
 		struct json_object *kv = p4d_etcd_nth(o, "kvs", i);
 		char *key, *value;
+		const char *name;
 		size_t len;
 
 		p4d_etcd_bytes_of(kv, "key", &key);
 		len = p4d_etcd_bytes_of(kv, "value", &value);
-		ret = record(arg, strlen(key) > skip ? key + skip : "", value, len);
+		name = name_of(s, key, *from);
+		if (!name)
+			snprintf(err, size, "etcd: a record's key is not the next one");
+		ret = name ? record(arg, name, value, len) : -EIO;
 		free(value);
 		free(*from);
 		*from = p4d_alloc(strlen(key) + 2);
