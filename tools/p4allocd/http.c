@@ -179,26 +179,35 @@ static void on_client(struct p4d_watch *w, uint32_t events)
 		take_in(c);
 }
 
+/* A free place, or that of who has had one for longest. */
+static struct client *make_place(struct p4d_http *h)
+{
+	struct client *oldest = h->client;
+
+	for (struct client *c = h->client; c < h->client + HTTP_CLIENTS; c++) {
+		if (c->watch.fd < 0)
+			return c;
+		if (c->until < oldest->until)
+			oldest = c;
+	}
+	drop(oldest);
+	return oldest;
+}
+
 static void on_listen(struct p4d_watch *w, uint32_t events)
 {
 	struct p4d_http *h = (struct p4d_http *)w;
 	int fd = p4d_loop_accept(h->loop, w->fd);
+	struct client *c;
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < HTTP_CLIENTS; i++) {
-		struct client *c = &h->client[i];
-
-		if (c->watch.fd >= 0)
-			continue;
-		c->watch = (struct p4d_watch){ fd, on_client };
-		c->until = p4d_now() + HTTP_US;
-		set_timer(h);
-		if (p4d_loop_watch(h->loop, &c->watch, EPOLLIN))
-			drop(c);
-		return;
-	}
-	close(fd);
+	c = make_place(h);
+	c->watch = (struct p4d_watch){ fd, on_client };
+	c->until = p4d_now() + HTTP_US;
+	set_timer(h);
+	if (p4d_loop_watch(h->loop, &c->watch, EPOLLIN))
+		drop(c);
 }
 
 /* --------------------------------------------------------------------------- open and close */

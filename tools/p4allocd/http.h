@@ -4,8 +4,8 @@
  *
  * A library would bring GnuTLS and eight more into a daemon that answers one request. This one serves
  * GET and HEAD of /metrics, closes after each answer, keeps no more than HTTP_CLIENTS connections of
- * HTTP_HEAD bytes, each for HTTP_US, and never blocks: who is slow is cut off. No one is asked who
- * they are: it listens on this host only unless another address is named.
+ * HTTP_HEAD bytes, each for HTTP_US or until others need its place, and never blocks: who is slow is
+ * cut off. No one is asked who they are: it listens on this host only unless another address is named.
  */
 #ifndef P4D_HTTP_H
 #define P4D_HTTP_H
