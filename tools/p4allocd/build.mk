@@ -69,5 +69,9 @@ $(eval $(call program,test/allocd_fuzz_etcd,test/unit/allocd_fuzz_etcd.c test/un
 	test/unit/fuzz_make.c test/unit/fuzz_text.c $(P4ALLOCD_SERVICE) $(P4ALLOCD_ETCD:%=tools/p4allocd/%.c),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,\
 	$(SANITIZE) $(P4ALLOCD_WRAP_ETCD)))
+UNIT += test/allocd_server
+P4ALLOCD_WRAP_SEND := -Wl,--wrap=sendmsg,--wrap=p4d_log
+$(eval $(call program,test/allocd_server,test/unit/allocd_server.c tools/p4allocd/loop.c,\
+	cmocka,,$(P4ALLOCD_WRAP_SEND)))
 UNIT += test/allocd_standby
 $(eval $(call program,test/allocd_standby,test/unit/allocd_standby.c,cmocka))

@@ -26,9 +26,21 @@
 #define SINGLE_MAX	8	/* times that a single message is believed to be the only one */
 #define REGION_MIN	((size_t)8 << 20)
 #define REGION_MAX	((size_t)1 << 30)
+#define RETRY_US	5000
+#define UNSENT_BYTES	((size_t)16 << 20)
+
+struct unsent {			/* a reply for which there was no room */
+	struct unsent *link;
+	struct p4d_who who;
+	size_t len;
+	uint8_t bytes[];
+};
 
 struct p4d_server {
 	struct p4d_watch watch;
+	struct p4d_timer retry;
+	struct unsent *first, **last;
+	size_t unsent;			/* bytes of them */
 	p4d_server_message message;
 	void *arg;
 	char *region;
@@ -86,8 +98,8 @@ static void on_ready(struct p4d_watch *w, uint32_t events)
 	s->singles = n > 1 ? 0 : s->singles + 1;
 }
 
-void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
-		      size_t len)
+/* False: there is no room now. */
+static bool transmit(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
 {
 	struct homa_sendmsg_args args = { .id = who->rpc };
 	struct iovec iov = { (void *)bytes, len };
@@ -101,10 +113,60 @@ void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const voi
 		.msg_controllen = 0,
 	};
 
+	if (!sendmsg(s->watch.fd, &m, MSG_DONTWAIT))
+		return true;
+	if (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS)
+		return false;
 	/* A node that is gone asks again when it is back: nothing to be done here. */
-	if (sendmsg(s->watch.fd, &m, MSG_DONTWAIT))
-		p4d_log(P4D_WARN, "reply to RPC %llu: %s", (unsigned long long)who->rpc,
-			strerror(errno));
+	p4d_log(P4D_WARN, "reply to RPC %llu: %s", (unsigned long long)who->rpc, strerror(errno));
+	return true;
+}
+
+static void keep(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
+{
+	struct unsent *u = s->unsent + len <= UNSENT_BYTES ? malloc(sizeof(*u) + len) : NULL;
+
+	if (!u) {
+		p4d_log(P4D_WARN, "reply to RPC %llu: no room for it", (unsigned long long)who->rpc);
+		return;
+	}
+	u->link = NULL;
+	u->who = *who;
+	u->len = len;
+	memcpy(u->bytes, bytes, len);
+	*s->last = u;
+	s->last = &u->link;
+	s->unsent += len;
+	s->retry.at = p4d_now() + RETRY_US;
+}
+
+static void drop_first(struct p4d_server *s)
+{
+	struct unsent *u = s->first;
+
+	s->first = u->link;
+	if (!s->first)
+		s->last = &s->first;
+	s->unsent -= u->len;
+	free(u);
+}
+
+static void on_retry(struct p4d_timer *t)
+{
+	struct p4d_server *s = (struct p4d_server *)((char *)t - offsetof(struct p4d_server, retry));
+
+	while (s->first && transmit(s, &s->first->who, s->first->bytes, s->first->len))
+		drop_first(s);
+	if (s->first)
+		s->retry.at = p4d_now() + RETRY_US;
+}
+
+/* To a client whose RPC is never answered the kernel says for ever that it is being served. */
+void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
+		      size_t len)
+{
+	if (s->first || !transmit(s, who, bytes, len))
+		keep(s, who, bytes, len);
 }
 
 /* ----------------------------------------------------------------------------- open, close */
@@ -168,10 +230,13 @@ int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t por
 	if (!s)
 		return -ENOMEM;
 	s->watch = (struct p4d_watch){ -1, on_ready };
+	s->retry = (struct p4d_timer){ .at = UINT64_MAX, .due = on_retry };
+	s->last = &s->first;
 	s->message = message;
 	s->arg = arg;
 	ret = set_up(s, port, &what) ? -errno : p4d_loop_watch(loop, &s->watch, EPOLLIN);
 	if (!ret) {
+		p4d_loop_timer(loop, &s->retry);
 		*out = s;
 		return 0;
 	}
@@ -182,6 +247,8 @@ int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t por
 
 void p4d_server_close(struct p4d_server *s)
 {
+	while (s->first)
+		drop_first(s);
 	if (s->watch.fd >= 0)
 		close(s->watch.fd);
 	if (s->region)

@@ -18,8 +18,9 @@ typedef void (*p4d_server_message)(void *arg, uint32_t tenant, const struct p4d_
 /* 0, or -errno and err says what to do. */
 int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t port,
 		    p4d_server_message message, void *arg, char *err, size_t size);
-void p4d_server_close(struct p4d_server *s);
+void p4d_server_close(struct p4d_server *s);	/* the loop must not run any more */
 
+/* Now, or as soon as the kernel has room. */
 void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
 		      size_t len);
 
