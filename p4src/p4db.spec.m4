@@ -3,7 +3,7 @@ divert(-1)
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ;
 ; p4db.p4 as p4c-dpdk --arch psa would emit it, made by m4 for a geometry; labels.awk then merges
-; labels. Read it beside txn.p4 and the place_*.p4 files: same statements, same order.
+; labels. Read it beside txn.p4 and the place_*.p4 files: same statements, same order, but for dispatch.
 ; The P4 source uses ==, !=, <= and >= only: each condition is one inverted jump past its block.
 define([hex], [0x[]translit(eval([$1], 16), [a-f], [A-F])])
 define([for], [ifelse(eval($2 <= $3), 1, [pushdef([$1], $2)$4[]popdef([$1])for([$1], incr($2), $3, [$4])])])
@@ -23,10 +23,13 @@ define([if_le], [_if(_new_label, jmpgt, [$1], [$2], [$3], [$4])])
 define([if_ge], [_if(_new_label, jmplt, [$1], [$2], [$3], [$4])])
 define([if_valid], [_if(_new_label, jmpnv, [$1], [], [$2], [$3])])
 
-; dispatch(what): what for the register array that place K names; n is its number
-define([dispatch], [_dispatch(0, [$1])])
-define([_dispatch], [pushdef([n], [$1])if_eq(h.instr[]K.reg, hex($1), [$2],
-	ifelse(eval($1 + 1 < REGISTERS), 1, [[_dispatch(incr($1), [$2])]]))popdef([n])])
+; dispatch(what): what for the register array that place K names; n is its number. The source compares
+; with one after the other; by halves it is found with fewer. MALFORMED has kept out what is none.
+define([dispatch], [_dispatch(0, decr(REGISTERS), [$1])])
+define([_dispatch], [ifelse([$1], [$2], [pushdef([n], [$1])$3[]popdef([n])],
+	[_dispatch_half([$1], eval(($1 + $2) / 2), [$2], [$3])])])
+define([_dispatch_half], [if_le(h.instr[]K.reg, hex($2), [_dispatch([$1], [$2], [$4])],
+	[_dispatch(incr($2), [$3], [$4])])])
 
 define([meta], [m.local_metadata_$1])
 define([IN_PORT], [m.psa_ingress_input_metadata_ingress_port])
