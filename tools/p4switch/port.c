@@ -350,6 +350,14 @@ uint64_t port_sent(void)
 	return ports.sent;
 }
 
+bool port_pending(void)
+{
+	for (unsigned int i = 0; i < ports.nr_hosts; i++)
+		if (ports.host[i].next_rx < ports.host[i].nr_rx)
+			return true;
+	return false;
+}
+
 unsigned int port_waiting(void)
 {
 	return rte_ring_count(ports.loop);

@@ -16,7 +16,7 @@
 
 #define RUN		640	/* instructions at a time: when idle, 40 looks at each port */
 #define IDLE_RUNS	8	/* without a packet before the first nap */
-#define BUSY_RUNS	8	/* with packets between two looks at the control socket */
+#define BUSY_RUNS	8	/* with packets between two looks at the control socket, and in a burst */
 
 struct worker {
 	struct target target;	/* first: commands get back from it to here */
@@ -37,6 +37,18 @@ static void run(struct worker *w)
 {
 	rte_swx_pipeline_run(w->p, RUN);
 	rte_swx_pipeline_flush(w->p);
+}
+
+/* What came together leaves together: each flush is a system call, and may wake a host up. */
+static unsigned int run_burst(struct worker *w)
+{
+	unsigned int runs = 0;
+
+	do
+		rte_swx_pipeline_run(w->p, RUN);
+	while (++runs < BUSY_RUNS && port_pending());
+	rte_swx_pipeline_flush(w->p);
+	return runs;
 }
 
 /* Packets that the program has dropped: they go to a port of the library's own, behind ours. */
@@ -128,12 +140,16 @@ static unsigned int next_nap(const struct worker *w)
 	return nap < w->max_nap ? nap : w->max_nap;
 }
 
-static bool time_for_control(struct worker *w, bool received)
+static bool time_for_control(struct worker *w, bool received, unsigned int runs)
 {
 	if (received) {
 		w->idle = 0;
 		w->nap = 0;
-		return ++w->busy % BUSY_RUNS == 0;
+		w->busy += runs;
+		if (w->busy < BUSY_RUNS)
+			return false;
+		w->busy = 0;
+		return true;
 	}
 	if (++w->idle < IDLE_RUNS)
 		return false;
@@ -144,14 +160,14 @@ static bool time_for_control(struct worker *w, bool received)
 static int turn(struct worker *w, const sigset_t *mask)
 {
 	uint64_t before = port_received();
+	unsigned int runs = run_burst(w);
 
-	run(w);
 	if (w->l2->nr_news) {
 		settle(w);
 		if (l2_commit(w->l2))
 			return -EIO;
 	}
-	if (time_for_control(w, port_received() != before) && control_wait(w->nap, mask)) {
+	if (time_for_control(w, port_received() != before, runs) && control_wait(w->nap, mask)) {
 		settle(w);
 		control_serve(&w->target);
 	}
