@@ -132,13 +132,14 @@ static uint64_t cell_of(struct json_object *cmd, uint64_t index)
 static void read_cells(struct json_object *cmd, struct json_object *out)
 {
 	struct json_object *indexes = list(cmd, "indexes"), *values = json_object_new_array();
-	size_t count = indexes ? json_object_array_length(indexes) : member(cmd, "count");
+	size_t each = strcmp(text(cmd, "array"), "r*") ? 1 : REGISTERS;
+	size_t count = each * (indexes ? json_object_array_length(indexes) : member(cmd, "count"));
 	uint32_t *low = calloc(count, sizeof(*low));
 	char *digits = calloc(1, BASE64_DIGITS(4 * count) + 1);
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t at = indexes ? json_object_get_uint64(json_object_array_get_idx(indexes, i)) :
-					member(cmd, "index") + i;
+		uint64_t at = indexes ? json_object_get_uint64(json_object_array_get_idx(indexes, i / each)) :
+					member(cmd, "index") + i / each;
 		uint64_t v = cell_of(cmd, at);
 
 		json_object_array_add(values, json_object_new_uint64(v));

@@ -10,14 +10,13 @@
  * answer the cells are read. Count: one batch that reads and clears the counters and, behind a drain, so
  * that no packet is between its passes, reads the lock word.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base64.h"
+#include "digits.h"
 #include "jsonline.h"
 #include "soft_cmd.h"
 #include "switch.h"
@@ -25,10 +24,9 @@
 #define RETRY_US	200000	/* between attempts to connect */
 #define ANSWER_US	10000000	/* a switch that is silent for so long is gone */
 #define LINE_MAX_BYTES	(1 << 20)
-#define CLEAR_BLOCKS	4	/* in one line: the data plane stands still for it */
 #define COUNT_LOCK	3	/* place of the lock word among the answers to a count */
 #define TAKE_SERIALS	2	/* likewise, to a take */
-#define READ_CELLS	4096	/* in one line, as many as p4switch takes */
+#define LINE_CELLS	4096	/* read or filled by one, as many as p4switch takes */
 
 enum step_kind {
 	STEP_INFO, STEP_OWNER, STEP_SERIAL,	/* when it has connected */
@@ -48,7 +46,7 @@ struct step {
 	enum step_kind kind;
 	uint64_t action;	/* GIVEN, CELL, CLOSED */
 	struct take *take;	/* FENCED, READ */
-	unsigned int reg, first, count;	/* READ: cells of a register; first: in order of the take */
+	unsigned int first, count;	/* READ: slots; first: in order of the take */
 	struct p4d_count of;	/* COUNTED */
 };
 
@@ -156,22 +154,6 @@ static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 	return true;
 }
 
-/* 4 bytes a cell, the least first. `out` has room for one more. */
-static bool get_cells(struct json_object *o, uint32_t *out, size_t count)
-{
-	struct json_object *text;
-
-	if (!json_object_object_get_ex(o, "base64", &text) ||
-	    !json_object_is_type(text, json_type_string) ||
-	    (size_t)json_object_get_string_len(text) != BASE64_DIGITS(4 * count) ||
-	    base64_decode(out, json_object_get_string(text), BASE64_DIGITS(4 * count)) !=
-	    4 * count)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		out[i] = le32toh(out[i]);
-	return true;
-}
-
 static bool take_info(struct soft *sw, struct json_object *o)
 {
 	uint64_t version, registers, dependent, blocks, slots, flows;
@@ -206,29 +188,6 @@ static void come_up(struct soft *sw)
 	sw->events.up(sw->events.arg, &sw->info);
 }
 
-static void read_run(struct soft *sw, struct take *t, unsigned int reg, unsigned int first_block,
-		     unsigned int nth, unsigned int blocks)
-{
-	unsigned int cells = blocks * P4W_BLOCK_SLOTS;
-	char name[16];
-
-	snprintf(name, sizeof(name), "r%u", reg);
-	for (unsigned int done = 0; done < cells; done += READ_CELLS) {
-		unsigned int n = cells - done < READ_CELLS ? cells - done : READ_CELLS;
-		struct json_object *o = p4d_cmd_read_cells(name,
-							  first_block * P4W_BLOCK_SLOTS + done, n);
-		struct step *s;
-
-		json_object_object_add(o, "base64", json_object_new_boolean(true));
-		s = send_step(sw, STEP_READ, o);
-		s->take = t;
-		s->reg = reg;
-		s->first = nth * P4W_BLOCK_SLOTS + done;
-		s->count = n;
-		t->to_come++;
-	}
-}
-
 /* Calls fn for each run of neighbouring blocks: the first one, its place in the set, how many. */
 static void each_run(const struct p4d_blocks *set, unsigned int longest, void *arg,
 		     void (*fn)(void *arg, unsigned int first, unsigned int nth, unsigned int n))
@@ -246,14 +205,27 @@ static void each_run(const struct p4d_blocks *set, unsigned int longest, void *a
 	}
 }
 
+/* Of all registers: the data plane stands still for a line. At least one, as a slot has 32 cells at most. */
+static unsigned int blocks_in_line(const struct soft *sw)
+{
+	return LINE_CELLS / (sw->info.geo.registers * P4W_BLOCK_SLOTS);
+}
+
 struct reading { struct soft *sw; struct take *t; };
 
-static void read_all_registers(void *arg, unsigned int first, unsigned int nth, unsigned int n)
+static void read_run(void *arg, unsigned int first, unsigned int nth, unsigned int n)
 {
 	struct reading *r = arg;
+	struct json_object *o = p4d_cmd_read_cells("r*", first * P4W_BLOCK_SLOTS,
+						   n * P4W_BLOCK_SLOTS);
+	struct step *s;
 
-	for (unsigned int reg = 0; reg < r->sw->info.geo.registers; reg++)
-		read_run(r->sw, r->t, reg, first, nth, n);
+	json_object_object_add(o, "base64", json_object_new_boolean(true));
+	s = send_step(r->sw, STEP_READ, o);
+	s->take = r->t;
+	s->first = nth * P4W_BLOCK_SLOTS;
+	s->count = n * P4W_BLOCK_SLOTS;
+	r->t->to_come++;
 }
 
 static void drained(struct soft *sw, struct take *t)
@@ -262,11 +234,11 @@ static void drained(struct soft *sw, struct take *t)
 	uint64_t action = t->what.action;
 
 	if (t->what.read) {
-		t->cells = calloc(t->blocks * P4W_BLOCK_SLOTS, sw->info.geo.registers *
+		t->cells = calloc(t->blocks * P4W_BLOCK_SLOTS * sw->info.geo.registers + 1,
 				  sizeof(*t->cells));
 		if (!t->cells)
 			abort();
-		each_run(&t->what.blocks, P4W_MAX_BLOCKS, &r, read_all_registers);
+		each_run(&t->what.blocks, blocks_in_line(sw), &r, read_run);
 		return;
 	}
 	free_take(t);
@@ -288,15 +260,14 @@ static bool take_serials(struct soft *sw, struct take *t, struct json_object *o)
 	return true;
 }
 
-static bool take_cells(struct soft *sw, struct step *s, struct json_object *o)
+/* Lines come in order, so what goes beyond the cells of one is overwritten by the next. */
+static bool take_cells(struct soft *sw, struct step *s, const struct p4d_digits *text)
 {
-	uint32_t values[READ_CELLS + 1];
+	unsigned int registers = sw->info.geo.registers;
 	struct take *t = s->take;
 
-	if (!get_cells(o, values, s->count))
+	if (!p4d_digits_cells(text, t->cells + s->first * registers, s->count * registers))
 		return false;
-	for (unsigned int i = 0; i < s->count; i++)
-		t->cells[(s->first + i) * sw->info.geo.registers + s->reg] = values[i];
 	if (!--t->to_come) {
 		sw->events.taken(sw->events.arg, t->what.action, t->cells);
 		free_take(t);
@@ -340,7 +311,8 @@ static bool take_closed(struct soft *sw, struct step *s, struct json_object *o)
 }
 
 /* False: the answer lacks what it should have. */
-static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
+static bool use_answer(struct soft *sw, struct step *s, struct json_object *o,
+		       const struct p4d_digits *text)
 {
 	switch (s->kind) {
 	case STEP_INFO:
@@ -359,7 +331,7 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o)
 	case STEP_FENCED:
 		return take_serials(sw, s->take, o);
 	case STEP_READ:
-		return take_cells(sw, s, o);
+		return take_cells(sw, s, text);
 	case STEP_COUNTED:
 		return take_counts(sw, s, o);
 	case STEP_CELL:
@@ -390,7 +362,8 @@ static void on_line(struct p4d_lines *l, char *text)
 {
 	struct soft *sw = (struct soft *)l;
 	struct step *s = sw->first;
-	struct json_object *o = json_tokener_parse(text);
+	struct p4d_digits digits;
+	struct json_object *o = p4d_digits_parse(text, &digits);
 
 	if (!s || !says_ok(o)) {
 		fail(sw, "switch %s answered: %.120s", sw->path, text);
@@ -401,7 +374,7 @@ static void on_line(struct p4d_lines *l, char *text)
 	if (!sw->first)
 		sw->last = &sw->first;
 	sw->timer.at = sw->first ? p4d_now() + ANSWER_US : UINT64_MAX;
-	if (!use_answer(sw, s, o)) {
+	if (!use_answer(sw, s, o, &digits)) {
 		s->link = sw->first;	/* back: its take is not over */
 		sw->first = s;
 		fail(sw, "switch %s: an answer lacks its values: %.120s", sw->path, text);
@@ -478,16 +451,8 @@ static void soft_close(void *arg)
 
 static void clear_run(void *arg, unsigned int first, unsigned int nth, unsigned int n)
 {
-	struct json_object *cmds = json_object_new_array();
-	struct soft *sw = arg;
-	char name[16];
-
-	for (unsigned int reg = 0; reg < sw->info.geo.registers; reg++) {
-		snprintf(name, sizeof(name), "r%u", reg);
-		json_object_array_add(cmds, p4d_cmd_fill(name, first * P4W_BLOCK_SLOTS,
-						 n * P4W_BLOCK_SLOTS, 0));
-	}
-	send_step(sw, STEP_PLAIN, p4d_cmd_batch(cmds));
+	send_step(arg, STEP_PLAIN, p4d_cmd_fill("r*", first * P4W_BLOCK_SLOTS, n * P4W_BLOCK_SLOTS,
+						0));
 }
 
 /* They begin anew: what was done on them before this epoch, the switch does not know. */
@@ -508,7 +473,7 @@ static void soft_give(void *arg, const struct p4d_give *give)
 
 	if (!sw->up)
 		return;
-	each_run(&give->clear, CLEAR_BLOCKS, sw, clear_run);
+	each_run(&give->clear, blocks_in_line(sw), sw, clear_run);
 	cmds = json_object_new_array();
 	for (unsigned int i = 0; i < give->nr_flows; i++)
 		give_flows(cmds, give->tenant, give->epoch, &give->flow[i]);

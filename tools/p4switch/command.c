@@ -15,6 +15,7 @@
 #include "describe.h"
 #include "field.h"
 #include "json_base64.h"
+#include "p4wire.h"
 
 #define BATCH	1024	/* commands in one */
 
@@ -31,7 +32,8 @@ struct verb {
 
 struct command {
 	const struct verb *verb;
-	const struct spec_array *array;
+	const struct spec_array *array[P4W_MAX_REGISTERS];
+	unsigned int nr_arrays;	/* more than one: all registers, at each index one after the other */
 	uint32_t nr;
 	uint32_t *index;
 	uint64_t *value;	/* to be written; NULL: none */
@@ -49,19 +51,26 @@ static int need_array(struct target *t, struct json_object *o, struct command *c
 
 	if (!name)
 		return -EINVAL;
-	c->array = spec_declared(t->spec, name);
-	return c->array ? 0 : fail(f, "array", "the program has no register array '%.40s'", name);
+	if (!strcmp(name, "r*")) {
+		c->nr_arrays = spec_registers(t->spec, c->array, P4W_MAX_REGISTERS);
+		if (c->nr_arrays > P4W_MAX_REGISTERS)
+			return fail(f, "array", "has more than %d registers", P4W_MAX_REGISTERS);
+	} else {
+		c->array[0] = spec_declared(t->spec, name);
+		c->nr_arrays = !!c->array[0];
+	}
+	return c->nr_arrays ? 0 : fail(f, "array", "the program has no register array '%.40s'", name);
 }
 
 /* `index` and `count` */
 static int parse_span(struct json_object *o, struct command *c, uint64_t count, struct failure *f)
 {
-	uint32_t size = c->array->size;
+	uint32_t size = c->array[0]->size;
 	uint64_t index;
 
 	if (need_uint(o, "index", 0, size - 1, &index, f))
 		return -EINVAL;
-	if (!count && need_uint(o, "count", 1, COMMAND_CELLS, &count, f))
+	if (!count && need_uint(o, "count", 1, COMMAND_CELLS / c->nr_arrays, &count, f))
 		return -EINVAL;
 	if (count > size - index)
 		return fail(f, "count", "from index %llu, must be 1 .. %llu",
@@ -75,7 +84,7 @@ static int parse_span(struct json_object *o, struct command *c, uint64_t count, 
 
 static int parse_indexes(struct json_object *o, struct command *c, struct failure *f)
 {
-	struct json_object *list = need_list(o, "indexes", COMMAND_CELLS, f);
+	struct json_object *list = need_list(o, "indexes", COMMAND_CELLS / c->nr_arrays, f);
 	uint64_t index;
 
 	if (!list)
@@ -83,8 +92,8 @@ static int parse_indexes(struct json_object *o, struct command *c, struct failur
 	c->nr = json_object_array_length(list);
 	c->index = calloc(c->nr, sizeof(*c->index));
 	for (uint32_t i = 0; i < c->nr; i++) {
-		if (get_uint(json_object_array_get_idx(list, i), "indexes", 0, c->array->size - 1,
-			     &index, f))
+		if (get_uint(json_object_array_get_idx(list, i), "indexes", 0,
+			     c->array[0]->size - 1, &index, f))
 			return -EINVAL;
 		c->index[i] = index;
 	}
@@ -128,27 +137,36 @@ static int need_table(struct json_object *o, struct failure *f)
 
 /* ------------------------------------------------- commands */
 
+static uint32_t nr_cells(const struct command *c)
+{
+	return c->nr * c->nr_arrays;
+}
+
+static uint64_t read_nth(struct target *t, const struct command *c, uint32_t n)
+{
+	return t->read(t, c->array[n % c->nr_arrays], c->index[n / c->nr_arrays]);
+}
+
 static struct json_object *list_cells(struct target *t, const struct command *c)
 {
-	struct json_object *values = json_object_new_array_ext(c->nr);
+	struct json_object *values = json_object_new_array_ext(nr_cells(c));
 
-	for (uint32_t i = 0; i < c->nr; i++)
-		json_object_array_add(values,
-				      json_object_new_uint64(t->read(t, c->array, c->index[i])));
+	for (uint32_t n = 0; n < nr_cells(c); n++)
+		json_object_array_add(values, json_object_new_uint64(read_nth(t, c, n)));
 	return values;
 }
 
 /* The low 32 bits of each, the least byte first: a twentieth of the work of a list, at both ends. */
 static struct json_object *base64_cells(struct target *t, const struct command *c)
 {
-	uint32_t *low = calloc(c->nr, sizeof(*low));
+	uint32_t *low = calloc(nr_cells(c), sizeof(*low));
 	struct json_object *s;
 
 	if (!low)
 		abort();
-	for (uint32_t i = 0; i < c->nr; i++)
-		low[i] = htole32(t->read(t, c->array, c->index[i]));
-	s = json_base64(low, c->nr * sizeof(*low));
+	for (uint32_t n = 0; n < nr_cells(c); n++)
+		low[n] = htole32(read_nth(t, c, n));
+	s = json_base64(low, nr_cells(c) * sizeof(*low));
 	free(low);
 	return s;
 }
@@ -184,6 +202,8 @@ static int parse_reg_write(struct target *t, struct json_object *o, struct comma
 
 	if (need_array(t, o, c, f))
 		return -EINVAL;
+	if (c->nr_arrays > 1)
+		return fail(f, "array", "all registers are only read and filled");
 	list = need_list(o, "values", COMMAND_CELLS, f);
 	if (!list)
 		return -EINVAL;
@@ -218,7 +238,8 @@ static int run_reg_write(struct target *t, struct command *c, struct json_object
 			 struct failure *f)
 {
 	for (uint32_t i = 0; i < c->nr; i++)
-		t->write(t, c->array, c->index[i], c->value[i]);
+		for (unsigned int a = 0; a < c->nr_arrays; a++)
+			t->write(t, c->array[a], c->index[i], c->value[i]);
 	return 0;
 }
 
@@ -376,7 +397,7 @@ static int check_batch_size(const struct command *c, struct failure *f)
 	bool writes = false;
 
 	for (uint32_t i = 0; i < c->nr_batch; i++) {
-		longest += 24 + (c->batch[i].value ? 0 : 21 * c->batch[i].nr);
+		longest += 24 + (c->batch[i].value ? 0 : 21 * nr_cells(&c->batch[i]));
 		writes |= c->batch[i].verb->writes;
 		if (!c->batch[i].verb->writes && !c->batch[i].nr)
 			longest += COMMAND_LINE / 4;

@@ -4,7 +4,6 @@
  * p4src/state.p4.
  */
 #include <stdbool.h>
-#include <stdio.h>
 
 #include <json-c/json.h>
 
@@ -17,17 +16,6 @@ static const char *const outcomes[] = {
 	"txn_replay", "txn_dropped", "txn_retry", "txn_second", "l2_forward", "l2_flood",
 };
 
-static unsigned int count_registers(const struct spec *spec)
-{
-	char name[8];
-	unsigned int n = 0;
-
-	do
-		snprintf(name, sizeof(name), "r%u", n++);
-	while (spec_declared(spec, name));
-	return n - 1;
-}
-
 static uint32_t array_size(const struct spec *spec, const char *name)
 {
 	const struct spec_array *a = spec_declared(spec, name);
@@ -38,7 +26,7 @@ static uint32_t array_size(const struct spec *spec, const char *name)
 /* The last register arrays, if the program says how many come before. */
 static uint32_t count_dependent(const struct spec *spec)
 {
-	uint32_t ordinary = array_size(spec, "ordinary"), all = count_registers(spec);
+	uint32_t ordinary = array_size(spec, "ordinary"), all = spec_registers(spec, NULL, 0);
 
 	return ordinary && ordinary <= all ? all - ordinary : 0;
 }
@@ -67,7 +55,7 @@ void describe_switch(struct target *t, struct json_object *answer)
 {
 	const struct spec *s = t->spec;
 	const struct { const char *name; uint64_t value; } numbers[] = {
-		{ "registers", count_registers(s) },
+		{ "registers", spec_registers(s, NULL, 0) },
 		{ "dependent", count_dependent(s) },
 		{ "blocks", array_size(s, "owner") },
 		{ "block_slots", P4W_BLOCK_SLOTS },

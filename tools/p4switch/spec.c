@@ -160,6 +160,22 @@ const struct spec_array *spec_declared(const struct spec *spec, const char *name
 	return a ?: spec_array(spec, inner);
 }
 
+unsigned int spec_registers(const struct spec *spec, const struct spec_array **r, unsigned int max)
+{
+	const struct spec_array *a;
+	unsigned int n = 0;
+	char name[12];
+
+	for (;; n++) {
+		snprintf(name, sizeof(name), "r%u", n);
+		a = spec_declared(spec, name);
+		if (!a)
+			return n;
+		if (n < max)
+			r[n] = a;
+	}
+}
+
 static int parse_field(struct reader *r, struct spec_struct *s)
 {
 	const struct spec_field *last = s->nr_fields ? &s->fields[s->nr_fields - 1] : NULL;

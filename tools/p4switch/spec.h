@@ -112,6 +112,8 @@ const struct spec_struct *spec_struct(const struct spec *spec, const char *name)
 const struct spec_array  *spec_array(const struct spec *spec, const char *name);
 /* As the source has it: "owner" is the compiler's owner_0 if it is declared inside of a control. */
 const struct spec_array  *spec_declared(const struct spec *spec, const char *name);
+/* How many r0, r1 .. there are; the first `max` of them into r. */
+unsigned int spec_registers(const struct spec *spec, const struct spec_array **r, unsigned int max);
 const struct spec_action *spec_action(const struct spec *spec, const char *name);
 const struct spec_table  *spec_table(const struct spec *spec, const char *name);
 int spec_error(const struct spec *spec, int line, char err[SPEC_ERR], const char *fmt, ...)
