@@ -44,7 +44,7 @@ $(eval $(call program,bin/example-tenant,util/example-tenant.c,$(LIBP4ALLOC_PKGS
 
 .PHONY: always
 
-lib_tests := lib_layout lib_counts lib_plan lib_shapes lib_state lib_msg lib_replay
+lib_tests := lib_layout lib_counts lib_plan lib_shapes lib_state lib_msg
 UNIT += $(lib_tests:%=test/%) test/lib_batch
 $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka,$(LIBP4ALLOC),-Ilib)))
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
@@ -54,3 +54,6 @@ UNIT += test/lib_lock
 $(eval $(call program,test/lib_lock,test/unit/lib_lock.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_resize
 $(eval $(call program,test/lib_resize,test/unit/lib_resize.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+books := test/unit/lib_books.c
+UNIT += test/lib_replay
+$(eval $(call program,test/lib_replay,test/unit/lib_replay.c $(books),cmocka,$(LIBP4ALLOC),-Ilib))
