@@ -747,7 +747,8 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err);
 
 /*
  * The values are exactly those of the transactions with status P4A_TXN_OK, and of no other, if
- * unended, missing, gaps, breaks, damaged are 0.
+ * unended, missing, gaps, breaks, damaged are 0. Who takes them, because the switch has lost its own, may
+ * run unknown transactions again: they are as if they had not been.
  */
 struct p4a_replay_info {
 	uint64_t committed;		/* transactions */
@@ -760,12 +761,15 @@ struct p4a_replay_info {
 	uint64_t unended;		/* bit n: node n may still write about that batch */
 	uint64_t missing;		/* bit n: no log of node n was added */
 	uint64_t gaps;			/* commit serials below that of a transaction which no log has */
-	uint64_t breaks;		/* values found that no log has written */
+	uint64_t breaks;		/* values found that no log has written; aborts likewise */
 	uint64_t damaged;		/* bytes in the middle of logs, and records without the others
 					 * they belong to */
 	uint64_t torn;			/* bytes at their ends: half written records */
 	uint64_t beheaded;		/* files whose beginning was damaged, of p4a_replay_dir() */
-	uint64_t reserved[3];
+	uint64_t settled;		/* of committed: without a reply, but others have seen them */
+	uint64_t unseen;		/* serials that unknown ones may have had, and nobody has seen;
+					 * not among gaps */
+	uint64_t reserved[1];
 };
 
 void p4a_replay_info(const struct p4a_replay *r, struct p4a_replay_info *info);
@@ -788,7 +792,8 @@ struct p4a_logged {
 	uint16_t node;
 	uint8_t status;			/* enum p4a_txn_status */
 	uint8_t count;			/* operations in the switch */
-	int32_t err;			/* UNKNOWN: the -errno that was met; 0: the log ends before */
+	int32_t err;			/* UNKNOWN: the -errno that was met; 0: the log ends before. OK: 0;
+					 * else it is settled: the same, or -ENODATA where the log ends */
 	struct {
 		uint64_t key;
 		uint32_t operand;
@@ -800,7 +805,8 @@ struct p4a_logged {
 
 /*
  * Transactions: committed ones by serial, then unknown ones by node and time. What is unknown was
- * sent or not, done or not; nobody can tell.
+ * sent or not, done or not; nobody can tell. A transaction without a reply whose effect others have found
+ * is committed, with its results; doc/log.md says when that can be told.
  * 1 and *t, or 0: no more.
  */
 int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged *t);

@@ -13,7 +13,7 @@ LIB_PC		:= $(B)/lib/p4alloc.pc
 
 lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call \
 	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow resize \
-	log_record log logged replay replay_read
+	log_record log logged replay replay_read replay_doubt replay_abort settle
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
 FILES += $(LIB_STATIC) $(LIB_LINK) $(LIB_PC) $(B)/bin/example-tenant
@@ -55,5 +55,7 @@ $(eval $(call program,test/lib_lock,test/unit/lib_lock.c test/unit/lib_fake.c,cm
 UNIT += test/lib_resize
 $(eval $(call program,test/lib_resize,test/unit/lib_resize.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 books := test/unit/lib_books.c
-UNIT += test/lib_replay
+UNIT += test/lib_replay test/lib_settle test/lib_settle_random
 $(eval $(call program,test/lib_replay,test/unit/lib_replay.c $(books),cmocka,$(LIBP4ALLOC),-Ilib))
+$(eval $(call program,test/lib_settle,test/unit/lib_settle.c $(books),cmocka,$(LIBP4ALLOC),-Ilib))
+$(eval $(call program,test/lib_settle_random,test/unit/lib_settle_random.c $(books),cmocka,$(LIBP4ALLOC),-Ilib))

@@ -11,21 +11,9 @@
 #include <string.h>
 
 #include "p4wire.h"
-#include "replay.h"
+#include "settle.h"
 
 #define SECOND_PASS_ORDER	P4A_MAX_INSTRS	/* after all instructions of the first pass */
-
-struct place {				/* a commit serial that a log has */
-	uint64_t epoch, serial;
-	bool txn;
-};
-
-struct touch {				/* of one key, at one place in the order */
-	uint64_t key, epoch, serial;
-	uint32_t before, after;
-	uint8_t order;			/* within the transaction */
-	bool fill, drain;
-};
 
 static struct p4a_replay_intent *intents(const struct p4a_replay *r)
 {
@@ -66,14 +54,14 @@ static int by_cells_serial(const void *a, const void *b)
 
 static int by_place(const void *a, const void *b)
 {
-	const struct place *x = a, *y = b;
+	const struct p4a_place *x = a, *y = b;
 
 	return compare_places(x->epoch, x->serial, y->epoch, y->serial);
 }
 
 static int by_key_serial(const void *a, const void *b)
 {
-	const struct touch *x = a, *y = b;
+	const struct p4a_touch *x = a, *y = b;
 
 	if (x->key != y->key)
 		return compare(x->key, y->key);
@@ -122,6 +110,7 @@ static void take_result(struct p4a_replay *r, struct p4a_replay_intent *t,
 	unsigned int i;
 
 	t->status = result->status;
+	t->answered = result->seq;
 	t->err = result->status == P4A_TXN_UNKNOWN ? result->err : 0;
 	if (result->status != P4A_TXN_OK)
 		return;
@@ -145,6 +134,7 @@ static void match_results(struct p4a_replay *r)
 	for (i = 0; i < r->intents.n; i++) {
 		t[i].status = P4A_TXN_UNKNOWN;
 		t[i].serial = 0;
+		t[i].err = 0;
 		for (; k < r->results.n; k++) {
 			struct p4a_replay_intent of = {
 				.node = result[k].node, .seq = result[k].intent,
@@ -166,7 +156,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 {
 	const struct p4a_replay_cells *c = r->cells.data;
 	const struct p4a_replay_intent *t = intents(r);
-	struct place *s;
+	struct p4a_place *s;
 	size_t i;
 
 	r->serials.n = 0;
@@ -176,7 +166,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 		s = p4a_list_add(&r->serials, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
-		*s = (struct place){ t[i].epoch, t[i].serial, true };
+		*s = (struct p4a_place){ t[i].epoch, t[i].serial, true };
 	}
 	for (i = 0; i < r->cells.n; i++) {
 		if (c[i].epoch <= after)
@@ -184,7 +174,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 		s = p4a_list_add(&r->serials, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
-		*s = (struct place){ c[i].epoch, c[i].serial, false };
+		*s = (struct p4a_place){ c[i].epoch, c[i].serial, false };
 	}
 	if (r->serials.n)
 		qsort(r->serials.data, r->serials.n, sizeof(*s), by_place);
@@ -192,7 +182,7 @@ static int collect_serials(struct p4a_replay *r, uint64_t after)
 }
 
 /* Serials of the epoch that begins at s up to that of its last transaction which are not there. */
-static uint64_t gaps_of(const struct place *s, const struct place *end)
+static uint64_t gaps_of(const struct p4a_place *s, const struct p4a_place *end)
 {
 	uint64_t epoch = s->epoch, next = epoch << P4W_SERIAL_SHIFT, missing = 0, gaps = 0;
 
@@ -224,7 +214,7 @@ static struct p4a_replay_batch *grant_of(const struct p4a_replay *r, uint64_t ep
 
 static void find_gaps(struct p4a_replay *r)
 {
-	const struct place *s = r->serials.data, *end = s + r->serials.n, *first = s;
+	const struct p4a_place *s = r->serials.data, *end = s + r->serials.n, *first = s;
 	struct p4a_replay_batch *g;
 
 	for (; s < end; s++) {
@@ -240,7 +230,7 @@ static void find_gaps(struct p4a_replay *r)
 
 static void find_twice(struct p4a_replay *r)
 {
-	const struct place *s = r->serials.data;
+	const struct p4a_place *s = r->serials.data;
 	size_t i;
 
 	for (i = 1; i < r->serials.n; i++)
@@ -259,21 +249,25 @@ static uint32_t sum_before(const struct p4a_replay_op *op, unsigned int i, unsig
 	return sum;
 }
 
+uint32_t p4a_replay_left(const struct p4a_replay_op *op, unsigned int i, unsigned int n)
+{
+	return p4a_apply(op[i].code, op[i].operand, op[i].before, sum_before(op, i, n));
+}
+
 static int touch_ops(struct p4a_replay *r, const struct p4a_replay_intent *t)
 {
 	const struct p4a_replay_op *ops = r->ops.data, *op;
 	unsigned int i;
 
 	for (i = 0, ops += t->op; i < t->count; i++) {
-		struct touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
+		struct p4a_touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
 
 		if (!touch)
 			return -ENOMEM;
 		op = &ops[i];
-		*touch = (struct touch) {
+		*touch = (struct p4a_touch) {
 			.key = op->key, .epoch = t->epoch, .serial = t->serial, .before = op->before,
-			.after = p4a_apply(op->code, op->operand, op->before,
-					   sum_before(ops, i, t->count)),
+			.after = p4a_replay_left(ops, i, t->count),
 			.order = op->code & P4A_SECOND_PASS ? SECOND_PASS_ORDER + i : i,
 		};
 	}
@@ -285,11 +279,11 @@ static int touch_cells(struct p4a_replay *r, const struct p4a_replay_cells *c)
 	unsigned int i;
 
 	for (i = 0; i < c->count; i++) {
-		struct touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
+		struct p4a_touch *touch = p4a_list_add(&r->touches, sizeof(*touch));
 
 		if (!touch)
 			return -ENOMEM;
-		*touch = (struct touch) {
+		*touch = (struct p4a_touch) {
 			.key = c->key[i], .epoch = c->epoch, .serial = c->serial, .before = c->value[i],
 			.after = c->value[i], .order = i, .fill = !c->drain, .drain = c->drain,
 		};
@@ -312,13 +306,36 @@ static int collect_touches(struct p4a_replay *r, uint64_t after)
 		if (c[i].epoch > after)
 			rc = touch_cells(r, &c[i]);
 	if (!rc && r->touches.n)
-		qsort(r->touches.data, r->touches.n, sizeof(struct touch), by_key_serial);
+		qsort(r->touches.data, r->touches.n, sizeof(struct p4a_touch), by_key_serial);
 	return rc;
+}
+
+/* Found something else than t has left, in the same epoch. */
+static bool breaks_off(const struct p4a_touch *t, const struct p4a_touch *next)
+{
+	return next->key == t->key && next->epoch == t->epoch && !next->fill &&
+	       next->before != t->after;
+}
+
+static void find_breaks(struct p4a_replay *r)
+{
+	const struct p4a_touch *t = r->touches.data;
+	struct p4a_replay_batch *g;
+	size_t i;
+
+	for (i = 1; i < r->touches.n; i++) {
+		if (!breaks_off(&t[i - 1], &t[i]))
+			continue;
+		r->info.breaks++;
+		g = grant_of(r, t[i].epoch);
+		if (g)
+			g->breaks++;
+	}
 }
 
 static int make_values(struct p4a_replay *r)
 {
-	const struct touch *t = r->touches.data, *end = t + r->touches.n;
+	const struct p4a_touch *t = r->touches.data, *end = t + r->touches.n;
 	struct p4a_replayed *v = NULL;
 
 	r->values.n = 0;
@@ -328,8 +345,6 @@ static int make_values(struct p4a_replay *r)
 			if (!v)
 				return -ENOMEM;
 			v->key = t->key;
-		} else if (v->epoch == t->epoch && !t->fill && t->before != v->value) {
-			r->info.breaks++;
 		}
 		v->serial = t->serial;
 		v->epoch = t->epoch;
@@ -428,15 +443,28 @@ static void judge_nodes(struct p4a_replay *r, uint64_t after)
 	}
 }
 
-/* Those of a log without its beginning, which says how many nodes there were. */
-static void complete_grants(struct p4a_replay *r)
+/* One for each epoch, of what all nodes say of it. Without its beginning, a log says not how many nodes. */
+static void merge_grants(struct p4a_replay *r)
 {
 	struct p4a_replay_batch *g = r->grants.data;
-	size_t i;
+	size_t i, n = 0;
 
-	for (i = 0; i < r->grants.n; i++)
-		if (!g[i].nodes)
-			g[i].nodes = r->nodes;
+	if (r->grants.n)
+		qsort(g, r->grants.n, sizeof(*g), by_epoch);
+	for (i = 0; i < r->grants.n; i++) {
+		struct p4a_replay_batch b = g[i];
+
+		b.nodes = b.nodes ? b.nodes : r->nodes;
+		b.gaps = b.breaks = 0;
+		if (!n || g[n - 1].epoch != b.epoch) {
+			g[n++] = b;
+			continue;
+		}
+		g[n - 1].batch = b.batch > g[n - 1].batch ? b.batch : g[n - 1].batch;
+		g[n - 1].nodes = b.nodes > g[n - 1].nodes ? b.nodes : g[n - 1].nodes;
+		g[n - 1].ended |= b.ended;
+	}
+	r->grants.n = n;
 }
 
 int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
@@ -446,11 +474,10 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 	r->info = (struct p4a_replay_info) {
 		.damaged = r->damaged, .torn = r->torn, .beheaded = r->beheaded,
 	};
-	complete_grants(r);
 	sort_unique(&r->intents, sizeof(struct p4a_replay_intent), by_node_seq);
 	sort_unique(&r->results, sizeof(struct p4a_replay_result), by_node_intent);
 	sort_unique(&r->cells, sizeof(struct p4a_replay_cells), by_cells_serial);
-	sort_unique(&r->grants, sizeof(struct p4a_replay_batch), by_epoch);
+	merge_grants(r);
 	match_results(r);
 	rc = collect_serials(r, after);
 	if (!rc) {
@@ -458,6 +485,13 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 		find_gaps(r);
 		rc = collect_touches(r, after);
 	}
+	if (!rc) {
+		find_breaks(r);
+		if (p4a_replay_settle(r, after))
+			rc = collect_touches(r, after);
+	}
+	if (!rc)
+		rc = p4a_replay_aborts(r, after, &r->info.breaks);
 	if (!rc)
 		rc = make_values(r);
 	if (!rc) {

@@ -15,7 +15,8 @@ struct p4a_replay_op {
 
 struct p4a_replay_intent {
 	uint64_t seq, epoch, user;
-	uint64_t serial;		/* this and the next two by p4a_replay_run() */
+	uint64_t serial;		/* this and the next three by p4a_replay_run() */
+	uint64_t answered;		/* OK of its own log: seq of the RESULT */
 	int32_t err;
 	uint8_t status;
 	uint8_t count;
@@ -24,7 +25,7 @@ struct p4a_replay_intent {
 };
 
 struct p4a_replay_result {
-	uint64_t intent, serial;
+	uint64_t seq, intent, serial;
 	int32_t err;
 	uint8_t status;
 	uint8_t count;
@@ -42,9 +43,16 @@ struct p4a_replay_cells {
 
 struct p4a_replay_batch {		/* a GRANT */
 	uint64_t epoch;
-	uint64_t gaps;			/* by p4a_replay_run(): serials that no log has */
+	uint64_t ended;			/* bit n: node n has begun it in its log, and ended it */
+	uint64_t gaps;			/* this and the next by p4a_replay_run(): serials no log has */
+	uint64_t breaks;		/* values found that nobody has left */
 	uint32_t batch;
 	uint16_t nodes;			/* of the tenant then */
+};
+
+struct p4a_place {			/* a commit serial that a log has */
+	uint64_t epoch, serial;
+	bool txn;
 };
 
 /* A list that grows; elements are moved when it does. */
@@ -64,9 +72,10 @@ struct p4a_replay {
 	uint64_t seen;			/* bit n: a log of node n was added */
 	uint32_t nodes;
 	uint64_t damaged, torn, beheaded;
+	size_t current;			/* of the file being read: its last grant is grants[current - 1] */
 	/* Made by p4a_replay_run(): */
-	struct p4a_list serials;	/* replay.c's own */
-	struct p4a_list touches;	/* replay.c's own */
+	struct p4a_list serials;	/* struct p4a_place, in order */
+	struct p4a_list touches;	/* struct p4a_touch (settle.h), by key and place */
 	struct p4a_list values;		/* struct p4a_replayed, by key */
 	struct p4a_list order;		/* size_t: intents as p4a_replay_txn() shows them */
 	struct p4a_replay_info info;

@@ -89,6 +89,7 @@ static int add_result(struct p4a_replay *r, unsigned int node, const union p4a_l
 
 	if (!t)
 		return -ENOMEM;
+	t->seq = le64toh(rec->head.seq);
 	t->intent = le64toh(rec->result.intent);
 	t->serial = le64toh(rec->result.serial);
 	t->err = (int32_t)le32toh(rec->result.err);
@@ -127,14 +128,24 @@ static int add_grant(struct p4a_replay *r, uint16_t nodes, const union p4a_log_r
 	t->epoch = le64toh(rec->grant.epoch);
 	t->batch = le32toh(rec->head.arg);
 	t->nodes = nodes;
+	r->current = r->grants.n;
 	return 0;
+}
+
+static void add_end(struct p4a_replay *r, unsigned int node, uint32_t batch)
+{
+	struct p4a_replay_batch *g = r->grants.data;
+
+	if (batch > r->ended[node])
+		r->ended[node] = batch;
+	if (r->current && g[r->current - 1].batch == batch)
+		g[r->current - 1].ended = UINT64_C(1) << node;
 }
 
 static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 		      const union p4a_log_record *rec)
 {
 	unsigned int node = le16toh(open->node);
-	uint32_t arg = le32toh(rec->head.arg);
 
 	switch (rec->head.type) {
 	case P4A_LOG_INTENT:
@@ -146,8 +157,7 @@ static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 	case P4A_LOG_GRANT:
 		return add_grant(r, le16toh(open->nodes), rec);
 	case P4A_LOG_END:
-		if (arg > r->ended[node])
-			r->ended[node] = arg;
+		add_end(r, node, le32toh(rec->head.arg));
 		return 0;
 	default:
 		return 0;
@@ -185,6 +195,7 @@ static int add_records(struct p4a_replay *r, struct p4a_log_reader *reader,
 {
 	union p4a_log_record rec;
 
+	r->current = 0;
 	while (p4a_log_reader_next(reader, &rec))
 		if (add_record(r, open, &rec))
 			return -ENOMEM;

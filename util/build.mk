@@ -39,5 +39,6 @@ $(eval $(call program,test/util_report,test/unit/util_report.c util/jsonline.c u
 $(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_link.c $\
 	test/unit/util_fake_switch.c $(util_node_srcs) $\
 	$(addprefix util/,history_read.c oracle.c zipf.c bank.c orders.c) $\
-	$(addprefix lib/,layout.c counts.c plan.c error.c replay.c replay_read.c log_record.c log.c),$\
+	$(addprefix lib/,layout.c counts.c plan.c error.c replay.c replay_read.c replay_doubt.c $\
+	replay_abort.c settle.c log_record.c log.c),$\
 	cmocka,,-Ilib -lm -lpthread))

@@ -6,6 +6,8 @@
  *	C NUMBER SERIAL EPOCH;OP;OP...	committed transaction of the trace; serial 0: nothing hot in it
  *	A NUMBER			aborted: took no effect
  *	U NUMBER			unknown: nobody can tell
+ *	L EPOCH UNSEEN			its values came from the logs, without so many serials, which
+ *					nobody has seen
  *	F KEY VALUE VERSION		own key in the end, and how often it was accessed in the store
  *	end LINES			lines before this one; without it the file is not complete
  *
@@ -47,6 +49,7 @@ void history_commit(struct history_log *log, uint32_t number, uint64_t serial, u
 		    const struct history_op *ops, unsigned int n);
 void history_aborted(struct history_log *log, uint32_t number);
 void history_unknown(struct history_log *log, uint32_t number);
+void history_logs(struct history_log *log, uint64_t epoch, uint64_t unseen);
 void history_final(struct history_log *log, uint32_t key, uint32_t value, uint32_t version);
 int history_close(struct history_log *log);	/* 0, or -errno: the file is not complete */
 
@@ -59,6 +62,10 @@ struct history_commit {
 	unsigned int n;
 };
 
+struct history_logs {
+	uint64_t epoch, unseen;
+};
+
 struct history_key {
 	uint32_t key, value, version;
 };
@@ -68,8 +75,9 @@ struct history {
 	struct history_commit *commits;
 	struct history_op *ops;
 	uint32_t *aborted, *unknown;
+	struct history_logs *logs;
 	struct history_key *finals;
-	size_t nr_commits, nr_ops, nr_aborted, nr_unknown, nr_finals;
+	size_t nr_commits, nr_ops, nr_aborted, nr_unknown, nr_logs, nr_finals;
 	bool cut;			/* may lack lines */
 };
 

@@ -164,6 +164,24 @@ static int read_fate(struct reader *r, uint32_t **list, size_t *n)
 	return rc;
 }
 
+static int read_logs(struct reader *r)
+{
+	struct history *h = r->h;
+	struct history_logs l;
+	int rc;
+
+	rc = number(r, "EPOCH", UINT64_MAX, &l.epoch);
+	if (!rc)
+		rc = number(r, "UNSEEN", UINT64_MAX, &l.unseen);
+	if (!rc)
+		rc = line_end(r);
+	if (!rc)
+		rc = grow(&h->logs, h->nr_logs, sizeof(l));
+	if (!rc)
+		h->logs[h->nr_logs++] = l;
+	return rc;
+}
+
 static int read_final(struct reader *r)
 {
 	struct history *h = r->h;
@@ -195,11 +213,13 @@ static int read_line(struct reader *r)
 		return read_fate(r, &r->h->aborted, &r->h->nr_aborted);
 	case 'U':
 		return read_fate(r, &r->h->unknown, &r->h->nr_unknown);
+	case 'L':
+		return read_logs(r);
 	case 'F':
 		return read_final(r);
 	}
 	r->p--;
-	return refuse(r, "line", "C, A, U, F or end");
+	return refuse(r, "line", "C, A, U, L, F or end");
 }
 
 /* 1 at the end line, 0 otherwise. */
@@ -292,6 +312,7 @@ void history_free(struct history *h)
 	free(h->ops);
 	free(h->aborted);
 	free(h->unknown);
+	free(h->logs);
 	free(h->finals);
 	*h = (struct history){ 0 };
 }

@@ -56,6 +56,12 @@ void history_unknown(struct history_log *log, uint32_t number)
 	log->lines++;
 }
 
+void history_logs(struct history_log *log, uint64_t epoch, uint64_t unseen)
+{
+	fprintf(log->file, "L %llu %llu\n", (unsigned long long)epoch, (unsigned long long)unseen);
+	log->lines++;
+}
+
 void history_final(struct history_log *log, uint32_t key, uint32_t value, uint32_t version)
 {
 	fprintf(log->file, "F %u %u %u\n", key, value, version);

@@ -168,15 +168,45 @@ static struct p4a_kv *hot_kv_of(const struct node *n, uint64_t key)
 	return n->nr_hot ? bsearch(&want, n->hot_kv, n->nr_hot, sizeof(want), by_kv) : NULL;
 }
 
-/* undone: the values that there are now are certain, and are without those in doubt. */
-static int settle_doubts(struct node *n, bool undone)
+static struct work *in_doubt(const struct node *n, uint64_t user)
 {
+	for (size_t i = 0; i < n->nr_work; i++)
+		if ((uintptr_t)&n->work[i] == user && n->work[i].state == WORK_IN_DOUBT)
+			return &n->work[i];
+	return NULL;
+}
+
+/* Those that others have seen: the values have what they did. */
+static int commit_settled(struct node *n, const struct p4a_replay *r)
+{
+	struct p4a_logged t;
+	uint32_t pos = 0;
 	int rc = 0;
+
+	while (!rc && p4a_replay_txn(r, &pos, &t)) {
+		bool own = t.node == n->cfg.self.node && t.epoch == n->epoch;
+		struct work *w = own && t.status == P4A_TXN_OK && t.err ? in_doubt(n, t.user) : NULL;
+
+		if (!w)
+			continue;
+		for (unsigned int i = 0; i < w->n; i++)
+			if (w->ops[i].hot)
+				w->ops[i].got = t.op[w->plan.at[i]].result;
+		n->stats.settled++;
+		rc = work_commit(n, w, t.serial, t.epoch);
+	}
+	return rc;
+}
+
+/* logs: where the values come from that there are now; they are without the others in doubt. Or NULL. */
+static int settle_doubts(struct node *n, const struct p4a_replay *logs)
+{
+	int rc = logs ? commit_settled(n, logs) : 0;
 
 	for (size_t i = 0; i < n->nr_work && !rc; i++) {
 		if (n->work[i].state != WORK_IN_DOUBT)
 			continue;
-		if (undone)
+		if (logs)
 			rc = work_undo(n, &n->work[i]);
 		else
 			work_unknown(n, &n->work[i]);
@@ -205,12 +235,17 @@ static int read_logs(struct node *n)
 		missing--;
 		kv->value = v.value;
 	}
+	if (missing || info.gaps || info.breaks || info.damaged) {
+		rc = node_fail(n, -ENODATA, "logs", "do not have all that was committed");
+	} else {
+		n->stats.replayed++;
+		report_progress(n, "replayed", true);
+		if (n->log)
+			history_logs(n->log, n->epoch, info.unseen);
+		rc = settle_doubts(n, r);
+	}
 	p4a_replay_free(r);
-	if (missing || info.gaps || info.breaks || info.damaged)
-		return node_fail(n, -ENODATA, "logs", "do not have all that was committed");
-	n->stats.replayed++;
-	report_progress(n, "replayed", true);
-	return settle_doubts(n, true);
+	return rc;
 }
 
 /* Own values from what the allocator has drained after the lease: 0, or -errno if one is missing. */
@@ -256,7 +291,7 @@ static int recover(struct node *n)
 			put_back(n, true);
 	}
 	if (!rc)
-		rc = settle_doubts(n, false);
+		rc = settle_doubts(n, NULL);
 	return rc ? rc : undo_prepared(n);
 }
 
@@ -274,9 +309,9 @@ static int take_completion(struct node *n, const struct p4a_completion *c)
 		return work_abort(n, w);
 	case P4A_TXN_UNKNOWN:
 		/* The switch may have restarted: then the logs tell. */
-		if (c->err == -ESTALE && n->cfg.log) {
+		if (n->cfg.log) {
 			w->state = WORK_IN_DOUBT;
-			n->stats.stale++;
+			n->stats.stale += c->err == -ESTALE;
 		} else {
 			work_unknown(n, w);
 		}
@@ -467,5 +502,5 @@ int hot_finish(struct node *n)
 	if (rc < 0)
 		return node_fail(n, rc, "drain", p4a_last_error(n->ctx));
 	put_back(n, true);
-	return settle_doubts(n, false);
+	return settle_doubts(n, NULL);
 }

@@ -29,7 +29,7 @@ enum work_state {
 	WORK_ACCESSING,			/* cold part is under way */
 	WORK_PREPARED,			/* cold part done, locks held: waits for its hot part */
 	WORK_SENT,			/* hot part is under way */
-	WORK_IN_DOUBT,			/* refused, but an earlier copy of it may have been done */
+	WORK_IN_DOUBT,			/* sent, and it may have been done: the logs may tell */
 	WORK_OVER,			/* committed, aborted or unknown */
 };
 
@@ -75,6 +75,7 @@ struct node_stats {
 	uint64_t layouts;		/* built from what all nodes have observed */
 	uint64_t expired;		/* grants lost to the lease */
 	uint64_t replayed;		/* of these, with values that only the logs still had */
+	uint64_t settled;		/* transactions of which only others' logs told that they were done */
 	unsigned int rounds, grants;
 	uint64_t wait_us[NODE_ROUNDS_MAX];	/* for each grant, from the end of the cold phase */
 	uint64_t epoch[NODE_ROUNDS_MAX];

@@ -85,7 +85,7 @@ static void print_summary(struct node *n, FILE *f)
 		{ "hot_ops", s->hot_ops }, { "hot_key_ops", s->hot_key_ops },
 		{ "stale", s->stale }, { "conflicts", s->conflicts },
 		{ "locked", s->locked }, { "in_switch", s->in_switch }, { "expired", s->expired },
-		{ "replayed", s->replayed }, { "layouts", s->layouts },
+		{ "replayed", s->replayed }, { "settled", s->settled }, { "layouts", s->layouts },
 		{ "rounds", s->rounds }, { "grants", s->grants }, { "cells", s->cells },
 		{ "total_us", s->total_us }, { "cold_us", s->cold_us }, { "fill_us", s->fill_us },
 		{ "hot_us", s->hot_us }, { "drain_us", s->drain_us },

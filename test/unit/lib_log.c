@@ -614,6 +614,23 @@ static void end__waits_for_what_is_outstanding(void **state)
 	assert_int_equal(info.unknown, 2);
 }
 
+/* Here a drain finds what a transaction without a reply has left: others may read so at once. */
+static void drain__is_in_the_file_when_it_returns(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 0);
+	struct p4a_replay_info info;
+	struct p4a_cell at;
+
+	start_batch(f);
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
+	assert_true(p4a_layout_lookup(layout, 3, &at));
+	f->cell[at.reg][at.slot] += 10;
+	assert_int_equal(p4a_drain(f->ctx, kv, KEYS), KEYS);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.breaks, 1);
+	fake_close(f);
+}
+
 /* ---------------------------------------------------------------- segments */
 
 static void segments__old_ones_go_when_all_have_begun(void **state)
@@ -985,6 +1002,7 @@ int main(void)
 		LOG_TEST(open__refuses),
 		LOG_TEST(end__is_the_last_word),
 		LOG_TEST(end__waits_for_what_is_outstanding),
+		LOG_TEST(drain__is_in_the_file_when_it_returns),
 		LOG_TEST(segments__old_ones_go_when_all_have_begun),
 		LOG_TEST(names__parse),
 		LOG_TEST(cut__at_every_byte),

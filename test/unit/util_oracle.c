@@ -195,6 +195,31 @@ static void check__missing_serial(void **state)
 	assert_said("serials 117440517 .. 117440517 of epoch 7 are missing");
 }
 
+/* Both nodes say that the logs of the epoch had one serial that nobody has seen. */
+static void check__serial_that_nobody_has_seen(void **state)
+{
+	struct history_logs logs[2] = { { 7, 1 }, { 7, 1 } };
+
+	SAMPLE(s);
+	s.c[1][1].serial = SERIAL(7, 6);
+	for (int n = 0; n < 2; n++) {
+		s.h[n].logs = &logs[n];
+		s.h[n].nr_logs = 1;
+	}
+	assert_int_equal(judge(&s), 0);
+	s.c[1][1].serial = SERIAL(7, 7);
+	assert_int_equal(judge(&s), 1);
+	assert_said("serials 117440517 .. 117440518 of epoch 7 are missing");
+	logs[1].unseen = 2;
+	assert_true(judge(&s) >= 1);
+	assert_said("node 1: the logs of epoch 7 lack 2 serials that nobody has seen, those of another "
+		    "node 1");
+	logs[0].unseen = 2;
+	assert_int_equal(judge(&s), 0);
+	logs[0].epoch = logs[1].epoch = 9;
+	assert_int_equal(judge(&s), 1);
+}
+
 static void check__serial_of_another_epoch(void **state)
 {
 	SAMPLE(s);
@@ -402,6 +427,7 @@ static void write_history(const char *path, const struct history *h)
 			       h->ops + h->commits[i].first, h->commits[i].n);
 	history_aborted(log, 100);
 	history_unknown(log, 101);
+	history_logs(log, 7, 3);
 	for (size_t i = 0; i < h->nr_finals; i++)
 		history_final(log, h->finals[i].key, h->finals[i].value, h->finals[i].version);
 	assert_int_equal(history_close(log), 0);
@@ -424,6 +450,9 @@ static void read__takes_what_was_written(void **state)
 	assert_int_equal(h.nr_aborted, 1);
 	assert_int_equal(h.aborted[0], 100);
 	assert_int_equal(h.unknown[0], 101);
+	assert_int_equal(h.nr_logs, 1);
+	assert_int_equal(h.logs[0].epoch, 7);
+	assert_int_equal(h.logs[0].unseen, 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_memory_equal(&h.commits[i], &s.h[1].commits[i], sizeof(h.commits[i]));
 	for (size_t i = 0; i < 6; i++) {
@@ -453,7 +482,7 @@ static const struct {
 	{ HEAD "A 1\n", ":3: end line is '', must be there: the file is not complete" },
 	{ HEAD "A 1\nend 1\n", ":3: LINES" },
 	{ HEAD "end 1\nA 1\n", ":3: line is 'A 1" },
-	{ HEAD "Q 1\nend 2\n", ":2: line is 'Q 1', must be C, A, U, F or end" },
+	{ HEAD "Q 1\nend 2\n", ":2: line is 'Q 1', must be C, A, U, L, F or end" },
 	{ HEAD "A\nend 2\n", ":2: NUMBER is ''" },
 	{ HEAD "A 1 2\nend 2\n", ":2: rest of the line is ' 2'" },
 	{ HEAD "C 1 0 0\nend 2\n", ":2: operation is ''" },
@@ -513,6 +542,7 @@ int main(void)
 		cmocka_unit_test(check__lost_write_back),
 		cmocka_unit_test(check__duplicate_serial),
 		cmocka_unit_test(check__missing_serial),
+		cmocka_unit_test(check__serial_that_nobody_has_seen),
 		cmocka_unit_test(check__serial_of_another_epoch),
 		cmocka_unit_test(check__hot_without_serial),
 		cmocka_unit_test(check__missing_transaction),

@@ -11,6 +11,7 @@ static void print_info(const struct p4a_replay_info *i, int files, bool json)
 	const struct { const char *name; uint64_t value; } n[] = {
 		{ "files", files }, { "nodes", i->nodes }, { "batch", i->batch },
 		{ "epoch", i->epoch }, { "committed", i->committed }, { "refused", i->refused },
+		{ "settled", i->settled }, { "unseen", i->unseen },
 		{ "unknown", i->unknown }, { "keys", i->keys }, { "missing", i->missing },
 		{ "unended", i->unended }, { "gaps", i->gaps }, { "breaks", i->breaks },
 		{ "damaged", i->damaged }, { "torn", i->torn },
@@ -23,16 +24,26 @@ static void print_info(const struct p4a_replay_info *i, int files, bool json)
 	puts(json ? "}" : "");
 }
 
-static void print_unknown(const struct p4a_logged *t, bool json)
+/* Without a reply: the others tell that it was done, or nobody tells. */
+static void print_doubtful(const struct p4a_logged *t, bool json)
 {
-	printf(json ? "{\"type\":\"unknown\",\"node\":%u,\"epoch\":%" PRIu64 ",\"user\":%" PRIu64
-		      ",\"errno\":%d,\"ops\":[" :
-	       "unknown node %u epoch %" PRIu64 " user %" PRIu64 " errno %d:", t->node, t->epoch,
-	       t->user, -t->err);
-	for (unsigned int i = 0; i < t->count; i++)
-		printf(json ? "%s{\"key\":%" PRIu64 ",\"op\":\"%s\",\"operand\":%u}" :
+	bool settled = t->status == P4A_TXN_OK;
+
+	printf(json ? "{\"type\":\"%s\",\"node\":%u,\"epoch\":%" PRIu64 ",\"user\":%" PRIu64
+		      ",\"errno\":%d" :
+	       "%s node %u epoch %" PRIu64 " user %" PRIu64 " errno %d",
+	       settled ? "settled" : "unknown", t->node, t->epoch, t->user, -t->err);
+	if (settled)
+		printf(json ? ",\"serial\":%" PRIu64 : " serial %" PRIu64, t->serial);
+	printf(json ? ",\"ops\":[" : ":");
+	for (unsigned int i = 0; i < t->count; i++) {
+		printf(json ? "%s{\"key\":%" PRIu64 ",\"op\":\"%s\",\"operand\":%u" :
 		       "%s key %" PRIu64 " %s %u", i ? "," : "", t->op[i].key,
 		       p4log_op_name(t->op[i].code), t->op[i].operand);
+		if (settled)
+			printf(json ? ",\"before\":%u" : " before %u", t->op[i].result);
+		fputs(json ? "}" : "", stdout);
+	}
 	puts(json ? "]}" : "");
 }
 
@@ -69,8 +80,8 @@ int p4log_replay(const char *dir, const struct p4log_options *o)
 	p4a_replay_info(r, &info);
 	print_info(&info, files, o->json);
 	while (p4a_replay_txn(r, &pos, &t))
-		if (t.status == P4A_TXN_UNKNOWN)
-			print_unknown(&t, o->json);
+		if (t.status == P4A_TXN_UNKNOWN || t.err)
+			print_doubtful(&t, o->json);
 	for (pos = 0; p4a_replay_value(r, &pos, &v);)
 		if (!o->one_key || v.key == o->key)
 			print_value(&v, o->json);
