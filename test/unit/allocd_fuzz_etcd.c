@@ -454,6 +454,7 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, str
 void __wrap_p4d_log(enum p4d_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* After the noise a busy kernel has a millisecond to deliver before time goes on. */
 static void check_time(void)
 {
 	if (f.quiet && now - f.calm_from > CALM_US)
@@ -472,7 +473,7 @@ int __wrap_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout
 	next = etcd_turn();
 	if (!f.quiet && (!f.turns || !f.life))
 		p4d_loop_stop(f.loop);
-	n = __real_epoll_wait(epfd, events, max, 0);
+	n = __real_epoll_wait(epfd, events, max, f.quiet);
 	if (n)
 		return n;
 	at = at > next ? next : at;
@@ -492,7 +493,7 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, str
 /* libcurl's, when it is waited for. */
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	const struct timespec none = { 0 };
+	const struct timespec none = { 0 }, some = { .tv_nsec = f.quiet ? 1000000 : 0 };
 	int left = timeout < 0 ? 1000 : timeout;
 
 	for (;;) {
@@ -502,7 +503,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 		if (ready || !left)
 			return ready;
 		next = etcd_turn();
-		ready = ppoll(fds, n, &none, NULL);
+		ready = ppoll(fds, n, &some, NULL);
 		if (ready)
 			return ready;
 		ms = next == UINT64_MAX ? (unsigned int)left : (next - now) / 1000 + 1;
