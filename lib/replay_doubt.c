@@ -125,16 +125,31 @@ static void commit(struct epoch *e, unsigned int k)
 	e->r->info.settled++;
 }
 
+/* Free serials between those two: the others are taken by somebody known. */
+static uint64_t unseen_between(const struct epoch *e, uint64_t low, uint64_t high)
+{
+	uint64_t unseen = 0;
+	unsigned int g, k;
+
+	for (g = 0; g < e->nr_gaps; g++) {
+		for (k = 0; k < e->nr_doubts && e->txn[k].serial != e->gap[g]; k++)
+			;
+		unseen += k == e->nr_doubts && e->gap[g] > low && e->gap[g] < high;
+	}
+	return unseen;
+}
+
 /* True: some are committed now. */
 static bool apply(struct epoch *e)
 {
 	struct p4a_replay_batch *g = e->grant;
-	uint64_t last = last_of(e), left = g->gaps, done = 0;
+	uint64_t last = last_of(e), top = last, left = g->gaps, done = 0;
 	unsigned int k;
 
 	for (k = 0; k < e->nr_doubts; k++) {
 		done += e->txn[k].serial != 0;
 		left -= e->txn[k].serial && e->txn[k].serial < last;
+		top = e->txn[k].serial > top ? e->txn[k].serial : top;
 	}
 	/* More than those who may have been there: of somebody nothing is known at all. */
 	if (left > e->doubts - done)
@@ -144,8 +159,7 @@ static bool apply(struct epoch *e)
 			commit(e, k);
 	e->r->info.gaps -= g->gaps;
 	e->r->info.breaks -= g->breaks;
-	e->r->info.unseen += left;
-	g->gaps = 0;
+	e->r->info.unseen += left + unseen_between(e, last, top);
 	return done;
 }
 
