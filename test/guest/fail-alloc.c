@@ -279,14 +279,22 @@ static int count_loaders(void)
 	return T_PASS;
 }
 
-/* So many of a hundred allocations, of anybody, for so long. */
+/* So many of a hundred allocations, of anybody, for so long. This namespace forgets its routes all the time, or
+ * they would all have been allocated before.
+ */
 static int by_chance(const char *percent, int seconds)
 {
 	int fd = open("/sys/kernel/debug/failslab/probability", O_WRONLY | O_CLOEXEC);
+	int routes = open("/proc/sys/net/ipv4/route/flush", O_WRONLY | O_CLOEXEC);
+	uint64_t end = t_now_ns() + seconds * 1000000000ull;
 
-	if (fd < 0 || write(fd, percent, strlen(percent)) < 0)
+	if (fd < 0 || routes < 0 || write(fd, percent, strlen(percent)) < 0)
 		return T_FAIL;
-	sleep(seconds);
+	while (t_now_ns() < end) {
+		usleep(10000);
+		if (pwrite(routes, "1", 1, 0) < 0 && errno != ENOMEM)
+			return T_FAIL;
+	}
 	while (write(fd, "0", 1) < 0)
 		;
 	return T_PASS;

@@ -77,6 +77,12 @@ static void die(const char *what, int err)
 	exit(err == -EPROTONOSUPPORT || err == -ESOCKTNOSUPPORT ? T_SKIP : T_FAIL);
 }
 
+/* Of the message, or of the way to the peer, which may have to be looked for again. */
+static bool is_want_of_memory(int err)
+{
+	return err == -ENOMEM || err == -ENOBUFS;
+}
+
 /* ---------------------------------------------------------------- bytes */
 
 static uint8_t pattern(uint64_t number, uint32_t i)
@@ -159,7 +165,7 @@ static int serve_homa(void)
 		}
 		do {
 			err = t_homa_reply(&h, &m, buf, len);
-		} while (err == -ENOMEM && !stop);
+		} while ((is_want_of_memory(err) || err == -EINTR) && !stop);
 		if (err && !opt.unchecked)
 			die("reply", err);
 	}
@@ -268,7 +274,7 @@ static void send_homa(struct t_homa *h, struct run *r, uint32_t number)
 	fill(r->buf, r->len, number);
 	r->start[number] = t_now_ns();
 	err = t_homa_request(h, &opt.peer, r->buf, r->len, number, NULL);
-	if (err == -ENOMEM) {
+	if (is_want_of_memory(err)) {
 		r->start[number] = 0;
 		r->failed++;
 	} else if (err) {

@@ -20,7 +20,7 @@ start_on h1 failing rpc client --to 10.0.0.2:4000 --len 5000 --count 9000 --para
 failing=$pid
 await 20 counted client_responses_done
 echo -1 > $fail/times
-check 'memory fails by chance' fail-alloc chance 5 2
+check 'memory fails by chance' nsenter --net=/run/netns/h2 fail-alloc chance 5 2
 check 'RPCs end' wait $failing
 sed 's/^/  /' /tmp/failing.log | tail -n 3
 check 'packets were lost by that' counted data_xmit_errors
