@@ -25,6 +25,7 @@ struct sock;
 struct homa_route {
 	struct dst_entry *dst;		/* reference */
 	struct in6_addr saddr;		/* our address on that way */
+	bool is_chosen;			/* by routing; else it is one that the peer has sent to */
 	u32 cookie;			/* for dst_check() */
 	struct rcu_head rcu;
 };

@@ -21,6 +21,12 @@ void homa_peer_free_route(struct homa_route *route)
 	kfree_rcu(route, rcu);
 }
 
+/* "Any" is what routing chooses, not what the peer has sent to. */
+static bool has_wanted(const struct homa_route *route, const struct in6_addr *saddr)
+{
+	return ipv6_addr_any(saddr) ? route->is_chosen : ipv6_addr_equal(saddr, &route->saddr);
+}
+
 /* A reference to the cached route, if it is still good and has the wanted local address. */
 static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *saddr)
 {
@@ -29,7 +35,7 @@ static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *s
 
 	rcu_read_lock();
 	route = rcu_dereference(peer->route);
-	if (route && (ipv6_addr_any(saddr) || ipv6_addr_equal(saddr, &route->saddr)) &&
+	if (route && has_wanted(route, saddr) &&
 	    dst_check(route->dst, route->cookie) && dst_hold_safe(route->dst)) {
 		dst = route->dst;
 		*saddr = route->saddr;
@@ -38,8 +44,17 @@ static struct dst_entry *cached_route(struct homa_peer *peer, struct in6_addr *s
 	return dst;
 }
 
+/* One that routing chose stays while it is good: mostly there is but one address, for all to use. */
+static bool may_replace(struct homa_peer *peer, bool is_chosen)
+{
+	const struct homa_route *old = rcu_dereference_protected(peer->route,
+								 lockdep_is_held(&peer->lock));
+
+	return is_chosen || !old || !old->is_chosen || !dst_check(old->dst, old->cookie);
+}
+
 static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
-			const struct in6_addr *saddr, u32 cookie)
+			const struct in6_addr *saddr, u32 cookie, bool is_chosen)
 {
 	struct homa_route *route = kmalloc(sizeof(*route), GFP_ATOMIC);
 
@@ -48,9 +63,11 @@ static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
 	dst_hold(dst);
 	route->dst = dst;
 	route->saddr = *saddr;
+	route->is_chosen = is_chosen;
 	route->cookie = cookie;
 	spin_lock_bh(&peer->lock);
-	route = rcu_replace_pointer(peer->route, route, lockdep_is_held(&peer->lock));
+	if (may_replace(peer, is_chosen))
+		route = rcu_replace_pointer(peer->route, route, lockdep_is_held(&peer->lock));
 	spin_unlock_bh(&peer->lock);
 	homa_peer_free_route(route);
 }
@@ -58,7 +75,7 @@ static void cache_route(struct homa_peer *peer, struct dst_entry *dst,
 struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
 				  struct in6_addr *saddr)
 {
-	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark);
+	bool special = sk && (sk->sk_bound_dev_if || sk->sk_mark), is_chosen = ipv6_addr_any(saddr);
 	struct dst_entry *dst;
 	u32 cookie;
 
@@ -69,6 +86,6 @@ struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
 	}
 	dst = homa_ip_route(peer->net->net, sk, &peer->addr, saddr, &cookie);
 	if (!IS_ERR(dst) && !special)
-		cache_route(peer, dst, saddr, cookie);
+		cache_route(peer, dst, saddr, cookie, is_chosen);
 	return dst;
 }

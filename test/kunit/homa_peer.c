@@ -10,10 +10,20 @@
 
 unsigned int homa_net_id;
 
+static struct net_device way_dev;
+static struct dst_entry way;
+static u32 routed;		/* how often that was asked for */
+
 struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 				const struct in6_addr *daddr, struct in6_addr *saddr, u32 *cookie)
 {
-	return ERR_PTR(-ENETUNREACH);
+	if (!way.dev)
+		return ERR_PTR(-ENETUNREACH);
+	routed++;
+	if (ipv6_addr_any(saddr))
+		*saddr = homa_addr_v4(htonl(1));
+	dst_hold(&way);
+	return &way;
 }
 
 static struct homa_net *make(struct kunit *test)
@@ -142,6 +152,43 @@ static void after_weeks(struct kunit *test)
 	note_loss(hn, peer);
 	KUNIT_EXPECT_NE(test, hn->peers->lost_ms, 0);
 	finish(hn);
+}
+
+static void expect_route(struct kunit *test, struct homa_peer *peer, u32 wanted, u32 got,
+			 bool cached)
+{
+	struct in6_addr saddr = wanted ? homa_addr_v4(htonl(wanted)) : in6addr_any;
+	const struct in6_addr want = homa_addr_v4(htonl(got));
+	struct dst_entry *dst;
+
+	routed = 0;
+	dst = homa_peer_route(peer, NULL, &saddr);
+	KUNIT_ASSERT_PTR_EQ(test, dst, &way);
+	dst_release(dst);
+	KUNIT_EXPECT_TRUE(test, ipv6_addr_equal(&saddr, &want));
+	KUNIT_EXPECT_EQ(test, routed, cached ? 0u : 1u);
+}
+
+/* Which of our addresses a peer sends to says nothing of where our own requests come from. */
+static void our_address(struct kunit *test)
+{
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = get(hn, 9);
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	hn->net = &init_net;
+	way.dev = &way_dev;
+	atomic_set(&way.__refcnt, 1);
+	expect_route(test, peer, 2, 2, false);
+	expect_route(test, peer, 2, 2, true);
+	expect_route(test, peer, 0, 1, false);
+	expect_route(test, peer, 0, 1, true);
+	expect_route(test, peer, 1, 1, true);
+	expect_route(test, peer, 2, 2, false);
+	expect_route(test, peer, 0, 1, true);
+	homa_peer_put(peer);
+	finish(hn);
+	way.dev = NULL;
 }
 
 static void acks(struct kunit *test)
@@ -375,6 +422,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(limit),
 	KUNIT_CASE(who_makes_room),
 	KUNIT_CASE(after_weeks),
+	KUNIT_CASE(our_address),
 	KUNIT_CASE(growth),
 	KUNIT_CASE(acks),
 	KUNIT_CASE(priorities),
