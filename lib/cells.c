@@ -220,6 +220,7 @@ static int begin(struct p4a_ctx *ctx, const struct p4a_call_kind *kind, struct p
 	job->kv = kv;
 	job->first = part ? ctx->usable : 0;
 	job->end = ctx->grant.blocks;
+	job->cursor = job->first * P4A_BLOCK_SLOTS * ctx->geo.registers;
 	job->last = last;
 	job->drain = kind == &drain;
 	rc = map_keys(ctx, job, n);

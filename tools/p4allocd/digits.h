@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * digits.h - an answer of the switch that has cells in base64: nearly all of the line is one string, which
- * takes a parser of JSON, byte by byte, longer than all else that is done with it.
+ * digits.h - an answer of the switch that has cells in base64: nearly all of the line is a string,
+ * which takes a parser of JSON, byte by byte, longer than all else that is done with it.
  */
 #ifndef P4ALLOCD_DIGITS_H
 #define P4ALLOCD_DIGITS_H
@@ -17,7 +17,7 @@ struct p4d_digits {		/* in the line, or in the object */
 	size_t count;
 };
 
-/* The line as an object, perhaps without the digits; NULL: it is none. *text: those of "base64", or none. */
+/* The line as an object, perhaps without the digits; NULL: it is none. *text: them, or none. */
 struct json_object *p4d_digits_parse(const char *line, struct p4d_digits *text);
 
 /* 4 bytes a cell, the least first; false: they are not `count`. `out` has room for one more. */

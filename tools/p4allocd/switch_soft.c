@@ -205,7 +205,7 @@ static void each_run(const struct p4d_blocks *set, unsigned int longest, void *a
 	}
 }
 
-/* Of all registers: the data plane stands still for a line. At least one, as a slot has 32 cells at most. */
+/* Of all registers; a slot has 32 at most. The data plane stands still for a line. */
 static unsigned int blocks_in_line(const struct soft *sw)
 {
 	return LINE_CELLS / (sw->info.geo.registers * P4W_BLOCK_SLOTS);

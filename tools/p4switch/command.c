@@ -33,7 +33,7 @@ struct verb {
 struct command {
 	const struct verb *verb;
 	const struct spec_array *array[P4W_MAX_REGISTERS];
-	unsigned int nr_arrays;	/* more than one: all registers, at each index one after the other */
+	unsigned int nr_arrays;	/* several: all registers, one after the other at each index */
 	uint32_t nr;
 	uint32_t *index;
 	uint64_t *value;	/* to be written; NULL: none */
@@ -59,7 +59,9 @@ static int need_array(struct target *t, struct json_object *o, struct command *c
 		c->array[0] = spec_declared(t->spec, name);
 		c->nr_arrays = !!c->array[0];
 	}
-	return c->nr_arrays ? 0 : fail(f, "array", "the program has no register array '%.40s'", name);
+	if (!c->nr_arrays)
+		return fail(f, "array", "the program has no register array '%.40s'", name);
+	return 0;
 }
 
 /* `index` and `count` */

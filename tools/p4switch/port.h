@@ -40,7 +40,7 @@ void port_uninit(void);
 
 void port_gate(enum port_gate gate);
 uint64_t port_received(void);		/* packets taken from hosts and loopback so far */
-bool port_pending(void);		/* packets that were taken from a device and wait for the pipeline */
+bool port_pending(void);		/* packets taken from a device wait for the pipeline */
 uint64_t port_sent(void);		/* packets that the pipeline gave to a port so far */
 unsigned int port_waiting(void);	/* on the loopback port */
 const char *port_name(unsigned int port);	/* NULL: nothing is wired to it */

@@ -16,7 +16,7 @@
 
 #define RUN		640	/* instructions at a time: when idle, 40 looks at each port */
 #define IDLE_RUNS	8	/* without a packet before the first nap */
-#define BUSY_RUNS	8	/* with packets between two looks at the control socket, and in a burst */
+#define BUSY_RUNS	8	/* with packets, at most, in a burst and between looks at control */
 
 struct worker {
 	struct target target;	/* first: commands get back from it to here */
