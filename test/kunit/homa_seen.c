@@ -92,6 +92,37 @@ static void window_moves(struct kunit *test)
 	done_with(test, seen);
 }
 
+static u32 wrong_up_to(const struct homa_seen *seen, u32 end, u32 not, u32 most)
+{
+	u32 n, wrong = 0;
+
+	for (n = 0; n < end; n++)
+		wrong += is_finished_now(seen, ID(n), 0) != (n != not && n < most);
+	return wrong;
+}
+
+/* Full windows that begin anywhere in a word get larger: nobody else's bit is the last or the first one's. */
+static void window_grows(struct kunit *test)
+{
+	u32 gap, n;
+
+	for (gap = 0; gap < 130; gap += 13) {
+		struct homa_seen *seen = make(test);
+
+		for (n = 0; n < gap + 1024; n++)
+			if (n != gap)
+				homa_seen_add(seen, ID(n), 0, &mem);
+		KUNIT_EXPECT_EQ(test, seen->run[0].size, 1024);
+		homa_seen_add(seen, ID(gap + 4095), 0, &mem);
+		KUNIT_EXPECT_EQ(test, seen->run[0].size, 4096);
+		KUNIT_EXPECT_EQ(test, wrong_up_to(seen, gap + 4095, gap, gap + 1024), 0);
+		homa_seen_add(seen, ID(gap), 0, &mem);
+		KUNIT_EXPECT_EQ(test, wrong_up_to(seen, gap + 4095, U32_MAX, gap + 1024), 0);
+		KUNIT_EXPECT_EQ(test, seen->run[0].base, gap + 1024);
+		done_with(test, seen);
+	}
+}
+
 static void lives(struct kunit *test)
 {
 	struct homa_seen *seen = make(test);
@@ -329,6 +360,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(remembers),
 	KUNIT_CASE(in_order_is_small),
 	KUNIT_CASE(window_moves),
+	KUNIT_CASE(window_grows),
 	KUNIT_CASE(lives),
 	KUNIT_CASE(restart),
 	KUNIT_CASE(new_at_a_glance),
