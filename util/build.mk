@@ -42,3 +42,6 @@ $(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_l
 	$(addprefix lib/,layout.c counts.c plan.c error.c replay.c replay_read.c replay_doubt.c $\
 	replay_abort.c settle.c log_record.c log.c),$\
 	cmocka,,-Ilib -lm -lpthread))
+UNIT += test/util_settle
+$(eval $(call program,test/util_settle,test/unit/util_settle.c test/unit/lib_books.c util/link.c $\
+	$(filter-out util/hot.c,$(util_node_srcs)),cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib -lm -lpthread))
