@@ -21,8 +21,12 @@ function becomes(who, rx) {
 
 FNR == NR { from[$1] = $2; to[$1] = $3; next }
 !call {
-	call = from[transport == "homa" ? "__sys_sendmsg" : "udp_sendmsg"]
-	calls_a_trip = transport == "homa" ? 1 : 2
+	# what begins a message: a transaction, two of them, echo and answer, two commands with theirs
+	split("homa:__sys_sendmsg:1 lock:homa_txn_sendmsg:2 udp:udp_sendmsg:2 redis:tcp_sendmsg:4", all, " ")
+	for (i in all) {
+		split(all[i], part, ":")
+		if (part[1] == work) { call = from[part[2]]; calls_a_trip = part[3] }
+	}
 	softirqs = "handle_softirqs" in from ? "handle_softirqs" : "__do_softirq"
 	if (call == "" || from["net_rx_action"] == "" || from["__switch_to_asm"] == "") exit 1
 }
@@ -49,7 +53,7 @@ FNR == NR { from[$1] = $2; to[$1] = $3; next }
 	count(1, rx)
 }
 END {
-	if (!done) { print "failed switch-cost", transport; exit 1 }
-	printf "value switch-cost instructions %s %d\n", transport, side["host"] / trips
-	printf "  switch-cost %s: the switch %d\n", transport, side["switch"] / trips
+	if (!done) { print "failed switch-cost", work; exit 1 }
+	printf "value switch-cost instructions %s %d\n", work, side["host"] / trips
+	printf "  switch-cost %s: the switch %d\n", work, side["switch"] / trips
 }

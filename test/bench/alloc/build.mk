@@ -19,7 +19,7 @@ $(eval $(call bench_alloc,named,util/zipf.c tools/p4allocd/named.c tools/p4alloc
 $(eval $(call bench_alloc,fair,test/unit/allocd_exact.c $(P4ALLOCD_PURE:%=tools/p4allocd/%.c),,,-lm))
 
 # Rows over the transport: what test/bench/alloc/net.sh runs, and with what.
-BENCH_NET := $(addprefix $(B)/,bin/p4allocd bin/p4ctl bin/p4switch p4db-20-4-256.spec)
+BENCH_NET := $(addprefix $(B)/,bin/p4allocd bin/p4ctl bin/p4switch bin/p4bench test/guest/txn-rtt p4db-20-4-256.spec)
 $(eval $(call bench_alloc,net-locks,tools/base64.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 BENCH_ALLOC += net-cells
 $(eval $(call program,test/bench-alloc/net-cells,test/guest/lock-loop.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
