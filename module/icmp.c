@@ -56,10 +56,12 @@ static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
 {
 	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
 	struct homa_rpc *rpc = NULL;
+	u64 id = be64_to_cpu(c->sender_id);
 	bool ours, is_final;
 
-	if (hsk)
-		rpc = homa_rpc_find(hsk, be64_to_cpu(c->sender_id), daddr);
+	/* 0: an RPC that is being made, and will have another id. */
+	if (hsk && id)
+		rpc = homa_rpc_find(hsk, id, daddr);
 	if (!rpc)
 		return;
 	spin_lock_bh(&rpc->lock);

@@ -65,9 +65,7 @@ static void fail_if_refused(struct homa_rpc *rpc)
 		if (!is_refused(rpc, r))
 			continue;
 		spin_lock_bh(&rpc->lock);
-		/* Else we are here for what its memory was before, and nobody knows of it. */
-		if (rpc->state != HOMA_NEW)
-			homa_live_fail(rpc, r->error);
+		homa_live_fail(rpc, r->error);
 		spin_unlock_bh(&rpc->lock);
 	}
 }

@@ -413,8 +413,12 @@ struct task_struct *homa_rpc_complete(struct homa_rpc *rpc, int error)
 
 void homa_rpc_fail(struct homa_rpc *rpc, int error)
 {
-	struct task_struct *task = homa_rpc_complete(rpc, error);
+	struct task_struct *task;
 
+	/* NEW: who comes has found it by what its memory was before, and its sender still has it alone. */
+	if (rpc->state == HOMA_NEW)
+		return;
+	task = homa_rpc_complete(rpc, error);
 	if (task)
 		wake_up_process(task);
 }

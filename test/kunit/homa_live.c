@@ -89,7 +89,6 @@ static int init(struct kunit *test)
 		rig->rpc[i]->peer = i < 6 ? &rig->peer : &rig->other;
 		rig->rpc[i]->dport = i == 4 || i == 5 ? 200 : 100;
 		rig->rpc[i]->born = jiffies;
-		rig->rpc[i]->state = HOMA_INCOMING;
 		spin_lock_init(&rig->rpc[i]->lock);
 	}
 	return 0;
@@ -140,14 +139,6 @@ static void born_later(struct kunit *test)
 {
 	rig->rpc[2]->born = jiffies + HZ;
 	rig->rpc[0]->born = jiffies - HZ;
-	homa_live_refused(rig->rpc[0], 100, -ENOTCONN);
-	expect_failed(test, BIT(0), -ENOTCONN);
-}
-
-/* Its request is not on the way, and will meet with an error of its own. */
-static void not_known_yet(struct kunit *test)
-{
-	rig->rpc[2]->state = HOMA_NEW;
 	homa_live_refused(rig->rpc[0], 100, -ENOTCONN);
 	expect_failed(test, BIT(0), -ENOTCONN);
 }
@@ -217,7 +208,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(port_of_client),
 	KUNIT_CASE(whole_peer),
 	KUNIT_CASE(born_later),
-	KUNIT_CASE(not_known_yet),
 	KUNIT_CASE(nobody_else),
 	KUNIT_CASE(not_too_many),
 	KUNIT_CASE(dead_peer),

@@ -346,7 +346,9 @@ static void too_many_twins(struct kunit *test)
 	unmake(rig);
 }
 
-/* Shutdown may come upon one that homa_rpc_insert() has just given up. */
+/* Shutdown may come upon one that homa_rpc_insert() has just given up; an error, or the program's order
+ * to abort another one, upon one that has the memory of what they are for.
+ */
 static void never_born(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -354,7 +356,11 @@ static void never_born(struct kunit *test)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(rpc));
 	end(rpc);
+	spin_lock_bh(&rpc->lock);
+	homa_rpc_fail(rpc, -ENOTCONN);
+	spin_unlock_bh(&rpc->lock);
 	KUNIT_EXPECT_EQ(test, rpc->state, HOMA_NEW);
+	KUNIT_EXPECT_FALSE(test, rpc->is_complete);
 	KUNIT_EXPECT_EQ(test, refcount_read(&rpc->refs), 1);
 	KUNIT_EXPECT_EQ(test, rig->hsk->nr_rpcs, 0);
 	homa_rpc_put(rpc);
