@@ -61,10 +61,18 @@ u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps)
  */
 static u32 headers_of(const struct sk_buff *skb)
 {
-	u32 ip = skb_network_header_len(skb);
+	const struct tcphdr *tcp;
+	struct tcphdr buf;
+	u32 ip;
 
-	if (skb_is_gso_tcp(skb))	/* or DATA that is to be cut as if it were: knob `tso` */
-		return ip + tcp_hdrlen(skb);
+	/* What programs hand to a device as it is may claim to be anything. */
+	if (skb_shinfo(skb)->gso_segs <= 1 || !skb_transport_header_was_set(skb))
+		return 0;
+	ip = skb_network_header_len(skb);
+	if (skb_is_gso_tcp(skb)) {	/* or DATA that is to be cut as if it were: knob `tso` */
+		tcp = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf), &buf);
+		return tcp ? ip + __tcp_hdrlen(tcp) : ip;
+	}
 	if (skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4)
 		return ip + sizeof(struct udphdr);
 	return skb_has_frag_list(skb) ? ip : ip + sizeof(struct p4w_data);

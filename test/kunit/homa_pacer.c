@@ -244,6 +244,12 @@ static void buffers(struct kunit *test)
 	set_bytes(skb, ETH_HLEN + 20 + 8 + 4 * 1200);
 	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
 	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000), as_frames(4, 1228));
+	/* Of somebody who says that it is TCP, and not where that begins. */
+	skb_shinfo(skb)->gso_type = SKB_GSO_TCPV4;
+	skb->transport_header = (typeof(skb->transport_header))~0U;
+	KUNIT_EXPECT_EQ(test, homa_pacer_buffer_ns(skb, 1000),
+			homa_pacer_wire_ns(20 + 8 + 4 * 1200, 4, 0, 1000));
+	skb_set_transport_header(skb, ETH_HLEN + 20);
 	/* Each message of a bundle has its header. */
 	set_bytes(skb, ETH_HLEN + 20 + 4 * (56 + 300));
 	skb_shinfo(skb)->gso_type = SKB_GSO_SCTP;
