@@ -192,7 +192,7 @@ static bool is_less_missed(const struct homa_peer *a, const struct homa_peer *b,
 static struct homa_peer *oldest_unused(struct hlist_head *bucket, int *nr)
 {
 	struct homa_peer *peer, *oldest = NULL;
-	unsigned long now = jiffies;
+	unsigned long now = jiffies + HZ;	/* some are looked up meanwhile */
 
 	hlist_for_each_entry(peer, bucket, link) {
 		++*nr;

@@ -125,6 +125,21 @@ static void who_makes_room(struct kunit *test)
 	}
 }
 
+/* Who is looked up by another CPU while this one looks for the oldest is not that. */
+static void used_meanwhile(struct kunit *test)
+{
+	struct homa_peer old = { .used = jiffies - HZ }, used = { .used = jiffies + HZ / 2 };
+	struct hlist_head bucket = HLIST_HEAD_INIT;
+	int nr = 0;
+
+	refcount_set(&old.refs, 1);
+	refcount_set(&used.refs, 1);
+	hlist_add_head(&old.link, &bucket);
+	hlist_add_head(&used.link, &bucket);
+	KUNIT_EXPECT_PTR_EQ(test, oldest_unused(&bucket, &nr), &old);
+	KUNIT_EXPECT_EQ(test, nr, 2);
+}
+
 static void after_weeks(struct kunit *test)
 {
 	struct homa_net *hn = make(test);
@@ -421,6 +436,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(found_again),
 	KUNIT_CASE(limit),
 	KUNIT_CASE(who_makes_room),
+	KUNIT_CASE(used_meanwhile),
 	KUNIT_CASE(after_weeks),
 	KUNIT_CASE(our_address),
 	KUNIT_CASE(growth),
