@@ -30,7 +30,7 @@ static inline void homa_fifo_add(struct homa_fifo *fifo, struct hlist_node *node
 {
 	node->next = NULL;
 	node->pprev = fifo->end;
-	*fifo->end = node;
+	WRITE_ONCE(*fifo->end, node);	/* read without a lock: whether it is empty */
 	fifo->end = &node->next;
 }
 
