@@ -11,10 +11,22 @@
 
 #include "settle.h"
 
+struct event {				/* a record of a node's log */
+	uint64_t epoch, seq;
+	size_t intent;
+	uint16_t node;
+	bool answer;
+};
+
+struct moment {				/* of an abort: the serials between which it was judged */
+	uint64_t low, high;
+};
+
 struct aborts {
 	const struct p4a_replay *r;
 	struct p4a_touches touches;
 	struct p4a_list doubts;		/* const struct p4a_replay_intent * */
+	struct moment *moment;		/* by intent */
 };
 
 static const struct p4a_replay_intent *intents(const struct p4a_replay *r)
@@ -73,24 +85,106 @@ static bool is_concerned(const struct aborts *a, const struct p4a_replay_intent 
 	return false;
 }
 
-/* The serials between which it was judged. */
-static void find_moment(const struct p4a_replay *r, const struct p4a_replay_intent *t, uint64_t *low,
-			uint64_t *high)
-{
-	const struct p4a_replay_intent *of = intents(r), *end = of + r->intents.n;
+/* ------------------------------------------------------------------ when it was judged */
 
-	*low = 0;
-	*high = UINT64_MAX;
-	for (; of < end; of++) {
-		if (of->node != t->node || of->epoch != t->epoch || of->status != P4A_TXN_OK ||
-		    is_settled(of))
+static int by_record(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	if (x->epoch != y->epoch)
+		return x->epoch < y->epoch ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static int add_event(struct p4a_list *events, const struct p4a_replay_intent *t, size_t i, bool answer)
+{
+	struct event *e = p4a_list_add(events, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	*e = (struct event) {
+		.node = t->node, .epoch = t->epoch, .seq = answer ? t->answered : t->seq,
+		.intent = i, .answer = answer,
+	};
+	return 0;
+}
+
+/* What a node has told the switch and heard from it, in the order of its log. */
+static int collect_events(const struct p4a_replay *r, uint64_t after, struct p4a_list *events)
+{
+	const struct p4a_replay_intent *t = intents(r);
+	size_t i;
+
+	for (i = 0; i < r->intents.n; i++) {
+		if (t[i].epoch <= after || is_settled(&t[i]) ||
+		    (t[i].status != P4A_TXN_OK && t[i].status != P4A_TXN_ABORT))
 			continue;
-		if (of->answered < t->seq && of->serial > *low)
-			*low = of->serial;
-		if (of->seq > t->answered && of->serial < *high)
-			*high = of->serial;
+		if (add_event(events, &t[i], i, false) || add_event(events, &t[i], i, true))
+			return -ENOMEM;
+	}
+	if (events->n)
+		qsort(events->data, events->n, sizeof(struct event), by_record);
+	return 0;
+}
+
+static bool are_alike(const struct event *a, const struct event *b)
+{
+	return a->node == b->node && a->epoch == b->epoch;
+}
+
+/* Behind all that its node had heard of when it sent it. */
+static void find_lows(struct aborts *a, const struct event *e, size_t n)
+{
+	const struct p4a_replay_intent *t;
+	uint64_t low = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		t = &intents(a->r)[e[i].intent];
+		low = i && are_alike(&e[i], &e[i - 1]) ? low : 0;
+		if (t->status == P4A_TXN_OK && e[i].answer && t->serial > low)
+			low = t->serial;
+		if (t->status == P4A_TXN_ABORT && !e[i].answer)
+			a->moment[e[i].intent].low = low;
 	}
 }
+
+/* Before all that its node has sent when it had heard of it. */
+static void find_highs(struct aborts *a, const struct event *e, size_t n)
+{
+	const struct p4a_replay_intent *t;
+	uint64_t high = UINT64_MAX;
+	size_t i;
+
+	for (i = n; i--;) {
+		t = &intents(a->r)[e[i].intent];
+		high = i + 1 < n && are_alike(&e[i], &e[i + 1]) ? high : UINT64_MAX;
+		if (t->status == P4A_TXN_OK && !e[i].answer && t->serial < high)
+			high = t->serial;
+		if (t->status == P4A_TXN_ABORT && e[i].answer)
+			a->moment[e[i].intent].high = high;
+	}
+}
+
+static int find_moments(struct aborts *a, uint64_t after)
+{
+	struct p4a_list events = { 0 };
+	int rc = collect_events(a->r, after, &events);
+
+	a->moment = rc || !events.n ? NULL : calloc(a->r->intents.n, sizeof(*a->moment));
+	if (a->moment) {
+		find_lows(a, events.data, events.n);
+		find_highs(a, events.data, events.n);
+	} else if (events.n) {
+		rc = -ENOMEM;
+	}
+	free(events.data);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ whether a condition failed then */
 
 /* Its first pass behind that serial: what instruction i finds. False: not known. */
 static bool find_before(const struct aborts *a, const struct p4a_replay_intent *t, uint64_t serial,
@@ -129,19 +223,18 @@ static bool fails_at(const struct aborts *a, const struct p4a_replay_intent *t, 
 
 static bool is_explained(const struct aborts *a, const struct p4a_replay_intent *t)
 {
+	const struct moment *m = &a->moment[t - intents(a->r)];
 	const struct p4a_replay_op *op = ops_of(a->r, t);
 	const struct p4a_touch *next;
-	uint64_t low, high;
 	unsigned int i;
 
-	find_moment(a->r, t, &low, &high);
-	if (fails_at(a, t, low))
+	if (fails_at(a, t, m->low))
 		return true;
 	for (i = 0; i < t->count; i++) {
-		uint64_t at = low;
+		uint64_t at = m->low;
 
 		while ((next = p4a_touch_after(&a->touches, op[i].key, t->epoch, at)) &&
-		       next->serial < high) {
+		       next->serial < m->high) {
 			at = next->serial;
 			if (fails_at(a, t, at))
 				return true;
@@ -156,9 +249,12 @@ int p4a_replay_aborts(const struct p4a_replay *r, uint64_t after, uint64_t *unex
 	struct aborts a = { .r = r, .touches = { r->touches.data, r->touches.n } };
 	int rc = find_doubts(&a, after);
 
+	if (!rc && a.doubts.n)
+		rc = find_moments(&a, after);
 	for (; t < end && !rc && a.doubts.n; t++)
 		if (t->status == P4A_TXN_ABORT && t->epoch > after && is_concerned(&a, t))
 			*unexplained += !is_explained(&a, t);
 	free(a.doubts.data);
+	free(a.moment);
 	return rc;
 }
