@@ -819,8 +819,9 @@ int p4a_replay_txn(const struct p4a_replay *r, uint32_t *pos, struct p4a_logged 
  * overtakes a waiter, not even to share. Any number of calls may be under way, up to depth.
  *
  * A hold has a lease. When it ends and somebody else wants the lock, that one gets it, whatever the
- * holder believes: it should look at until_us, however late it does. So pass `token` along with what is done under the lock: tokens ascend with each
- * hold of the lock, and whoever has seen a higher one can refuse a lower one.
+ * holder believes: it should look at until_us, however late it does. So pass `token` along with what is
+ * done under the lock: tokens ascend with each hold of the lock, and whoever has seen a higher one can
+ * refuse a lower one.
  *
  * An exclusive lock that is used often by a context, and not waited for, is taken and given back in the
  * switch, without a message to the allocator. Nothing else changes by that, but one thing: a lease
@@ -868,8 +869,8 @@ int p4a_lock_async(struct p4a_ctx *ctx, const void *name, size_t len, enum p4a_l
 
 /*
  * p4a_lock_extend - a lease of lease_us from now on, under the same token; no lease gets shorter by it. 0;
- * -ESTALE the hold is over; and as above. To be called in time also after the allocator has restarted: it learns from this what
- * is held.
+ * -ESTALE the hold is over; and as above. To be called in time also after the allocator has restarted: it
+ * learns from this what is held.
  */
 int p4a_lock_extend(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us);
 int p4a_lock_extend_async(struct p4a_ctx *ctx, struct p4a_lock *lock, uint32_t lease_us, void *user);

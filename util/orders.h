@@ -74,8 +74,9 @@ void orders_committed(struct orders *o, const struct history_op *ops, unsigned i
 
 /*
  * Consistency conditions 1 to 4, 8 and 9 of TPC-C's section 3.3.2 for own warehouses, that stock stays
- * within 10 .. 100, that customers' balances are what they have paid, and that no order had no item. `value` reads an own key. 0, or
- * the number of faults, of which the first are written to `out`.
+ * within 10 .. 100, that customers' balances are what they have paid, and that nothing was ordered of the
+ * item that there is not. `value` reads an own key. 0, or the number of faults, of which the first are
+ * written to `out`.
  */
 unsigned int orders_check(const struct orders *o, unsigned int node, unsigned int nodes,
 			  uint32_t (*value)(void *arg, uint32_t key), void *arg, FILE *out);

@@ -2,9 +2,9 @@
 /*
  * grant.h - the life of a batch from the moment at which it has its turn: given, held, taken.
  *
- * Owns t->cur and who holds which block and flow; makes it out of t->next, see reservation.h. Told by request.c what the nodes say
- * and by engine.c what the switch and the clock say. Wakes held requests; never answers one
- * itself.
+ * Owns t->cur and who holds which block and flow; makes it out of t->next, see reservation.h. Told by
+ * request.c what the nodes say and by engine.c what the switch and the clock say. Wakes held requests;
+ * never answers one itself.
  */
 #ifndef P4D_GRANT_H
 #define P4D_GRANT_H
