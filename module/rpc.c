@@ -126,7 +126,6 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->net = hsk->net;
 	rpc->peer = birth->peer;
 	rpc->saddr = birth->saddr;
-	rpc->born = jiffies;
 	rpc->dport = birth->dport;
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
@@ -359,6 +358,7 @@ int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
 	int err;
 
 	lockdep_assert_held(&rpc->lock);
+	rpc->born = jiffies;
 	err = add_to_sock(rpc);
 	if (err)
 		return err;

@@ -73,7 +73,7 @@ struct homa_rpc {
 	bool is_private;
 	u32 tenant_id;		/* stamped into DATA that we send */
 	struct homa_tenant *tenant;	/* client, or NULL: reference and charge */
-	unsigned long born;	/* jiffies */
+	unsigned long born;	/* jiffies when it became known */
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
 	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */

@@ -367,6 +367,25 @@ static void never_born(struct kunit *test)
 	unmake(rig);
 }
 
+/* What was said of the peer while its request was made is not about it. */
+static void born_when_known(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = homa_rpc_alloc(rig->hsk, &rig->birth);
+	unsigned long now;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(rpc));
+	msleep(50);
+	now = jiffies;
+	spin_lock_bh(&rpc->lock);
+	KUNIT_EXPECT_EQ(test, homa_rpc_insert(rpc, HOMA_OUTGOING), 0);
+	spin_unlock_bh(&rpc->lock);
+	KUNIT_EXPECT_GE(test, rpc->born, now);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1000);
+	unmake(rig);
+}
+
 static void shutdown(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -508,6 +527,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(twins),
 	KUNIT_CASE(too_many_twins),
 	KUNIT_CASE(never_born),
+	KUNIT_CASE(born_when_known),
 	KUNIT_CASE(shutdown),
 	KUNIT_CASE(no_socket),
 	KUNIT_CASE(last_words),
