@@ -212,11 +212,19 @@ uncharge:
 	return err;
 }
 
+/* There is nobody to tell that the client has gone. */
+static int late_reply(struct homa_sock *hsk)
+{
+	homa_count(hsk->net, server_late_replies);
+	return 0;
+}
+
+/* 1: the client has gone while we waited for room, or copied. */
 static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out, bool batch)
 {
 	struct sk_buff_head queue;
 	bool more = false;
-	int err = -EINVAL;
+	int err = 0;
 
 	__skb_queue_head_init(&queue);
 	spin_lock_bh(&rpc->lock);
@@ -224,7 +232,8 @@ static int send_to_client(struct homa_rpc *rpc, const struct homa_msg_out *out, 
 		homa_rpc_move(rpc, HOMA_OUTGOING);
 		rpc->out = *out;
 		more = begin_to_send(rpc, &queue);
-		err = 0;
+	} else {
+		err = rpc->state == HOMA_DEAD ? 1 : -EINVAL;
 	}
 	spin_unlock_bh(&rpc->lock);
 	send_on(rpc, &queue, more, batch);
@@ -242,11 +251,8 @@ static int send_reply(struct homa_sock *hsk, struct msghdr *msg, size_t len,
 	if (args->completion_cookie)
 		return homa_fail(hsk, -EINVAL, "sendmsg: a reply has no completion_cookie");
 	rpc = homa_rpc_find(hsk, args->id, &to->addr);
-	if (!rpc) {
-		/* The client has gone meanwhile; there is nobody to tell. */
-		homa_count(hsk->net, server_late_replies);
-		return 0;
-	}
+	if (!rpc)
+		return late_reply(hsk);
 	err = homa_charge(hsk, len, msg->msg_flags & MSG_DONTWAIT);
 	if (err)
 		goto put;
@@ -271,7 +277,7 @@ uncharge:
 	homa_sock_uncharge(hsk, len);
 put:
 	homa_rpc_put(rpc);
-	return err;
+	return err > 0 ? late_reply(hsk) : err;
 }
 
 static int get_destination(struct homa_sock *hsk, const struct msghdr *msg, struct destination *to)

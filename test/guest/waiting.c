@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * waiting.c - calls that have to wait, for a message or for room in the send buffer: what MSG_DONTWAIT,
- * a signal, room and a shutdown make of that, and the same calls through io_uring.
+ * a signal, room and a shutdown make of that, and the same calls through io_uring; messages that
+ * wait for others that were announced.
  *
- * usage: waiting. net.homa.wmem_max has to be 1000000: one long message fills the send buffer.
+ * usage: waiting. net.homa.wmem_max has to be 1000000: one long message fills the send buffer;
+ * resend_ticks 10000 and timeout_ticks 100000: nobody asks for a message within some seconds.
  */
 #include <arpa/inet.h>
 #include <liburing.h>
@@ -82,11 +84,16 @@ static bool may_send(void)
 	return poll(&p, 1, 0) == 1;
 }
 
-static void abort_all(void)
+static void abort_all_of(struct t_homa *h)
 {
 	struct homa_abort_args all = { 0 };
 
-	EXPECT(ERR(ioctl(client.fd, HOMAIOCABORT, &all)), 0);
+	EXPECT(ERR(ioctl(h->fd, HOMAIOCABORT, &all)), 0);
+}
+
+static void abort_all(void)
+{
+	abort_all_of(&client);
 }
 
 static long free_bytes(struct t_homa *h)
@@ -107,6 +114,97 @@ static void interrupt_every(long us)
 	const struct itimerval every = { { 0, us }, { 0, us } };
 
 	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+/* ---------------------------------------------------------------- waiting for other messages */
+
+/* sendmmsg() announces another message, which it cannot read then: the first waits. To an address
+ * from which nothing has come yet, so that nobody knows how soon to ask.
+ */
+static void announce(struct call *c)
+{
+	struct mmsghdr msgs[2] = { { .msg_hdr = *sending(c, PORT, 10) } };
+
+	c->addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	msgs[1].msg_hdr = msgs[0].msg_hdr;
+	msgs[1].msg_hdr.msg_iov = (void *)8;
+	EXPECT(sendmmsg(client.fd, msgs, 2, 0), 1);
+}
+
+static void call_ioctl(void)
+{
+	free_bytes(&client);
+}
+
+static void call_getsockopt(void)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	EXPECT(ERR(getsockopt(client.fd, IPPROTO_HOMA, SO_HOMA_SERVER, &value, &len)), 0);
+}
+
+static void call_setsockopt(void)
+{
+	int off = 0;
+
+	EXPECT(ERR(setsockopt(client.fd, IPPROTO_HOMA, SO_HOMA_SERVER, &off, sizeof(off))), 0);
+}
+
+static void call_poll(void)
+{
+	may_send();
+}
+
+static void call_recvmsg(void)
+{
+	struct call none = { 0 };
+
+	EXPECT(ERR(recvmsg(client.fd, receiving(&none), MSG_DONTWAIT)), -EAGAIN);
+}
+
+static void call_sendmsg(void)
+{
+	struct call wrong;
+
+	EXPECT(try_send(&wrong, PORT, 0, 0), -EINVAL);
+}
+
+static void call_shutdown(void)
+{
+	EXPECT(ERR(shutdown(client.fd, SHUT_RDWR)), 0);
+}
+
+/* Each call of the socket sends it. */
+static void announced(void)
+{
+	static const struct {
+		const char *name;
+		void (*make)(void);
+	} calls[] = {
+		{ "ioctl", call_ioctl }, { "getsockopt", call_getsockopt },
+		{ "setsockopt", call_setsockopt }, { "poll", call_poll },
+		{ "recvmsg", call_recvmsg }, { "sendmsg", call_sendmsg },
+		{ "shutdown", call_shutdown },		/* the last of this client */
+	};
+	struct pollfd comes = { .fd = server.fd, .events = POLLIN };
+	struct call c, got = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		announce(&c);
+		EXPECT(ERR(recvmsg(server.fd, receiving(&got), MSG_DONTWAIT)), -EAGAIN);
+		calls[i].make();
+		if (poll(&comes, 1, 5000) != 1) {
+			bad = 1;
+			printf("%s does not send what waits\n", calls[i].name);
+			continue;
+		}
+		EXPECT(recvmsg(server.fd, receiving(&got), MSG_DONTWAIT), 10);
+	}
+	EXPECT(ERR(recvmsg(server.fd, receiving(&got), MSG_DONTWAIT)), -EAGAIN);
+	t_homa_close(&client);
+	EXPECT(t_homa_open(&client, 0), 0);
 }
 
 /* ---------------------------------------------------------------- waiting for a message */
@@ -194,6 +292,30 @@ static void full_send_buffer(void)
 	EXPECT(outcome(pid), -ESHUTDOWN);
 	t_homa_close(&client);
 	EXPECT(t_homa_open(&client, 0), 0);
+}
+
+/* A response waits for room, and its client gives up meanwhile: as if it had done so before. */
+static void late_reply(void)
+{
+	struct call request, got = { 0 }, held, reply;
+	pid_t pid;
+
+	EXPECT(try_send(&request, PORT, 10, 0), 0);
+	EXPECT(recvmsg(server.fd, receiving(&got), 0), 10);
+	EXPECT(ERR(sendmsg(server.fd, sending(&held, NOBODY, LONG), 0)), 0);
+	pid = fork();
+	if (!pid)
+		_exit(-ERR(sendmsg(server.fd, replying(&reply, &got, 1000), 0)));
+	usleep(50000);
+	EXPECT(waitpid(pid, NULL, WNOHANG), 0);
+	abort_all();
+	EXPECT(try_send(&request, PORT, 10, 0), 0);	/* brings word of that */
+	usleep(50000);
+	abort_all_of(&server);
+	EXPECT(outcome(pid), 0);
+	EXPECT(recvmsg(server.fd, receiving(&got), 0), 10);
+	EXPECT(ERR(recvmsg(server.fd, receiving(&got), MSG_DONTWAIT)), -EAGAIN);
+	abort_all();
 }
 
 /* ---------------------------------------------------------------- through io_uring */
@@ -332,8 +454,10 @@ int main(int argc, char **argv)
 	EXPECT(io_uring_queue_init(16, &ring, 0), 0);
 	if (bad)
 		return T_FAIL;
+	announced();
 	interrupted_recv();
 	full_send_buffer();
+	late_reply();
 	ring_round_trips();
 	ring_failure();
 	ring_cancel();

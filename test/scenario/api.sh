@@ -24,9 +24,9 @@ ip addr add 2001:db8:1::1/64 dev d1 nodad
 ip link set d2 up
 ip link set d1 up
 check 'hosts that cannot be reached' unreachable
-sysctl -q -w net.homa.wmem_max=1000000
+sysctl -q -w net.homa.wmem_max=1000000 net.homa.resend_ticks=10000 net.homa.timeout_ticks=100000
 check 'calls that wait' waiting
-sysctl -q -w net.homa.wmem_max=100000000
+sysctl -q -w net.homa.wmem_max=100000000 net.homa.resend_ticks=5 net.homa.timeout_ticks=1000
 
 other_module > /tmp/q4homa.ko
 refused() { ! insmod "$1" 2> /tmp/insmod.log && grep -q 'busy' /tmp/insmod.log; }
