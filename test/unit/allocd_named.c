@@ -286,6 +286,27 @@ static void grace__higher_token_counts(void **state)
 	assert_int_equal(p4d_named_claims(t), 2);
 }
 
+/* What its holder shows may be an early request, of a shorter lease than it has been promised since. */
+static void grace__no_hold_of_before_ends_in_it(void **state)
+{
+	for (uint32_t lock = 1; lock <= 2; lock++) {
+		p4d_named_destroy(t);
+		t = p4d_named_create(5, now + 4 * LEASE, 50, &next_token);
+		next_token = 50;
+		if (lock == 2)
+			assert_int_equal(ask_for(lock, 8, X, LEASE, 9 * LEASE, 0), P4D_NAMED_WAITS);
+		assert_int_equal(ask_for(lock, 7, X, LEASE, 0, 17), P4D_NAMED_HELD);
+		if (lock == 1)
+			assert_int_equal(ask_for(lock, 8, X, LEASE, 9 * LEASE, 0), P4D_NAMED_WAITS);
+		now += 3 * LEASE;
+		p4d_named_tick(t, now);
+		assert_quiet();
+		now += LEASE;
+		p4d_named_tick(t, now);
+		assert_told(lock + 1, 50);
+	}
+}
+
 static void grace__ends_for_those_who_wait(void **state)
 {
 	p4d_named_destroy(t);
@@ -644,6 +665,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wait__repeat_keeps_its_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(grace__only_holders_of_before, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(grace__ends_for_those_who_wait, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(grace__no_hold_of_before_ends_in_it, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(limits__full_until_leases_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(grace__higher_token_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits__queue, set_up, tear_down),

@@ -287,11 +287,15 @@ static void drop_older(struct p4d_crowds *t, struct p4d_crowd *l, uint64_t token
 	}
 }
 
-/* A hold from before the restart. */
+/*
+ * A hold from before the restart. Like a new name, it may have been promised until the end of the grace, and
+ * what shows its token now may be an earlier request, of a shorter lease, that was lost: see named.c.
+ */
 static enum p4d_named_result restore(struct p4d_crowds *t, uint32_t crowd, uint64_t now,
 				     const struct p4d_claim_of *who, uint64_t *token)
 {
 	struct p4d_crowd *l = &t->crowd[crowd];
+	uint32_t i;
 
 	if (now >= t->grace || who->token >= t->first_token)
 		return P4D_NAMED_LOST;
@@ -299,7 +303,13 @@ static enum p4d_named_result restore(struct p4d_crowds *t, uint32_t crowd, uint6
 		drop_older(t, l, who->token);	/* nobody's is 0 */
 	if (!is_compatible(t, l, who->mode))
 		return P4D_NAMED_LOST;
-	return take(t, crowd, now, who, who->token, token);
+	take(t, crowd, now, who, who->token, token);
+	i = find_owner(t, l->holders, who->owner);
+	if (t->claim[i].until < t->grace)
+		t->claim[i].until = t->grace;
+	if (t->claim[i].heap)
+		watch(t, i);
+	return P4D_NAMED_HELD;
 }
 
 static enum p4d_named_result join_queue(struct p4d_crowds *t, uint32_t crowd, uint64_t now,
