@@ -164,7 +164,7 @@ rack() {
 
 start_switch() {
 	start_on sw p4switch p4switch --port p1 --port p2 --port pa --spec /lib/p4db.spec \
-		--socket /run/p4switch.sock --max-nap "${nap:-500}"
+		--socket /run/p4switch.sock --max-nap "${nap:-500}" ${switch_options:-}
 	switch=$pid
 	await 120 p4ctl switch show
 }

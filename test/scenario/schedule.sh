@@ -16,6 +16,7 @@ seed=${SEED:-1} steps=${STEPS:-30}
 tenants='1 2 3 4'
 lockers='1 2 3'
 roamers='6 7'
+switch_options=--qdisc	# so that links lose what the switch sends, too
 
 # PAUSE (tenths of a second before it) EVENT ARGUMENT...
 draw() {

@@ -32,11 +32,12 @@ struct options {
 	const char *socket;
 	const char *cores;
 	unsigned int max_nap_us;
+	bool qdisc;
 };
 
 static const char usage[] =
 	"usage: p4switch --port IFACE [--port IFACE ...] --spec FILE --socket PATH\n"
-	"                [--max-nap US] [--cores LIST]\n"
+	"                [--max-nap US] [--cores LIST] [--qdisc]\n"
 	"\n"
 	"Runs the packet program FILE on network interfaces and is controlled by JSON lines\n"
 	"on the Unix socket PATH.\n"
@@ -46,6 +47,7 @@ static const char usage[] =
 	"  --socket PATH  where to listen for commands\n"
 	"  --max-nap US   longest sleep when no packets come, 0 .. 100000, default 500; 0: never\n"
 	"  --cores LIST   CPUs to run on, e.g. 0 or 0-1,3; default: all\n"
+	"  --qdisc        send through the queueing disciplines (tc) of the ports, not past them\n"
 	"  --help, --version\n";
 
 static int complain(const char *fmt, const char *what)
@@ -88,6 +90,9 @@ static int parse_option(int c, struct options *o)
 			return complain("--cores is '%s', must be like 0-1,3", optarg);
 		o->cores = optarg;
 		return 0;
+	case 'q':
+		o->qdisc = true;
+		return 0;
 	case 'h':
 		fputs(usage, stdout);
 		exit(0);
@@ -107,6 +112,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "socket", required_argument, NULL, 'c' },
 		{ "max-nap", required_argument, NULL, 'n' },
 		{ "cores", required_argument, NULL, 'C' },
+		{ "qdisc", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
@@ -180,7 +186,7 @@ static int run_switch(const struct options *o, struct spec *spec, struct l2 *l2)
 	if (port_init(pool, loopback_size(spec), l2, err, sizeof(err)))
 		return complain("%s", err);
 	for (unsigned int i = 0; i < o->nr_ports; i++)
-		if (port_add_host(o->port[i], err, sizeof(err))) {
+		if (port_add_host(o->port[i], o->qdisc, err, sizeof(err))) {
 			complain("%s", err);
 			goto undo_ports;
 		}

@@ -293,10 +293,10 @@ static int start_device(uint16_t dev)
 	return ret ?: rte_eth_promiscuous_enable(dev);
 }
 
-int port_add_host(const char *interface, char *err, unsigned int err_size)
+int port_add_host(const char *interface, bool qdisc, char *err, unsigned int err_size)
 {
 	struct host *h = &ports.host[ports.nr_hosts];
-	char name[32], args[64];
+	char name[32], args[96];
 	uint16_t dev;
 	int ret;
 
@@ -309,7 +309,8 @@ int port_add_host(const char *interface, char *err, unsigned int err_size)
 		return -ENODEV;
 	}
 	snprintf(name, sizeof(name), "net_af_packet%u", ports.nr_hosts);
-	snprintf(args, sizeof(args), "iface=%s,framesz=2048,blocksz=4096,framecnt=1024", interface);
+	snprintf(args, sizeof(args), "iface=%s,framesz=2048,blocksz=4096,framecnt=1024,qdisc_bypass=%d",
+		 interface, !qdisc);
 	ret = rte_eal_hotplug_add("vdev", name, args);
 	ret = ret ?: rte_eth_dev_get_port_by_name(name, &dev);
 	ret = ret ?: start_device(dev);

@@ -34,7 +34,8 @@ enum port_gate {
 
 int  port_init(struct rte_mempool *pool, unsigned int loopback_size, struct l2 *l2, char *err,
 	       unsigned int err_size);
-int  port_add_host(const char *interface, char *err, unsigned int err_size);
+/* `qdisc`: what it sends goes through the queueing discipline of the interface, not past it. */
+int  port_add_host(const char *interface, bool qdisc, char *err, unsigned int err_size);
 int  port_config(struct rte_swx_pipeline *p);
 void port_uninit(void);
 
