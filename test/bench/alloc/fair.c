@@ -200,7 +200,7 @@ static struct play *run(enum lie lie, bool checks, uint64_t seed, uint64_t end)
 {
 	static const uint16_t together[LIES] = { [TOGETHER] = 8, [PAIR] = 2, [APART] = 1 };
 	static const uint64_t none[P4W_MAX_BLOCKS];
-	const struct p4d_switch_info info = { { 20, BLOCKS, 4096 }, 1, none, none };
+	const struct p4d_switch_info info = { { 20, BLOCKS, 4096, 0 }, 1, none, none };
 	struct play *p = bench_alloc(1, sizeof(*p));
 
 	p->now = 1;

@@ -295,7 +295,7 @@ static void happen(struct play *p, const struct event *e)
 static void start(struct play *p)
 {
 	static const uint64_t none[P4W_MAX_BLOCKS];
-	const struct p4d_switch_info info = { { 20, BLOCKS, 4096 }, 1, none, none };
+	const struct p4d_switch_info info = { { 20, BLOCKS, 4096, 0 }, 1, none, none };
 
 	p->now = 1;
 	p->e = p4d_engine_create(p->now);
