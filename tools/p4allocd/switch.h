@@ -3,8 +3,9 @@
  * switch.h - a back end: how a kind of switch is told who owns which block.
  *
  * Verbs are done in order of calls, completely or not at all, and may be repeated. While the switch
- * is away they are dropped: the engine issues them again after up(), but for counts. Events come from
- * the loop, never from inside a call.
+ * is away they are dropped: the engine issues them again after up(), but for counts. What up() says
+ * is what is there after all that was said before, by us or by one who was killed: none of that may
+ * be done later. Events come from the loop, never from inside a call.
  */
 #ifndef P4D_SWITCH_H
 #define P4D_SWITCH_H

@@ -14,13 +14,15 @@ SWITCH_DRIVE := $(addprefix test/switch/,drive.c transactions.c contention.c han
 
 $(eval $(call program,test/switch-drive,$(SWITCH_DRIVE),json-c))
 
-UNIT += test/switch_spec test/switch_command test/switch_frame test/switch_p4
+UNIT += test/switch_spec test/switch_command test/switch_control test/switch_frame test/switch_p4
 
 $(eval $(call program,test/switch_spec,test/unit/switch_spec.c tools/p4switch/spec.c \
 	tools/p4switch/check.c,cmocka))
-$(eval $(call program,test/switch_command,test/unit/switch_command.c tools/p4switch/command.c \
-	tools/p4switch/describe.c \
-	tools/p4switch/json_base64.c tools/base64.c tools/p4switch/field.c tools/p4switch/spec.c,cmocka json-c))
+SWITCH_COMMAND := $(addprefix tools/p4switch/,command.c describe.c json_base64.c field.c spec.c) \
+	tools/base64.c
+$(eval $(call program,test/switch_command,test/unit/switch_command.c $(SWITCH_COMMAND),cmocka json-c))
+$(eval $(call program,test/switch_control,test/unit/switch_control.c tools/p4switch/control.c \
+	$(SWITCH_COMMAND),cmocka json-c))
 $(eval $(call program,test/switch_frame,test/unit/switch_frame.c tools/p4switch/frame.c,cmocka))
 $(eval $(call program,test/switch_p4,test/unit/switch_p4.c tools/p4switch/spec.c \
 	tools/p4switch/check.c,cmocka))

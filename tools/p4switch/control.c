@@ -31,7 +31,7 @@ struct client {
 static struct {
 	int fd;
 	struct sockaddr_un addr;
-	struct client *client[CLIENTS];
+	struct client *client[CLIENTS];	/* served in order of their coming: see control.h */
 	struct pollfd poll[CLIENTS + 1];
 } control = { .fd = -1 };
 
@@ -100,15 +100,28 @@ void control_close(void)
 	}
 }
 
+/* How many there are, the one that came first in the first place. */
+static int close_ranks(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = control.client[i];
+
+		control.client[i] = NULL;
+		if (c)
+			control.client[n++] = c;
+	}
+	return n;
+}
+
 static void accept_client(void)
 {
 	int fd = accept4(control.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	int i = 0;
+	int i = close_ranks();
 
 	if (fd < 0)
 		return;
-	while (i < CLIENTS && control.client[i])
-		i++;
 	if (i < CLIENTS)
 		control.client[i] = calloc(1, sizeof(*control.client[i]));
 	if (i == CLIENTS || !control.client[i]) {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * control.h - the control socket: connections, lines, answers in order. Belongs to the worker's
- * thread: commands are run from control_wait(), and between packets because it is called there.
+ * thread: commands are run from control_serve(), and between packets because it is called there.
+ *
+ * What a client has said that is gone is done, up to some line of it, before anybody is answered
+ * who has connected after that; the rest never is. An allocator that is started again relies on
+ * that: it reads what the one before has done, and nothing of it may come later.
  */
 #ifndef P4SWITCH_CONTROL_H
 #define P4SWITCH_CONTROL_H
