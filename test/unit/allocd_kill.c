@@ -3,9 +3,10 @@
  * allocd_kill.c - the allocator killed at its system calls in turn: no answer is taken back.
  *
  * A child works for three tenants (see allocd_nodes.h) and is traced: at the Nth time that it
- * enters or leaves the kernel it is killed, and another one goes on with the same store to the end. Then N
- * is STEP higher, until a child ends before it is killed. KILL_STEP=1 takes them all. With etcd, a
- * child that is stopped for longer than its lease, and then goes on, has nothing to say any more.
+ * enters or leaves the kernel it is killed, and another one goes on with the same store to the
+ * end. Then N is STEP higher, until a child ends before it is killed. KILL_STEP=1 takes them all,
+ * KILL_FROM and KILL_MOST so many from an N on. With etcd, a child that is stopped for longer than
+ * its lease, and then goes on, has nothing to say any more.
  */
 #include <errno.h>
 #include <signal.h>
@@ -161,9 +162,9 @@ static void kill_at_each(unsigned int from, unsigned int step, unsigned int most
 	assert_true(kills > 3 && fetched > 0);
 }
 
-static unsigned int step_or(unsigned int otherwise)
+static unsigned int setting(const char *which, unsigned int otherwise)
 {
-	const char *text = getenv("KILL_STEP");
+	const char *text = getenv(which);
 
 	return text ? (unsigned int)atoi(text) : otherwise;
 }
@@ -171,14 +172,16 @@ static unsigned int step_or(unsigned int otherwise)
 static void kill__at_each_system_call(void **state)
 {
 	snprintf(place, sizeof(place), "/dev/shm/allocd_kill.%d", getpid());
-	kill_at_each(1 + getpid() % 40, step_or(64), UINT32_MAX);
+	kill_at_each(setting("KILL_FROM", 1 + getpid() % 40), setting("KILL_STEP", 64),
+		     setting("KILL_MOST", UINT32_MAX));
 	fresh_store(0);
 }
 
 static void kill__with_etcd(void **state)
 {
 	snprintf(place, sizeof(place), "etcd://%s/test", etcd_at);
-	kill_at_each(100 + getpid() % 50, step_or(250), step_or(0) ? UINT32_MAX : 6);
+	kill_at_each(setting("KILL_FROM", 100 + getpid() % 50), setting("KILL_STEP", 250),
+		     setting("KILL_MOST", getenv("KILL_STEP") ? UINT32_MAX : 6));
 }
 
 /* An answer that is on its way when the process is stopped is as a message that comes late. */

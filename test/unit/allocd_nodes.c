@@ -2,20 +2,23 @@
 /* allocd_nodes.c - see allocd_nodes.h. */
 #include <arpa/inet.h>
 #include <endian.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "allocd_nodes.h"
 #include "../../tools/p4allocd/log.h"
 #include "../../tools/p4allocd/loop.h"
 #include "../../tools/p4switch/command.h"
+#include "../../tools/p4switch/control.h"
 
 #define BLOCKS 8
 #define FLOWS 64
@@ -47,10 +50,9 @@ static struct spec_array arrays[NR_ARRAYS] = {
 };
 static const struct spec spec = { .file = "p.spec", .arrays = arrays, .nr_arrays = NR_ARRAYS };
 static uint64_t (*cell)[CELLS];		/* shared, too */
+static struct target *target;		/* likewise */
 static char sw_path[64];
-static int sw_listen;
-static pthread_t sw_thread;
-static pthread_mutex_t sw_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t sw_pid;
 
 static uint64_t read_cell(struct target *t, const struct spec_array *a, uint32_t index)
 {
@@ -77,44 +79,6 @@ static int port_get(struct target *t, unsigned int nth, struct target_port *port
 	return -1;
 }
 
-static struct target target = {
-	.spec = &spec, .boot = 77, .nr_ports = 14, .read = read_cell, .write = write_cell,
-	.drain = drain, .port_get = port_get,
-};
-
-static void *serve(void *arg)
-{
-	int fd = (intptr_t)arg;
-	FILE *in = fdopen(fd, "r");
-	char *line = NULL, *answer;
-	size_t room = 0;
-	ssize_t n;
-
-	while ((n = getline(&line, &room, in)) > 0) {
-		pthread_mutex_lock(&sw_lock);
-		answer = command_run(&target, line, n - 1);
-		pthread_mutex_unlock(&sw_lock);
-		send(fd, answer, strlen(answer), MSG_NOSIGNAL);
-		free(answer);
-	}
-	free(line);
-	fclose(in);
-	return NULL;
-}
-
-static void *accept_all(void *arg)
-{
-	int fd;
-
-	while ((fd = accept(sw_listen, NULL, NULL)) >= 0) {
-		pthread_t t;
-
-		if (!pthread_create(&t, NULL, serve, (void *)(intptr_t)fd))
-			pthread_detach(t);
-	}
-	return NULL;
-}
-
 static void *shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -124,33 +88,63 @@ static void *shared(size_t size)
 	return p;
 }
 
+static void switch_main(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (true)
+		if (control_wait(100000, NULL))
+			control_serve(target);
+}
+
 void nodes_create(void)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char err[128];
 
 	nodes = shared(sizeof(*nodes));
 	cell = shared(NR_ARRAYS * sizeof(*cell));
+	target = shared(sizeof(*target));
+	*target = (struct target){
+		.spec = &spec, .boot = 77, .nr_ports = 14, .read = read_cell, .write = write_cell,
+		.drain = drain, .port_get = port_get,
+	};
 	snprintf(sw_path, sizeof(sw_path), "/tmp/allocd_nodes.%d", getpid());
-	strcpy(a.sun_path, sw_path);
-	sw_listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(sw_listen, (struct sockaddr *)&a, sizeof(a)) || listen(sw_listen, 8) ||
-	    pthread_create(&sw_thread, NULL, accept_all, NULL))
+	if (control_open(sw_path, err, sizeof(err)))
 		abort();
+	sw_pid = fork();
+	if (sw_pid < 0)
+		abort();
+	if (!sw_pid)
+		switch_main();
+}
+
+/* What those have said who are gone is done, or never will be: see control.h. */
+static void settle_switch(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char c;
+
+	strcpy(a.sun_path, sw_path);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) || write(fd, "{}\n", 3) != 3 ||
+	    read(fd, &c, 1) != 1)
+		abort();
+	close(fd);
 }
 
 void nodes_begin(void)
 {
+	settle_switch();
 	memset(nodes, 0, sizeof(*nodes));
 	memset(cell, 0, NR_ARRAYS * sizeof(*cell));
-	target.boot++;
-	target.term = 0;
+	target->boot++;
+	target->term = 0;
 }
 
 void nodes_end(void)
 {
-	shutdown(sw_listen, SHUT_RDWR);
-	pthread_join(sw_thread, NULL);
-	unlink(sw_path);
+	kill(sw_pid, SIGKILL);
+	waitpid(sw_pid, NULL, 0);
+	control_close();
 }
 
 /* ------------------------------------------------------------------------------ what nodes say */

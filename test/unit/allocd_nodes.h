@@ -6,7 +6,8 @@
  * store, loop and socket to the switch; what its nodes are told and have to do next is noted at the
  * moment of the answer, so a child that is killed anywhere can be followed by another one. Each
  * answer is compared with all that was said before. The switch is the control socket of p4switch
- * over arrays, served by the parent.
+ * over arrays, in a process of its own: with a thread in the parent, a child could be forked while
+ * that holds a lock.
  */
 #ifndef ALLOCD_NODES_H
 #define ALLOCD_NODES_H

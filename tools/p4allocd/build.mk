@@ -59,8 +59,8 @@ P4ALLOCD_ALL_TEST := test/unit/etcd_here.c \
 	$(P4ALLOCD_SERVICE) $(P4ALLOCD_ETCD:%=tools/p4allocd/%.c)
 UNIT += test/allocd_kill test/allocd_etcd
 $(eval $(call program,test/allocd_kill,test/unit/allocd_kill.c test/unit/allocd_nodes.c \
-	$(P4ALLOCD_ALL_TEST) $(foreach f,command describe json_base64 field spec,tools/p4switch/$(f).c),\
-	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,-pthread))
+	$(P4ALLOCD_ALL_TEST) $(foreach f,command control describe json_base64 field spec,tools/p4switch/$(f).c),\
+	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))
 $(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TEST),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka))
 UNIT += test/allocd_fuzz_etcd
