@@ -451,8 +451,6 @@ static void on_reply(void *arg, const struct p4d_who *who, const void *bytes, si
 int __real_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout);
 int __wrap_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout);
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old);
-void __wrap_p4d_log(enum p4d_level level, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* After the noise a busy kernel has a millisecond to deliver before time goes on. */
 static void check_time(void)
@@ -519,19 +517,6 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	ts->tv_sec = now / 1000000;
 	ts->tv_nsec = now % 1000000 * 1000;
 	return 0;
-}
-
-/* There is much to warn of. */
-void __wrap_p4d_log(enum p4d_level level, const char *fmt, ...)
-{
-	char line[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	if (getenv("V"))
-		print_message("%" PRIu64 " %s\n", now, line);
 }
 
 /* ----------------------------------------------------------------------------------- allocators */

@@ -16,7 +16,6 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -430,8 +429,6 @@ static void other_side(void)
 		client_turn();
 }
 
-void __wrap_p4d_log(enum p4d_level level, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 int __real_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout);
 int __wrap_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
@@ -466,17 +463,6 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, str
 
 	armed = us ? us : UINT64_MAX;
 	return 0;
-}
-
-/* There is much to warn of. */
-void __wrap_p4d_log(enum p4d_level level, const char *fmt, ...)
-{
-	char line[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
 }
 
 /* ----------------------------------------------------------------------------------------- runs */

@@ -27,7 +27,7 @@ $(eval $(call program,test/allocd_fuzz,test/unit/allocd_fuzz.c test/unit/fuzz_ma
 UNIT += test/allocd_fuzz_lines
 P4ALLOCD_WRAP := -Wl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=timerfd_settime,--wrap=p4d_log
 $(eval $(call program,test/allocd_fuzz_lines,test/unit/allocd_fuzz_lines.c test/unit/fuzz_make.c \
-	test/unit/fuzz_text.c $(P4ALLOCD_SERVICE),$(P4ALLOCD_PKGS) cmocka,,\
+	test/unit/fuzz_text.c test/unit/fuzz_log.c $(P4ALLOCD_SERVICE),$(P4ALLOCD_PKGS) cmocka,,\
 	$(SANITIZE) $(P4ALLOCD_WRAP)))
 UNIT += test/allocd_proto test/allocd_plan
 $(foreach t,proto plan,$(eval $(call program,test/allocd_$(t),test/unit/allocd_$(t).c \
@@ -66,7 +66,7 @@ $(eval $(call program,test/allocd_etcd,test/unit/allocd_etcd.c $(P4ALLOCD_ALL_TE
 UNIT += test/allocd_fuzz_etcd
 P4ALLOCD_WRAP_ETCD := -Wl,--wrap=epoll_wait,--wrap=timerfd_settime,--wrap=p4d_log
 $(eval $(call program,test/allocd_fuzz_etcd,test/unit/allocd_fuzz_etcd.c test/unit/fake_etcd.c \
-	test/unit/fuzz_make.c test/unit/fuzz_text.c $(P4ALLOCD_SERVICE) $(P4ALLOCD_ETCD:%=tools/p4allocd/%.c),\
+	test/unit/fuzz_make.c test/unit/fuzz_text.c test/unit/fuzz_log.c $(P4ALLOCD_SERVICE) $(P4ALLOCD_ETCD:%=tools/p4allocd/%.c),\
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,\
 	$(SANITIZE) $(P4ALLOCD_WRAP_ETCD)))
 UNIT += test/allocd_server
