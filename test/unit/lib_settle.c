@@ -45,6 +45,14 @@ static struct p4a_logged find(const struct p4a_replay *r, uint64_t user)
 	return t;
 }
 
+static struct p4a_replay *well_replayed(struct p4a_replay_info *info)
+{
+	struct p4a_replay *r = replay(info);
+
+	all_well(info);
+	return r;
+}
+
 /* Nothing was told: gaps and breaks are as they would be without those in doubt. */
 static void not_settled(uint64_t gaps, uint64_t breaks)
 {
@@ -70,8 +78,7 @@ static void seen__is_done(void **state)
 	conclude(&s, P4A_TXN_UNKNOWN, 0);
 	lose(1, &other, 1, 77);		/* nobody commits after it */
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 1);
 	assert_int_equal(info.unseen, 0);
 	assert_int_equal(info.unknown, 1);
@@ -129,8 +136,7 @@ static void unseen__is_left_out(void **state)
 	lose(2, &read, 1, 77);
 	commit(0, &other, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.unseen, 2);
 	assert_int_equal(info.settled, 0);
 	assert_int_equal(info.unknown, 2);
@@ -152,8 +158,7 @@ static void drained__is_seen(void **state)
 	end_all(1);
 	serial += 3;			/* reads without a reply */
 	move_cells(P4A_LOG_DRAIN, 0);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 1);
 	assert_int_equal(find(r, 99).op[0].result, 14);
 	assert_int_equal(value_of(r, 4).value, 24);
@@ -176,8 +181,7 @@ static void drained__after_a_lost_read(void **state)
 	execute(&s);			/* the network has held it until now */
 	serial++;
 	move_cells(P4A_LOG_DRAIN, 0);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 1);
 	assert_int_equal(info.unseen, 1);
 	assert_int_equal(value_of(r, 4).value, 24);
@@ -207,8 +211,7 @@ static void alike__but_all_were_done(void **state)
 	lose(2, &add, 1, 77);
 	commit(0, &add, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 2);
 	assert_int_equal(value_of(r, 4).value, 34);
 	assert_int_equal(find(r, 99).op[0].result + find(r, 77).op[0].result, 4 + 14);
@@ -226,8 +229,7 @@ static void alike__but_one_was_sent_later(void **state)
 	commit(0, &add, 1);
 	lose(0, &add, 1, 77);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(find(r, 99).status, P4A_TXN_OK);
 	assert_int_equal(find(r, 77).status, P4A_TXN_UNKNOWN);
 	p4a_replay_free(r);
@@ -247,8 +249,7 @@ static void place__is_the_last_possible(void **state)
 	lose(2, &read, 1, 77);
 	commit(0, &add, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 1);
 	assert_int_equal(info.unseen, 1);
 	assert_int_equal(find(r, 99).serial, (epoch << SERIAL) + KEYS + 2);
@@ -357,8 +358,7 @@ static void sums__lead_further(void **state)
 	lose(2, sum, 2, 77);
 	commit(0, &add, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 2);
 	assert_int_equal(value_of(r, 4).value, 4 + 1000 + 1 + 10);
 	assert_int_equal(value_of(r, 7).value, 1000);
@@ -379,8 +379,7 @@ static void conditions__lead_further(void **state)
 	lose(2, pay, 2, 77);
 	commit(0, &add, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 2);
 	assert_int_equal(value_of(r, 7).value, 507);
 	p4a_replay_free(r);
@@ -444,8 +443,7 @@ static void second_pass__comes_after_the_first(void **state)
 	lose(1, ops, 3, 99);
 	commit(0, &add, 1);
 	end_all(1);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(value_of(r, 4).value, 110);
 	assert_int_equal(value_of(r, 5).value, 6);
 	assert_int_equal(find(r, 99).op[0].result, 54);
@@ -468,8 +466,7 @@ static void epochs__are_apart(void **state)
 	lose(1, &add, 1, 77);
 	commit(0, &other, 1);
 	end_all(2);
-	r = replay(&info);
-	all_well(&info);
+	r = well_replayed(&info);
 	assert_int_equal(info.settled, 1);
 	assert_int_equal(info.unseen, 1);
 	assert_int_equal(find(r, 99).status, P4A_TXN_OK);
