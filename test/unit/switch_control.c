@@ -80,15 +80,22 @@ static void assert_told_the_last(int fd)
 }
 
 /* There is a place before its own, which somebody else has left. */
-static void gone__with_a_line_unread(void **state)
+static int client_behind_a_gap(void)
 {
-	int first = client(), old, new;
+	int first = client(), fd;
 
 	one_round();
-	old = client();
+	fd = client();
 	one_round();
 	close(first);
 	one_round();
+	return fd;
+}
+
+static void gone__with_a_line_unread(void **state)
+{
+	int old = client_behind_a_gap(), new;
+
 	say(old, "{\"cmd\":\"reg_write\",\"array\":\"owner\",\"index\":0,\"values\":[7]}\n"
 		 "{\"cmd\":\"reg_write\",\"array\":\"owner\",\"index\":0,\"values\":[8]}\n");
 	close(old);
@@ -99,13 +106,8 @@ static void gone__with_a_line_unread(void **state)
 /* The switch looks who wants something, and before it serves them the old one says its last. */
 static void gone__while_the_next_was_accepted(void **state)
 {
-	int first = client(), old, new;
+	int old = client_behind_a_gap(), new;
 
-	one_round();
-	old = client();
-	one_round();
-	close(first);
-	one_round();
 	new = client();
 	assert_true(control_wait(1000, NULL));
 	say(old, "{\"cmd\":\"reg_write\",\"array\":\"owner\",\"index\":0,\"values\":[6]}\n");
