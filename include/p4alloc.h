@@ -594,7 +594,8 @@ int p4a_sync_async(struct p4a_ctx *ctx, enum p4a_phase phase, void *user);
 /*
  * p4a_drain - read n values from their keys' cells. State: DRAINING. Keys not held are skipped.
  * Returns the number of values read, every one acknowledged; errors as above; a read without reply is
- * read again until timeout_us have brought nothing. After -ESTALE p4a_done() tells why.
+ * read again until timeout_us have brought nothing. After -ESTALE p4a_done() tells why. With a log, it
+ * returns when what it has read is as safe as was asked for.
  */
 int p4a_drain(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
 int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user);
@@ -687,10 +688,14 @@ struct p4a_log_options {
  * asked for this batch, and who asks for a batch has, in a store of its own, the values of the batch
  * before, drained, fetched from the escrow or replayed. So replay before p4a_request().
  *
+ * The file that is written to is locked. Whoever begins the next one shows that the node's process before
+ * is gone, and a replay need not wait for more of it.
+ *
  * Returns 0; -EINVAL an option out of range; -EPROTO a batch is under way; -EALREADY a log is kept;
- * -EBUSY calls or transactions are under way; or -errno of dir. If the disk fails later on,
- * transactions that wait for their intent end as P4A_TXN_UNSENT, committed ones have the -errno in
- * err beside their P4A_TXN_OK (done, but not in the log), and p4a_txn_submit() returns it.
+ * -EBUSY calls or transactions are under way, or another process keeps this node's log; or -errno of
+ * dir. If the disk fails later on, transactions that wait for their intent end as P4A_TXN_UNSENT,
+ * committed ones have the -errno in err beside their P4A_TXN_OK (done, but not in the log), and
+ * p4a_txn_submit() returns it.
  */
 int p4a_log_open(struct p4a_ctx *ctx, const struct p4a_log_options *opts);
 
@@ -726,7 +731,7 @@ void p4a_replay_free(struct p4a_replay *r);
  *
  * Files may come in any order, and twice. Bytes at the end that are no whole record are ignored, they
  * were never acknowledged; damage in the middle is counted, and what follows it is read.
- * Returns 0; -EBADMSG not a log; -EPROTONOSUPPORT of another version; -EINVAL of another tenant;
+ * Returns 0; -EBADMSG not a log; -EPROTONOSUPPORT of a later version; -EINVAL of another tenant;
  * -ENOMEM.
  */
 int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err);
@@ -758,7 +763,8 @@ struct p4a_replay_info {
 	uint64_t epoch;			/* highest seen; 0: none after `after` */
 	uint32_t batch;			/* of that epoch */
 	uint32_t nodes;			/* of the tenant, as the logs say */
-	uint64_t unended;		/* bit n: node n may still write about that batch */
+	uint64_t unended;		/* bit n: node n may still write about that batch: until it gives
+					 * its blocks back, or begins another file after it died */
 	uint64_t missing;		/* bit n: no log of node n was added */
 	uint64_t gaps;			/* commit serials below that of a transaction which no log has */
 	uint64_t breaks;		/* values found that no log has written; aborts likewise */

@@ -205,8 +205,20 @@ static int check_demand(struct p4a_ctx *ctx, const struct p4a_demand *d)
 	return 0;
 }
 
+/* After the drains of this batch: from here on there is nothing that one more could read. */
+static int give_up_blocks(struct p4a_ctx *ctx)
+{
+	int rc = p4a_hold(ctx, NULL);
+
+	if (!rc)
+		p4a_logged_end(ctx);
+	return rc;
+}
+
 static int request_cold(struct p4a_ctx *ctx)
 {
+	if (ctx->state == P4A_DRAINING)
+		p4a_logged_end(ctx);
 	ask(ctx, ctx->next_batch);
 	p4a_batch_move(ctx, P4A_EV_GRANT);
 	p4a_call_finish(ctx, 1);
@@ -225,7 +237,7 @@ static int request(struct p4a_ctx *ctx, const struct p4a_demand *demand)
 		return request_cold(ctx);
 	rc = check_demand(ctx, demand);
 	if (!rc && flags)
-		rc = p4a_hold(ctx, NULL);
+		rc = give_up_blocks(ctx);
 	if (rc)
 		return p4a_batch_cancel(ctx, rc);
 	ctx->call.batch = ctx->next_batch;
@@ -303,14 +315,6 @@ static const struct p4a_call_kind ran_kind = {
 	.answer = sync_answer, .failed = p4a_batch_expire,
 };
 
-/* The others may hear of it from here on, whatever this node hears. */
-static void say_ran(struct p4a_ctx *ctx)
-{
-	if (!ctx->said_ran)
-		p4a_logged_end(ctx);
-	ctx->said_ran = true;
-}
-
 static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 {
 	const struct p4a_call_kind *kind = phase == P4A_RAN ? &ran_kind : &filled_kind;
@@ -327,8 +331,9 @@ static int sync_phase(struct p4a_ctx *ctx, enum p4a_phase phase)
 		return p4a_batch_cancel(ctx, p4a_fail(&ctx->err, -EBUSY,
 						      "%s: %u transactions are outstanding",
 						      kind->name, ctx->outstanding));
+	/* The others may hear of it from here on, whatever this node hears. */
 	if (phase == P4A_RAN)
-		say_ran(ctx);
+		ctx->said_ran = true;
 	if (p4a_is_cold(ctx)) {
 		p4a_batch_move(ctx, kind->event);
 		p4a_call_finish(ctx, 0);
@@ -368,14 +373,14 @@ static int done(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
+	rc = give_up_blocks(ctx);
+	if (rc)
+		return p4a_batch_cancel(ctx, rc);
 	if (p4a_is_cold(ctx)) {
 		p4a_batch_move(ctx, P4A_EV_DONE);
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}
-	rc = p4a_hold(ctx, NULL);
-	if (rc)
-		return p4a_batch_cancel(ctx, rc);
 	p4a_batch_send(ctx, P4W_DONE, ctx->batch, 0);
 	return 0;
 }

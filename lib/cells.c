@@ -125,6 +125,8 @@ void p4a_cells_run(struct p4a_ctx *ctx)
 	}
 	if (job->in_flight || (!job->err && job->cursor < job->last && users_in_flight(ctx)))
 		return;
+	if (!p4a_logged_has_cells(ctx))
+		return;
 	if (!job->err && job->cursor < job->last)
 		job->err = p4a_fail(&ctx->err, -EBUSY, "%s: completions must be taken first",
 				    ctx->call.kind->name);

@@ -5,6 +5,9 @@
  * Owns directory and file. Knows nothing of contexts; whoever needs a record on the disk waits for
  * it elsewhere (logged.c). After an error nothing is written any more: a record behind a hole would
  * not be believed, and what a failed fdatasync() has lost cannot be found out.
+ *
+ * A segment is locked as long as it is written to, and nobody begins one behind it meanwhile. So who
+ * finds a later one knows that this one will not grow.
  */
 #include <dirent.h>
 #include <endian.h>
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -134,6 +138,7 @@ static void append_open(struct p4a_log *log)
 		.magic = P4A_LOG_MAGIC, .tenant = htole32(log->name.tenant),
 		.node = htole16(log->name.node), .nodes = htole16(log->nodes),
 		.registers = htole16(log->geo.registers), .blocks = htole16(log->geo.blocks),
+		.life = htole32(log->life),
 	};
 	p4a_log_append(log, rec, P4A_LOG_OPEN, 0, P4A_LOG_VERSION);
 }
@@ -150,6 +155,11 @@ static int create_segment(struct p4a_log *log, uint32_t segment)
 	fd = openat(log->dir, text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
 	if (log->fd >= 0)
 		close(log->fd);
 	log->fd = fd;
@@ -165,14 +175,20 @@ static int create_segment(struct p4a_log *log, uint32_t segment)
 	return rc;
 }
 
+int p4a_log_sync(struct p4a_log *log)
+{
+	if (!p4a_log_flush(log) && log->to_disk && fdatasync(log->fd))
+		fail(log, -errno);
+	return log->err;
+}
+
 void p4a_log_begin_batch(struct p4a_log *log)
 {
-	if (!p4a_log_flush(log) && log->size >= log->segment_bytes) {
-		if (log->to_disk && fdatasync(log->fd))
-			fail(log, -errno);
-		else if (log->name.segment < UINT32_MAX)
-			fail(log, create_segment(log, log->name.segment + 1));
-	}
+	/* Results of the batch before may still come: the next segment would say that they don't. */
+	if (p4a_log_flush(log) || log->ending || log->size < log->segment_bytes)
+		return;
+	if (!p4a_log_sync(log) && log->name.segment < UINT32_MAX)
+		fail(log, create_segment(log, log->name.segment + 1));
 }
 
 void p4a_log_trim(struct p4a_log *log)
@@ -189,6 +205,52 @@ void p4a_log_trim(struct p4a_log *log)
 	}
 }
 
+/* When the host was booted: some number that it will not be again. 0: not known. */
+static uint32_t boot_number(void)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char id[40] = "";
+	ssize_t n = 0;
+
+	if (fd >= 0) {
+		n = read(fd, id, sizeof(id));
+		close(fd);
+	}
+	return n > 0 ? p4a_log_check(id, sizeof(id)) & ~P4A_LOG_OUTLIVES_HOST : 0;
+}
+
+/* The descriptor that has the lock of the last segment: whoever has written it is gone. */
+static int lock_segment(const struct p4a_log *log, uint32_t segment)
+{
+	struct p4a_log_name name = log->name;
+	char text[NAME_MAX_LEN];
+	int fd, rc;
+
+	name.segment = segment;
+	format_name(text, &name);
+	fd = openat(log->dir, text, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Who comes at the same time finds one of the two files locked, or there. */
+static int create_behind(struct p4a_log *log, uint32_t last)
+{
+	int held = last ? lock_segment(log, last) : -1, rc;
+
+	if (last && held < 0)
+		return held;
+	rc = create_segment(log, last + 1);
+	if (held >= 0)
+		close(held);
+	return rc;
+}
+
 static int start(struct p4a_log *log, const char *dir, struct p4a_error *err)
 {
 	uint32_t first, last;
@@ -201,7 +263,9 @@ static int start(struct p4a_log *log, const char *dir, struct p4a_error *err)
 	if (!rc && last == UINT32_MAX)
 		rc = -EOVERFLOW;
 	if (!rc)
-		rc = create_segment(log, last + 1);
+		rc = create_behind(log, last);
+	if (rc == -EBUSY)
+		return p4a_fail(err, rc, "log: %s: another process keeps this node's", dir);
 	if (rc)
 		return p4a_fail(err, rc, "log: %s: %s", dir, strerror(-rc));
 	log->oldest = last ? first : last + 1;
@@ -236,6 +300,7 @@ int p4a_log_new(struct p4a_log **out, const struct p4a_log_options *opts,
 	log->nodes = self->nodes;
 	log->geo = *geo;
 	log->to_disk = opts->sync == P4A_LOG_HOST;
+	log->life = boot_number() | (log->to_disk ? P4A_LOG_OUTLIVES_HOST : 0);
 	log->segment_bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_DEFAULT;
 	log->wait_first = UINT32_MAX;
 	rc = start(log, opts->dir, err);

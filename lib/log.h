@@ -19,6 +19,7 @@ struct p4a_log {
 	struct p4a_geometry geo;
 	uint32_t segment_bytes;
 	bool to_disk;			/* P4A_LOG_HOST */
+	uint32_t life;			/* for its OPEN */
 
 	uint8_t *buf;
 	uint32_t used;			/* bytes of buf */
@@ -26,6 +27,7 @@ struct p4a_log {
 	uint64_t next;			/* seq of the next record */
 	uint64_t written;		/* records below this seq are in the file */
 	uint64_t syncing, synced;	/* and below these on their way to the disk, and there */
+	uint64_t wanted;		/* a fill or drain waits until those below are safe */
 	uint32_t oldest;		/* segment that may still exist; batches begin in the last */
 
 	uint32_t wait_first, wait_last;	/* slots whose record is not on the disk yet, by seq */
@@ -34,7 +36,10 @@ struct p4a_log {
 	struct p4a_log_info info;
 };
 
-/* Begins a new segment behind all that this node has in opts->dir. */
+/*
+ * Begins a new segment behind all that this node has in opts->dir. -EBUSY: whoever writes the last of
+ * these is still there.
+ */
 int p4a_log_new(struct p4a_log **out, const struct p4a_log_options *opts,
 		const struct p4a_options *self, const struct p4a_geometry *geo,
 		struct p4a_error *err);
@@ -51,6 +56,9 @@ uint64_t p4a_log_append(struct p4a_log *log, union p4a_log_record *rec, enum p4a
 
 /* Gives the buffer to the file: 0, or log->err. */
 int p4a_log_flush(struct p4a_log *log);
+
+/* The same, and waits until the disk has it, if that is asked for. */
+int p4a_log_sync(struct p4a_log *log);
 
 /* At the start of a batch: another segment, if this one is large enough. */
 void p4a_log_begin_batch(struct p4a_log *log);

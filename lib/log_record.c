@@ -124,7 +124,7 @@ int p4a_log_reader_init(struct p4a_log_reader *r, const void *data, size_t len,
 	}
 	if (rec.head.type != P4A_LOG_OPEN || memcmp(rec.open.magic, P4A_LOG_MAGIC, 8))
 		return -EBADMSG;
-	if (le32toh(rec.head.arg) != P4A_LOG_VERSION)
+	if (!rec.head.arg || le32toh(rec.head.arg) > P4A_LOG_VERSION)
 		return -EPROTONOSUPPORT;
 	r->at = n;
 	r->segment = le64toh(rec.head.seq) >> P4A_LOG_SEGMENT_SHIFT;

@@ -20,7 +20,9 @@ typedef uint32_t p4a_le32;
 typedef uint64_t p4a_le64;
 
 #define P4A_LOG_MAGIC		"p4alog\r\n"	/* without its NUL */
-#define P4A_LOG_VERSION		1
+#define P4A_LOG_VERSION		2
+#define P4A_LOG_VERSION_DRAIN_LAST 1	/* up to this one drains come after END, and it is all the same
+					 * to who begins a segment what becomes of the one before */
 #define P4A_LOG_RECORD_MAX	176		/* bytes; an INTENT with 8 operations has 168 */
 #define P4A_LOG_SEGMENT_SHIFT	32
 
@@ -30,7 +32,7 @@ enum p4a_log_type {
 	P4A_LOG_INTENT = 3,		/* a transaction is about to be sent */
 	P4A_LOG_RESULT = 4,		/* what became of it */
 	P4A_LOG_CELLS = 5,		/* cells that a fill has written or a drain has read */
-	P4A_LOG_END = 6,		/* no more of this batch will come from this node */
+	P4A_LOG_END = 6,		/* no more of this batch will come from this node, nor to it */
 };
 
 struct p4a_log_head {
@@ -48,8 +50,11 @@ struct p4a_log_open_rec {		/* arg: P4A_LOG_VERSION; the same in all versions */
 	p4a_le32 tenant;
 	p4a_le16 node, nodes;
 	p4a_le16 registers, blocks;	/* geometry of the switch; 0: not known */
-	p4a_le32 reserved;
+	p4a_le32 life;			/* what its records outlive, see below; 0 in version 1 */
 };
+
+#define P4A_LOG_OUTLIVES_HOST	1u	/* P4A_LOG_HOST. Other bits: when the host was booted, no
+					 * number in particular; 0: not known */
 
 struct p4a_log_grant_rec {		/* arg: batch */
 	struct p4a_log_head head;

@@ -100,8 +100,15 @@ void p4a_logged_cells(struct p4a_ctx *ctx, uint32_t i, bool drain)
 			.value = htole32(drain ? s->done.result[n] : in->operand),
 		};
 	}
-	p4a_log_append(ctx->log, rec, P4A_LOG_CELLS, s->txn.count,
-		       drain ? P4A_LOG_DRAIN : P4A_LOG_FILL);
+	ctx->log->wanted = 1 + p4a_log_append(ctx->log, rec, P4A_LOG_CELLS, s->txn.count,
+					      drain ? P4A_LOG_DRAIN : P4A_LOG_FILL);
+}
+
+bool p4a_logged_has_cells(const struct p4a_ctx *ctx)
+{
+	const struct p4a_log *log = ctx->log;
+
+	return !log || log->err || log->synced >= log->wanted;
 }
 
 void p4a_logged_grant(struct p4a_ctx *ctx)
@@ -150,6 +157,7 @@ void p4a_logged_close(struct p4a_ctx *ctx)
 	if (!ctx->log || !ctx->batch)
 		return;
 	ctx->log->ending = ctx->batch;
+	p4a_log_sync(ctx->log);
 	write_end(ctx);
 }
 
@@ -213,7 +221,8 @@ static void start_sync(struct p4a_ctx *ctx)
 	struct p4a_log *log = ctx->log;
 	int rc;
 
-	if (log->syncing || log->err || log->wait_first == P4A_NO_SLOT)
+	if (log->syncing || log->err ||
+	    (log->wait_first == P4A_NO_SLOT && p4a_logged_has_cells(ctx)))
 		return;
 	rc = ctx->io->ops->sync(ctx->io, P4A_LOG_COOKIE, log->fd);
 	if (rc == -EAGAIN)

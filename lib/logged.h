@@ -10,7 +10,10 @@
 
 /* Those of batches do nothing in a context without log. */
 void p4a_logged_grant(struct p4a_ctx *ctx);
-/* This node sends no more of the current batch: END, when all that is outstanding has its result. */
+/*
+ * This node neither sends nor reads any more of the current batch, whatever comes: END, when all that is
+ * outstanding has its result.
+ */
 void p4a_logged_end(struct p4a_ctx *ctx);
 /* The context goes: nobody will hear of what is outstanding. */
 void p4a_logged_close(struct p4a_ctx *ctx);
@@ -28,6 +31,8 @@ int p4a_logged_intent(struct p4a_ctx *ctx, uint32_t slot);
 void p4a_logged_result(struct p4a_ctx *ctx, uint32_t slot);
 /* A transaction of a fill or a drain has been acknowledged. */
 void p4a_logged_cells(struct p4a_ctx *ctx, uint32_t slot, bool drain);
+/* All of those are safe, or never will be; also without a log. p4a_logged_run() sees to it. */
+bool p4a_logged_has_cells(const struct p4a_ctx *ctx);
 
 /* Moves what gathers and what waits; before the back end is asked for events, and after. */
 void p4a_logged_run(struct p4a_ctx *ctx);

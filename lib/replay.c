@@ -196,22 +196,6 @@ static uint64_t gaps_of(const struct p4a_place *s, const struct p4a_place *end)
 	return gaps;
 }
 
-static int by_epoch(const void *a, const void *b)
-{
-	const struct p4a_replay_batch *x = a, *y = b;
-
-	return compare(x->epoch, y->epoch);
-}
-
-static struct p4a_replay_batch *grant_of(const struct p4a_replay *r, uint64_t epoch)
-{
-	const struct p4a_replay_batch want = { .epoch = epoch };
-
-	if (!r->grants.n)
-		return NULL;
-	return bsearch(&want, r->grants.data, r->grants.n, sizeof(want), by_epoch);
-}
-
 static void find_gaps(struct p4a_replay *r)
 {
 	const struct p4a_place *s = r->serials.data, *end = s + r->serials.n, *first = s;
@@ -220,7 +204,7 @@ static void find_gaps(struct p4a_replay *r)
 	for (; s < end; s++) {
 		if (s != first && s->epoch == s[-1].epoch)
 			continue;
-		g = grant_of(r, s->epoch);
+		g = p4a_replay_batch(r, s->epoch);
 		if (!g)
 			continue;
 		g->gaps = gaps_of(s, end);
@@ -327,7 +311,7 @@ static void find_breaks(struct p4a_replay *r)
 		if (!breaks_off(&t[i - 1], &t[i]))
 			continue;
 		r->info.breaks++;
-		g = grant_of(r, t[i].epoch);
+		g = p4a_replay_batch(r, t[i].epoch);
 		if (g)
 			g->breaks++;
 	}
@@ -418,55 +402,6 @@ static int make_order(struct p4a_replay *r, uint64_t after)
 	return rc;
 }
 
-static void judge_nodes(struct p4a_replay *r, uint64_t after)
-{
-	const struct p4a_replay_batch *g = r->grants.data;
-	struct p4a_replay_info *info = &r->info;
-	unsigned int node;
-	size_t i;
-
-	info->nodes = r->nodes;
-	for (i = 0; i < r->grants.n; i++) {
-		if (g[i].epoch <= after || g[i].epoch < info->epoch)
-			continue;
-		info->epoch = g[i].epoch;
-		info->batch = g[i].batch;
-		info->nodes = g[i].nodes;	/* it may have had more before */
-	}
-	for (node = 0; node < info->nodes && node < P4A_MAX_NODES; node++) {
-		uint64_t bit = UINT64_C(1) << node;
-
-		if (!(r->seen & bit))
-			info->missing |= bit;
-		else if (r->ended[node] < info->batch)
-			info->unended |= bit;
-	}
-}
-
-/* One for each epoch, of what all nodes say of it. Without its beginning, a log says not how many nodes. */
-static void merge_grants(struct p4a_replay *r)
-{
-	struct p4a_replay_batch *g = r->grants.data;
-	size_t i, n = 0;
-
-	if (r->grants.n)
-		qsort(g, r->grants.n, sizeof(*g), by_epoch);
-	for (i = 0; i < r->grants.n; i++) {
-		struct p4a_replay_batch b = g[i];
-
-		b.nodes = b.nodes ? b.nodes : r->nodes;
-		b.gaps = b.breaks = 0;
-		if (!n || g[n - 1].epoch != b.epoch) {
-			g[n++] = b;
-			continue;
-		}
-		g[n - 1].batch = b.batch > g[n - 1].batch ? b.batch : g[n - 1].batch;
-		g[n - 1].nodes = b.nodes > g[n - 1].nodes ? b.nodes : g[n - 1].nodes;
-		g[n - 1].ended |= b.ended;
-	}
-	r->grants.n = n;
-}
-
 int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 {
 	int rc;
@@ -477,9 +412,10 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 	sort_unique(&r->intents, sizeof(struct p4a_replay_intent), by_node_seq);
 	sort_unique(&r->results, sizeof(struct p4a_replay_result), by_node_intent);
 	sort_unique(&r->cells, sizeof(struct p4a_replay_cells), by_cells_serial);
-	merge_grants(r);
 	match_results(r);
-	rc = collect_serials(r, after);
+	rc = p4a_replay_batches(r);
+	if (!rc)
+		rc = collect_serials(r, after);
 	if (!rc) {
 		find_twice(r);
 		find_gaps(r);
@@ -500,7 +436,7 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 	}
 	if (rc)
 		return p4a_fail(err, rc, "replay: no memory for %zu transactions", r->intents.n);
-	judge_nodes(r, after);
+	p4a_replay_judge(r, after);
 	r->info.keys = r->values.n;
 	return 0;
 }

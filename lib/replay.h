@@ -41,10 +41,25 @@ struct p4a_replay_cells {
 	uint32_t value[P4A_MAX_INSTRS];
 };
 
-struct p4a_replay_batch {		/* a GRANT */
+struct p4a_replay_file {		/* an OPEN */
+	uint32_t segment;
+	uint32_t life;			/* of struct p4a_log_open_rec */
+	uint16_t node;
+	uint8_t version;
+};
+
+struct p4a_replay_grant {
+	uint64_t epoch;
+	uint32_t batch, segment;
+	uint16_t node;
+	uint16_t nodes;			/* of the tenant then */
+	bool ended;			/* in the same file, and no drain comes after it */
+};
+
+struct p4a_replay_batch {		/* what all nodes say of a grant */
 	uint64_t epoch;
 	uint64_t ended;			/* bit n: node n has begun it in its log, and ended it */
-	uint64_t gaps;			/* this and the next by p4a_replay_run(): serials no log has */
+	uint64_t gaps;			/* serials no log has */
 	uint64_t breaks;		/* values found that nobody has left */
 	uint32_t batch;
 	uint16_t nodes;			/* of the tenant then */
@@ -67,18 +82,26 @@ void *p4a_list_add(struct p4a_list *list, size_t size);
 struct p4a_replay {
 	uint32_t tenant;
 	/* Collected: */
-	struct p4a_list intents, ops, results, cells, grants;
-	uint32_t ended[P4A_MAX_NODES];	/* highest batch that a node has ended */
+	struct p4a_list intents, ops, results, cells, grants, files;
+	uint32_t ended[P4A_MAX_NODES];	/* highest batch of which a node has an END */
 	uint64_t seen;			/* bit n: a log of node n was added */
 	uint32_t nodes;
 	uint64_t damaged, torn, beheaded;
 	size_t current;			/* of the file being read: its last grant is grants[current - 1] */
 	/* Made by p4a_replay_run(): */
+	struct p4a_list batches;	/* struct p4a_replay_batch, by epoch */
 	struct p4a_list serials;	/* struct p4a_place, in order */
 	struct p4a_list touches;	/* struct p4a_touch (settle.h), by key and place */
 	struct p4a_list values;		/* struct p4a_replayed, by key */
 	struct p4a_list order;		/* size_t: intents as p4a_replay_txn() shows them */
 	struct p4a_replay_info info;
 };
+
+/* Which grants there were, and who has ended them: 0 or -ENOMEM. */
+int p4a_replay_batches(struct p4a_replay *r);
+/* NULL: no log has it. */
+struct p4a_replay_batch *p4a_replay_batch(const struct p4a_replay *r, uint64_t epoch);
+/* The last batch above `after`, and whose logs it lacks, or may get more of. */
+void p4a_replay_judge(struct p4a_replay *r, uint64_t after);
 
 #endif

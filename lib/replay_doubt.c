@@ -165,11 +165,11 @@ static bool apply(struct epoch *e)
 
 bool p4a_replay_settle(struct p4a_replay *r, uint64_t after)
 {
-	struct p4a_replay_batch *g = r->grants.data;
+	struct p4a_replay_batch *g = r->batches.data;
 	bool changed = false;
 	size_t i;
 
-	for (i = 0; i < r->grants.n; i++) {
+	for (i = 0; i < r->batches.n; i++) {
 		struct epoch e = { .r = r, .grant = &g[i] };
 
 		if (g[i].epoch <= after || !(g[i].gaps | g[i].breaks) || !is_complete(r, &g[i]))

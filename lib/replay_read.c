@@ -49,11 +49,27 @@ void p4a_replay_free(struct p4a_replay *r)
 	free(r->results.data);
 	free(r->cells.data);
 	free(r->grants.data);
+	free(r->files.data);
+	free(r->batches.data);
 	free(r->serials.data);
 	free(r->touches.data);
 	free(r->values.data);
 	free(r->order.data);
 	free(r);
+}
+
+/* Without it (its type is 0), what version the file is of is not known. */
+static int add_open(struct p4a_replay *r, const struct p4a_log_open_rec *open)
+{
+	struct p4a_replay_file *f = open->head.type ? p4a_list_add(&r->files, sizeof(*f)) : NULL;
+
+	if (!f)
+		return open->head.type ? -ENOMEM : 0;
+	f->segment = le64toh(open->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
+	f->life = le32toh(open->life);
+	f->node = le16toh(open->node);
+	f->version = le32toh(open->head.arg);
+	return 0;
 }
 
 static int add_intent(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
@@ -119,27 +135,32 @@ static int add_cells(struct p4a_replay *r, const union p4a_log_record *rec)
 	return 0;
 }
 
-static int add_grant(struct p4a_replay *r, uint16_t nodes, const union p4a_log_record *rec)
+static int add_grant(struct p4a_replay *r, const struct p4a_log_open_rec *open,
+		     const union p4a_log_record *rec)
 {
-	struct p4a_replay_batch *t = p4a_list_add(&r->grants, sizeof(*t));
+	struct p4a_replay_grant *t = p4a_list_add(&r->grants, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
 	t->epoch = le64toh(rec->grant.epoch);
 	t->batch = le32toh(rec->head.arg);
-	t->nodes = nodes;
+	t->segment = le64toh(rec->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
+	t->node = le16toh(open->node);
+	t->nodes = le16toh(open->nodes);
 	r->current = r->grants.n;
 	return 0;
 }
 
-static void add_end(struct p4a_replay *r, unsigned int node, uint32_t batch)
+/* In older logs drains came after it: such an epoch is not settled. */
+static void add_end(struct p4a_replay *r, const struct p4a_log_open_rec *open, uint32_t batch)
 {
-	struct p4a_replay_batch *g = r->grants.data;
+	struct p4a_replay_grant *g = r->grants.data;
+	unsigned int node = le16toh(open->node);
 
 	if (batch > r->ended[node])
 		r->ended[node] = batch;
 	if (r->current && g[r->current - 1].batch == batch)
-		g[r->current - 1].ended = UINT64_C(1) << node;
+		g[r->current - 1].ended = le32toh(open->head.arg) > P4A_LOG_VERSION_DRAIN_LAST;
 }
 
 static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
@@ -155,9 +176,9 @@ static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 	case P4A_LOG_CELLS:
 		return add_cells(r, rec);
 	case P4A_LOG_GRANT:
-		return add_grant(r, le16toh(open->nodes), rec);
+		return add_grant(r, open, rec);
 	case P4A_LOG_END:
-		add_end(r, node, le32toh(rec->head.arg));
+		add_end(r, open, le32toh(rec->head.arg));
 		return 0;
 	default:
 		return 0;
@@ -222,7 +243,8 @@ static int add_log(struct p4a_replay *r, const void *data, size_t len,
 		rc = 0;
 	}
 	if (rc == -EPROTONOSUPPORT)
-		return p4a_fail(err, rc, "log: of another version, must be %u", P4A_LOG_VERSION);
+		return p4a_fail(err, rc, "log: of another version, must be 1 .. %u",
+				P4A_LOG_VERSION);
 	if (rc < 0)
 		return p4a_fail(err, rc, "log: does not begin as one");
 	if (rc) {
@@ -237,7 +259,9 @@ static int add_log(struct p4a_replay *r, const void *data, size_t len,
 	if (le16toh(open.node) >= r->nodes)
 		r->nodes = le16toh(open.node) + 1;
 	r->seen |= UINT64_C(1) << le16toh(open.node);
-	return add_records(r, &reader, &open) ? p4a_fail(err, -ENOMEM, "log: no memory") : 0;
+	if (add_open(r, &open) || add_records(r, &reader, &open))
+		return p4a_fail(err, -ENOMEM, "log: no memory");
+	return 0;
 }
 
 int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err)

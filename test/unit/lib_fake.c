@@ -183,7 +183,7 @@ static int send_msg(struct p4a_io *io, uint64_t cookie, const void *msg, uint32_
 
 	assert_true(len >= sizeof(*m) && ntohs(m->length) == len && m->version == P4W_VERSION);
 	assert_true(m->type >= P4W_HELLO && m->type < P4W_REQUESTS_END);
-	assert_true(ntohs(m->node) == 1 && ntohs(m->nodes) == 2);
+	assert_true(ntohs(m->node) == f->node && ntohs(m->nodes) == f->nodes);
 	note(f, letter[m->type]);
 	f->sent_us[f->nr_msgs++ % FAKE_LOG] = f->now_us;
 	if (m->type == P4W_LOCK || m->type == P4W_UNLOCK)
@@ -335,12 +335,20 @@ static const struct p4a_io_ops fake_ops = {
 
 struct fake *fake_open(void)
 {
+	return fake_open_as(1, 2);
+}
+
+struct fake *fake_open_as(unsigned int node, unsigned int nodes)
+{
 	static const struct p4a_geometry geo = { FAKE_REGISTERS, FAKE_BLOCKS, 0 };
 	struct p4a_options opts = {
-		.tenant = 7, .node = 1, .nodes = 2, .depth = 16, .timeout_us = 1000000,
+		.tenant = 7, .node = node, .nodes = nodes, .depth = 16, .timeout_us = 1000000,
 	};
 	struct fake *f = calloc(1, sizeof(*f));
 
+	assert_non_null(f);
+	f->node = node;
+	f->nodes = nodes;
 	f->io.ops = &fake_ops;
 	f->now_us = 1000;
 	f->grant_blocks = 2;

@@ -23,6 +23,7 @@ enum fake_verdict { FAKE_GOOD, FAKE_SILENT, FAKE_DONE };	/* DONE: the hook has a
 struct fake {
 	struct p4a_io io;
 	struct p4a_ctx *ctx;
+	unsigned int node, nodes;
 	uint64_t now_us;
 
 	enum fake_verdict (*on_msg)(struct fake *f, uint64_t cookie, const struct p4w_msg *m);
@@ -67,7 +68,8 @@ struct fake {
 };
 
 /* A context with depth 16 and a time-out of one second on a new fake. */
-struct fake *fake_open(void);
+struct fake *fake_open(void);			/* of node 1 of 2 */
+struct fake *fake_open_as(unsigned int node, unsigned int nodes);
 void fake_close(struct fake *f);
 
 /* Keys 0 .. keys - 1, each as often as the others. Not NULL; to be freed. */

@@ -178,8 +178,9 @@ static void batch__all_values_come_back(void **state)
 	r = replay_all(0, &info);
 	assert_int_equal(info.committed, 200);
 	assert_int_equal(info.unknown + info.refused + info.gaps + info.breaks, 0);
-	assert_int_equal(info.damaged + info.torn + info.unended, 0);
-	assert_int_equal(info.missing, 1);	/* of two nodes this is number 1 */
+	assert_int_equal(info.damaged + info.torn, 0);
+	assert_int_equal(info.unended, 2);	/* of two nodes this is number 1 */
+	assert_int_equal(info.missing, 1);
 	assert_int_equal(info.keys, KEYS);
 	assert_int_equal(info.batch, 41);
 	assert_int_equal(info.epoch, f->epoch);
@@ -544,7 +545,7 @@ static enum fake_verdict expired(struct fake *f, uint64_t cookie, const struct p
 	return FAKE_DONE;
 }
 
-/* A barrier that failed may be followed by more transactions, one that is over may not. */
+/* Whatever the allocator says, there is an end when no transaction and no drain may follow any more. */
 static void end__is_the_last_word(void **state)
 {
 	struct fake *f = open_logged(P4A_LOG_PROCESS, 0);
@@ -558,12 +559,14 @@ static void end__is_the_last_word(void **state)
 	assert_int_equal(info.unended, 2);
 	f->on_msg = no_switch;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -EHOSTDOWN);
-	p4a_replay_free(replay_all(0, &info));
-	assert_int_equal(info.unended, 0);	/* the others may have heard of it */
-	assert_int_equal(info.committed, 1);
 	assert_int_equal(submit(f, 1, 2, 1), -EPROTO);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);	/* it may still drain */
+	assert_int_equal(info.committed, 1);
 	f->on_msg = expired;
 	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), -ESTALE);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
 	f->on_msg = NULL;
 	start_batch(f);
 	p4a_replay_free(replay_all(0, &info));
@@ -614,6 +617,92 @@ static void end__waits_for_what_is_outstanding(void **state)
 	assert_int_equal(info.unknown, 2);
 }
 
+static enum fake_verdict stale(struct fake *f, uint64_t cookie, const struct homa_txn *t)
+{
+	struct homa_txn_result r = { .epoch = f->epoch, .count = t->count, .status = P4W_TXN_STALE };
+
+	fake_answer(f, cookie, &r, sizeof(r));
+	return FAKE_DONE;
+}
+
+/* A drain may be repeated, with other keys too, until the blocks are given back. */
+static void end__comes_after_drains(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 0);
+	struct p4a_replay_info info;
+	unsigned int again;
+
+	for (again = 0; again < 3; again++) {
+		start_batch(f);
+		assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
+		assert_int_equal(p4a_drain(f->ctx, kv, KEYS), KEYS);
+		f->on_txn = again == 2 ? stale : NULL;
+		assert_int_equal(p4a_drain(f->ctx, kv, KEYS), again == 2 ? -ESTALE : KEYS);
+		f->on_txn = NULL;
+		p4a_replay_free(replay_all(0, &info));
+		assert_int_equal(info.unended, 2);
+		f->hold_error = -EIO;
+		assert_int_equal(p4a_done(f->ctx), -EIO);
+		p4a_replay_free(replay_all(0, &info));
+		assert_int_equal(info.unended, 2);
+		f->on_msg = no_switch;
+		if (again)
+			assert_int_equal(p4a_done(f->ctx), -EHOSTDOWN);
+		else
+			assert_int_equal(p4a_request(f->ctx, &demand), -EHOSTDOWN);
+		f->on_msg = NULL;
+		p4a_replay_free(replay_all(0, &info));
+		assert_int_equal(info.unended, 0);
+		assert_int_equal(fake_state(f->ctx), P4A_DRAINING);
+		assert_int_equal(p4a_drain(f->ctx, kv, KEYS), 0);
+		assert_int_equal(p4a_done(f->ctx), 0);
+	}
+	fake_close(f);
+}
+
+/* The call under way ends when a sync that covers its records has, and not before. */
+static void end_with_the_sync(struct fake *f, int err)
+{
+	unsigned int syncs = f->nr_syncs;
+	struct p4a_completion c;
+
+	f->sync_late = true;
+	f->sync_error = err;
+	while (!p4a_poll(f->ctx, &c, 1)) {
+		if (f->in_flight || f->nr_syncs == syncs)
+			continue;
+		assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+		syncs = f->nr_syncs;
+		fake_sync(f);
+	}
+	assert_int_equal(c.err, KEYS);
+	if (!err)
+		assert_int_equal(f->synced, f->ctx->log->size);
+	f->sync_late = false;
+}
+
+/* What a caller hears of fills and drains is as safe as what it hears of transactions. */
+static void cells__wait_for_the_disk(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_HOST, 0);
+	unsigned int i;
+
+	for (i = 0; i < KEYS; i++)
+		kv[i] = (struct p4a_kv) { .key = i, .value = 100 + i };
+	assert_int_equal(p4a_request(f->ctx, &demand), 1);
+	assert_int_equal(p4a_fill_async(f->ctx, kv, KEYS, NULL), 0);
+	end_with_the_sync(f, 0);
+	assert_int_equal(p4a_sync(f->ctx, P4A_FILLED), 0);
+	assert_int_equal(p4a_sync(f->ctx, P4A_RAN), 0);
+	assert_int_equal(p4a_drain_async(f->ctx, kv, KEYS, NULL), 0);
+	end_with_the_sync(f, 0);
+	/* If it fails, so does the log, but not the drain. */
+	assert_int_equal(p4a_drain_async(f->ctx, kv, KEYS, NULL), 0);
+	end_with_the_sync(f, -EIO);
+	assert_int_equal(f->ctx->log->err, -EIO);
+	fake_close(f);
+}
+
 /* Here a drain finds what a transaction without a reply has left: others may read so at once. */
 static void drain__is_in_the_file_when_it_returns(void **state)
 {
@@ -632,6 +721,64 @@ static void drain__is_in_the_file_when_it_returns(void **state)
 }
 
 /* ---------------------------------------------------------------- segments */
+
+/* One process at a time: so the next file proves that the one before is whole. */
+static void segments__of_one_process(void **state)
+{
+	const struct p4a_log_options opts = { .dir = dir };
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 0), *other = fake_open();
+	struct p4a_replay_info info;
+	int null;
+
+	start_batch(f);
+	assert_int_equal(p4a_log_open(other->ctx, &opts), -EBUSY);
+	assert_non_null(strstr(p4a_last_error(other->ctx), "another process keeps this node's"));
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	null = open("/dev/null", O_WRONLY);
+	assert_int_equal(dup2(null, f->ctx->log->fd), f->ctx->log->fd);	/* it is killed */
+	close(null);
+	fake_close(f);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	assert_int_equal(p4a_log_open(other->ctx, &opts), 0);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 0);
+	fake_close(other);
+}
+
+/* A result of the batch before would come behind the beginning of a file that says that none does. */
+static void segments__not_while_results_are_to_come(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS, 4096);
+	struct p4a_replay_info info;
+	struct p4a_log_info log;
+	struct p4a_completion c;
+	unsigned int batch;
+
+	for (batch = 0; batch < 3; batch++) {
+		start_batch(f);
+		f->on_txn = keep;
+		assert_int_equal(submit(f, 1, 2, 1), 0);
+		assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+		f->on_txn = NULL;
+		assert_int_equal(p4a_leave(f->ctx), 0);
+		if (batch < 2) {
+			fake_error(f, kept, -ETIMEDOUT, false);
+			assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+		}
+		assert_int_equal(p4a_hello(f->ctx), 0);
+	}
+	assert_int_equal(p4a_request(f->ctx, &demand), 1);
+	assert_int_equal(p4a_log_info(f->ctx, &log), 0);
+	assert_true(f->ctx->log->size > 4096);
+	assert_int_equal(log.segments, 1);
+	fake_error(f, kept, -ETIMEDOUT, false);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unknown, 3);
+	fake_close(f);
+}
 
 static void segments__old_ones_go_when_all_have_begun(void **state)
 {
@@ -1002,7 +1149,11 @@ int main(void)
 		LOG_TEST(open__refuses),
 		LOG_TEST(end__is_the_last_word),
 		LOG_TEST(end__waits_for_what_is_outstanding),
+		LOG_TEST(end__comes_after_drains),
+		LOG_TEST(cells__wait_for_the_disk),
 		LOG_TEST(drain__is_in_the_file_when_it_returns),
+		LOG_TEST(segments__of_one_process),
+		LOG_TEST(segments__not_while_results_are_to_come),
 		LOG_TEST(segments__old_ones_go_when_all_have_begun),
 		LOG_TEST(names__parse),
 		LOG_TEST(cut__at_every_byte),

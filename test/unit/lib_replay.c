@@ -350,9 +350,11 @@ static void files__wrong_ones(void **state)
 	open_book(0, 8, 1, P4A_LOG_VERSION);
 	assert_int_equal(p4a_replay_add(r, book[0].data, book[0].len, &err), -EINVAL);
 	assert_string_equal(err.text, "log: of tenant 8, must be of 7");
-	open_book(0, 7, 1, 2);
+	open_book(0, 7, 1, P4A_LOG_VERSION + 1);
 	assert_int_equal(p4a_replay_add(r, book[0].data, book[0].len, &err), -EPROTONOSUPPORT);
-	assert_string_equal(err.text, "log: of another version, must be 1");
+	assert_string_equal(err.text, "log: of another version, must be 1 .. 2");
+	open_book(0, 7, 1, 0);
+	assert_int_equal(p4a_replay_add(r, book[0].data, book[0].len, &err), -EPROTONOSUPPORT);
 	memset(book[0].data, 'x', 4096);
 	assert_int_equal(p4a_replay_add(r, book[0].data, 4096, &err), -EBADMSG);
 	assert_int_equal(p4a_replay_add(r, book[0].data, 0, &err), 0);

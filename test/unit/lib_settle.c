@@ -297,6 +297,70 @@ static void not_ended__is_not_settled(void **state)
 	all_well(&info);
 }
 
+/* In logs of version 1 drains come after END: the values are told, but nothing is settled. */
+static void ended_by_version_1__is_not_settled(void **state)
+{
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+
+	open_books();
+	open_book(2, 7, 1, 1);
+	begin_epoch(1);
+	move_cells(P4A_LOG_FILL, 0);
+	lose(1, &add, 1, 99);
+	commit(0, &add, 1);
+	end_all(1);
+	not_settled(1, 1);
+	r = replay(&info);
+	assert_int_equal(info.unended, 0);
+	assert_int_equal(value_of(r, 4).value, 24);
+	p4a_replay_free(r);
+}
+
+/* Who begins the next file has found that the one before is not written to any more. */
+static void restarted__has_ended(void **state)
+{
+	static const struct {
+		uint32_t life, next_life, version;
+		bool ended;
+	} t[] = {
+		{ 6, 6, 2, true },
+		{ 6, 6, 1, false },
+		{ 6, 8, 2, false },	/* its host was restarted, too, and what it lost is not known */
+		{ 6 | P4A_LOG_OUTLIVES_HOST, 8, 2, true },
+		{ 6, 6 | P4A_LOG_OUTLIVES_HOST, 2, true },
+		{ 0, 0, 2, false },	/* not known */
+	};
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		open_books();
+		book_life = t[i].life;
+		open_book(2, 7, 1, P4A_LOG_VERSION);
+		begin_epoch(1);
+		move_cells(P4A_LOG_FILL, 0);
+		lose(1, &add, 1, 99);
+		commit(0, &add, 1);
+		end_one(0, 1);
+		end_one(1, 1);
+		r = replay(&info);
+		assert_int_equal(info.unended, 4);
+		assert_int_equal(info.gaps, 1);
+		book_life = t[i].next_life;
+		open_book(2, 7, 3, t[i].version);	/* the second one was torn */
+		book_life = 0;
+		assert_int_equal(p4a_replay_add(r, book[2].data, book[2].len, NULL), 0);
+		assert_int_equal(p4a_replay_run(r, 0, NULL), 0);
+		p4a_replay_info(r, &info);
+		assert_int_equal(info.unended, t[i].ended ? 0 : 4);
+		assert_int_equal(info.gaps, t[i].ended ? 0 : 1);
+		assert_int_equal(info.settled, t[i].ended);
+		p4a_replay_free(r);
+	}
+}
+
 static void not_granted__is_not_settled(void **state)
 {
 	unsigned int node;
@@ -546,6 +610,8 @@ int main(void)
 		cmocka_unit_test(too_few__for_the_gaps),
 		cmocka_unit_test(nobody__explains_it),
 		cmocka_unit_test(not_ended__is_not_settled),
+		cmocka_unit_test(ended_by_version_1__is_not_settled),
+		cmocka_unit_test(restarted__has_ended),
 		cmocka_unit_test(not_granted__is_not_settled),
 		cmocka_unit_test(damaged__is_not_settled),
 		cmocka_unit_test(not_filled__is_not_settled),

@@ -64,6 +64,7 @@ static void show_open(const struct out *o, const struct p4a_log_open_rec *r)
 	number(o, "segment", le64toh(r->head.seq) >> P4A_LOG_SEGMENT_SHIFT);
 	number(o, "registers", le16toh(r->registers));
 	number(o, "blocks", le16toh(r->blocks));
+	word(o, "outlives", le32toh(r->life) & P4A_LOG_OUTLIVES_HOST ? "host" : "process");
 }
 
 static void show_intent(const struct out *o, const struct p4a_log_intent_rec *r)
