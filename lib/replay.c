@@ -423,7 +423,8 @@ int p4a_replay_run(struct p4a_replay *r, uint64_t after, struct p4a_error *err)
 	}
 	if (!rc) {
 		find_breaks(r);
-		if (p4a_replay_settle(r, after))
+		rc = p4a_replay_settle(r, after);
+		if (rc > 0)
 			rc = collect_touches(r, after);
 	}
 	if (!rc)

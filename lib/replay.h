@@ -94,7 +94,9 @@ struct p4a_replay {
 	struct p4a_list touches;	/* struct p4a_touch (settle.h), by key and place */
 	struct p4a_list values;		/* struct p4a_replayed, by key */
 	struct p4a_list order;		/* size_t: intents as p4a_replay_txn() shows them */
+	struct p4a_list by_epoch;	/* size_t: intents by epoch, if an epoch is to be settled */
 	struct p4a_replay_info info;
+	uint64_t looked_at;		/* records, so far, to settle epochs: for tests */
 };
 
 /* Which grants there were, and who has ended them: 0 or -ENOMEM. */

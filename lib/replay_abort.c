@@ -22,10 +22,14 @@ struct moment {				/* of an abort: the serials between which it was judged */
 	uint64_t low, high;
 };
 
+struct written {			/* by somebody in doubt */
+	uint64_t epoch, key;
+};
+
 struct aborts {
 	const struct p4a_replay *r;
 	struct p4a_touches touches;
-	struct p4a_list doubts;		/* const struct p4a_replay_intent * */
+	struct p4a_list written;	/* in order; one may be there twice */
 	struct moment *moment;		/* by intent */
 };
 
@@ -44,44 +48,57 @@ static bool is_settled(const struct p4a_replay_intent *t)
 	return t->status == P4A_TXN_OK && t->err;
 }
 
-static int find_doubts(struct aborts *a, uint64_t after)
+static int by_key(const void *a, const void *b)
 {
-	const struct p4a_replay_intent *t = intents(a->r), *end = t + a->r->intents.n, **at;
+	const struct written *x = a, *y = b;
 
-	for (; t < end; t++) {
-		if (t->epoch <= after || (t->status != P4A_TXN_UNKNOWN && !is_settled(t)))
+	if (x->epoch != y->epoch)
+		return x->epoch < y->epoch ? -1 : 1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static int add_written(struct aborts *a, const struct p4a_replay_intent *t)
+{
+	const struct p4a_replay_op *op = ops_of(a->r, t);
+	struct written *w;
+	unsigned int i;
+
+	for (i = 0; i < t->count; i++) {
+		if ((op[i].code & P4A_CODE) == P4A_READ)
 			continue;
-		at = p4a_list_add(&a->doubts, sizeof(*at));
-		if (!at)
+		w = p4a_list_add(&a->written, sizeof(*w));
+		if (!w)
 			return -ENOMEM;
-		*at = t;
+		*w = (struct written){ t->epoch, op[i].key };
 	}
 	return 0;
 }
 
-static bool writes(const struct p4a_replay *r, const struct p4a_replay_intent *t, uint64_t key)
+static int find_written(struct aborts *a, uint64_t after)
 {
-	const struct p4a_replay_op *op = ops_of(r, t);
-	unsigned int i;
+	const struct p4a_replay_intent *t = intents(a->r), *end = t + a->r->intents.n;
 
-	for (i = 0; i < t->count; i++)
-		if (op[i].key == key && (op[i].code & P4A_CODE) != P4A_READ)
-			return true;
-	return false;
+	for (; t < end; t++)
+		if (t->epoch > after && (t->status == P4A_TXN_UNKNOWN || is_settled(t)) &&
+		    add_written(a, t))
+			return -ENOMEM;
+	if (a->written.n)
+		qsort(a->written.data, a->written.n, sizeof(struct written), by_key);
+	return 0;
 }
 
 /* Somebody in doubt writes what it has read. */
 static bool is_concerned(const struct aborts *a, const struct p4a_replay_intent *t)
 {
-	const struct p4a_replay_intent *const *of = a->doubts.data;
 	const struct p4a_replay_op *op = ops_of(a->r, t);
+	struct written want = { .epoch = t->epoch };
 	unsigned int i;
-	size_t n;
 
-	for (n = 0; n < a->doubts.n; n++)
-		for (i = 0; of[n]->epoch == t->epoch && i < t->count; i++)
-			if (writes(a->r, of[n], op[i].key))
-				return true;
+	for (i = 0; i < t->count; i++) {
+		want.key = op[i].key;
+		if (bsearch(&want, a->written.data, a->written.n, sizeof(want), by_key))
+			return true;
+	}
 	return false;
 }
 
@@ -247,14 +264,14 @@ int p4a_replay_aborts(const struct p4a_replay *r, uint64_t after, uint64_t *unex
 {
 	const struct p4a_replay_intent *t = intents(r), *end = t + r->intents.n;
 	struct aborts a = { .r = r, .touches = { r->touches.data, r->touches.n } };
-	int rc = find_doubts(&a, after);
+	int rc = find_written(&a, after);
 
-	if (!rc && a.doubts.n)
+	if (!rc && a.written.n)
 		rc = find_moments(&a, after);
-	for (; t < end && !rc && a.doubts.n; t++)
+	for (; t < end && !rc && a.written.n; t++)
 		if (t->status == P4A_TXN_ABORT && t->epoch > after && is_concerned(&a, t))
 			*unexplained += !is_explained(&a, t);
-	free(a.doubts.data);
+	free(a.written.data);
 	free(a.moment);
 	return rc;
 }

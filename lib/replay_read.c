@@ -55,6 +55,7 @@ void p4a_replay_free(struct p4a_replay *r)
 	free(r->touches.data);
 	free(r->values.data);
 	free(r->order.data);
+	free(r->by_epoch.data);
 	free(r);
 }
 

@@ -57,8 +57,8 @@ bool p4a_settle(struct p4a_settle *s);
 /* What instruction i of n leaves, given what it and the sources have found. */
 uint32_t p4a_replay_left(const struct p4a_replay_op *op, unsigned int i, unsigned int n);
 
-/* Settles what it can of epochs above `after`: true if that has made transactions committed. */
-bool p4a_replay_settle(struct p4a_replay *r, uint64_t after);
+/* Settles what it can of epochs above `after`: 1 if that has made transactions committed, 0, or -ENOMEM. */
+int p4a_replay_settle(struct p4a_replay *r, uint64_t after);
 
 /* Counts transactions above `after` that have aborted for no reason that is known: 0 or -ENOMEM. */
 int p4a_replay_aborts(const struct p4a_replay *r, uint64_t after, uint64_t *unexplained);

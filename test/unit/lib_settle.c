@@ -595,6 +595,27 @@ static void many__are_bounded(void **state)
 	not_settled(20, 1);
 }
 
+/* Of an epoch only its own records are looked at, however many others there are. */
+static void many_epochs__take_as_many_steps(void **state)
+{
+	const unsigned int n = 2000;
+	struct p4a_replay_info info;
+	struct p4a_replay *r;
+	unsigned int batch;
+
+	open_books();
+	for (batch = 1; batch <= n; batch++) {
+		begin_epoch(batch);
+		lose(1, &other, 1, 99);
+		commit(0, &add, 1);
+		end_all(batch);
+	}
+	r = well_replayed(&info);
+	assert_int_equal(info.unseen, n);
+	assert_int_equal(r->looked_at, 3 * n);
+	p4a_replay_free(r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -621,6 +642,7 @@ int main(void)
 		cmocka_unit_test(second_pass__comes_after_the_first),
 		cmocka_unit_test(epochs__are_apart),
 		cmocka_unit_test(many__are_bounded),
+		cmocka_unit_test(many_epochs__take_as_many_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
