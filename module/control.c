@@ -125,7 +125,7 @@ static void unknown_pkt(struct homa_rx *rx)
 		homa_timer_lost(rpc);
 		again = is_sending(rpc) && may_repeat(rpc, 0, U32_MAX);
 	} else if (rpc->state != HOMA_DEAD) {
-		homa_peer_add_finished(rpc->peer, rpc->id);
+		homa_peer_add_finished(rpc->peer, rpc->id, false);
 		homa_rpc_end(rpc);
 		homa_count(rx->hn, server_rpc_discards);
 		homa_count(rx->hn, server_rpcs_unknown);

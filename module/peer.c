@@ -425,13 +425,13 @@ void homa_peer_prove(struct homa_peer *peer, u64 id)
 }
 
 /* Who has sent no request yet, or was refused for want of memory, has none that could run again. */
-void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+void homa_peer_add_finished(struct homa_peer *peer, u64 id, bool ran)
 {
 	struct homa_seen_mem *mem = seen_mem(peer);
 	int max = homa_knob(peer->net, seen_max);
 
 	spin_lock(&peer->lock);
-	if (peer->seen)
+	if (peer->seen && (ran || homa_seen_has_run(peer->seen, id, now_ms())))
 		homa_seen_add(peer->seen, id, now_ms(), mem);
 	spin_unlock(&peer->lock);
 	if (unlikely(atomic_long_read(&mem->used) > max - max / 4) &&

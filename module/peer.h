@@ -91,7 +91,10 @@ u64 homa_peer_next_id(struct homa_peer *peer);
 void homa_peer_change_life(struct homa_peer *peer);
 
 bool homa_peer_has_finished(struct homa_peer *peer, u64 id);
-void homa_peer_add_finished(struct homa_peer *peer, u64 id);
+/* `ran`: a program has had it. Else its client does not want it: that word begins no window, since
+ * whoever makes up ids has it said of them.
+ */
+void homa_peer_add_finished(struct homa_peer *peer, u64 id, bool ran);
 /* Of a request that has come: 0 it is new; 1 its client must say whether it is; -EALREADY; -ENOMEM. */
 int homa_peer_judge(struct homa_peer *peer, u64 id);
 /* Its client has said so. */

@@ -323,14 +323,14 @@ void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack)
 	if (!rpc) {
 		/* Perhaps the client has given it up before its request came: it need not come now. */
 		if (rx->rpc)
-			homa_peer_add_finished(rx->rpc->peer, ack->id);
+			homa_peer_add_finished(rx->rpc->peer, ack->id, false);
 		return;
 	}
 	homa_live_heard(&rpc->peer->live);
 	spin_lock(&rpc->lock);
 	homa_timer_alive(rpc);
 	if (!rpc->is_handed)	/* else its end remembers it */
-		homa_peer_add_finished(rpc->peer, rpc->id);
+		homa_peer_add_finished(rpc->peer, rpc->id, false);
 	homa_rpc_end(rpc);
 	spin_unlock(&rpc->lock);
 	homa_rpc_put(rpc);

@@ -380,7 +380,7 @@ void homa_rpc_end(struct homa_rpc *rpc)
 		return;
 	/* Before it leaves the table: a late packet finds either the RPC or this. */
 	if (!homa_rpc_is_client(rpc) && rpc->is_handed)
-		homa_peer_add_finished(rpc->peer, rpc->id);
+		homa_peer_add_finished(rpc->peer, rpc->id, true);
 	move(rpc, HOMA_DEAD);
 	homa_timer_stop(rpc);
 	homa_pacer_forget(rpc);

@@ -8,16 +8,17 @@
  * be remembered is where the order begins (all below `base` is finished) and a bit for each id that
  * was faster than one before it. That is one word, and grows only while an early request is not
  * finished while many later ones are. With HOMA_SEEN_MAX of them, or HOMA_SEEN_LATE_MS (up to twice
- * that) after later ones were finished, the early one is given up: if it has not come yet, it is
- * refused rather than run twice, and its client gets a time-out. The same happens to one that comes
- * 64 numbers late if there is no memory, or all peers together have what they may have; before that,
- * the windows of idle clients are given up.
+ * that) after HOMA_SEEN_LATER later ones were finished, the early one is given up: if it has not come
+ * yet, it is refused rather than run twice, and its client gets a time-out. The same happens to one
+ * that comes 64 numbers late if there is no memory, or all peers together have what they may have;
+ * before that, the windows of idle clients are given up.
  *
  * An id far ahead of all others is a flipped bit, or a client whose requests all got lost for long.
- * It begins a run of its own, so that the first cannot make all good ids look old, and the second
- * goes on. Far is half of what is remembered: bits that flip one after the other get no further
- * than the window. The run that was not used for longest makes room. A run speaks for the ids from
- * where it began, the lowest of a life also for those before: they are older than all it has seen.
+ * It begins a run of its own, if its client says that it is new or a program has had it, so that the
+ * first cannot make all good ids look old, and the second goes on. Far is an eighth of what is
+ * remembered, and one that is not so far only gets a bit: a few wrong ones cost as many good ones, no
+ * more. The run that was not used for longest makes room. A run speaks for the ids from where it began;
+ * of those before, nothing is known.
  *
  * Clients that are not ours may count from 2 after each start (life 0). Once such a client has been
  * idle for HOMA_SEEN_IDLE_MS, ids that look old may be those of a new start.
@@ -107,8 +108,8 @@ static bool is_empty(const struct homa_seen *seen)
 
 static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
-	bool is_below = false, is_within = false, may_be_anew = false;
 	const struct homa_seen_run *run;
+	bool may_be_anew = false;
 	u32 n = number(id);
 	int i;
 
@@ -122,11 +123,7 @@ static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64
 		/* Where runs overlap, either may have it. */
 		if (n >= run->first && is_finished(run, n))
 			return HOMA_SEEN_FINISHED;
-		is_below |= n < run->first;
-		is_within |= n >= run->first;
 	}
-	if (is_below && !is_within)
-		return HOMA_SEEN_FINISHED;
 	i = run_of(seen, id);
 	if (i < 0)
 		return is_empty(seen) ? HOMA_SEEN_FIRST : HOMA_SEEN_DOUBTFUL;
@@ -289,6 +286,27 @@ static bool is_only_of_life(const struct homa_seen *seen, const struct homa_seen
 	return true;
 }
 
+bool homa_seen_has_run(const struct homa_seen *seen, u64 id, u64 now_ms)
+{
+	int i = run_of(seen, id);
+
+	return i >= 0 && !is_new_start(&seen->run[i], number(id), now_ms);
+}
+
+/* From here on, not less than HOMA_SEEN_LATER are finished, a word more or less: not what somebody made
+ * up, or a bit that has flipped.
+ */
+static u32 below_later(const struct homa_seen_run *run)
+{
+	u32 n = run->top, nr = 0;
+
+	while (n > run->base && nr < HOMA_SEEN_LATER) {
+		n = round_down(n - 1, BITS_PER_LONG);
+		nr += hweight_long(run->bits[BIT_WORD(n & (run->size - 1))]);
+	}
+	return max(n, run->base);
+}
+
 /* The run of the id, which begins if need be. */
 static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 				     struct homa_seen_mem *mem)
@@ -304,7 +322,7 @@ static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 		WRITE_ONCE(seen->only, is_only_of_life(seen, run) ? run : NULL);
 	if (now_ms - run->mark_ms >= HOMA_SEEN_LATE_MS) {
 		forget_below(run, run->mark);
-		run->mark = run->top;
+		run->mark = below_later(run);
 		run->mark_ms = now_ms;
 	}
 	run->used_ms = now_ms;
@@ -323,16 +341,13 @@ void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_see
 	WRITE_ONCE(use_run(seen, id, now_ms, mem)->sure, 0);
 }
 
-/* NULL: the id is older than all that is known. */
+/* NULL: the id is finished already. */
 static noinline struct homa_seen_run *run_to_add(struct homa_seen *seen, u64 id, u64 now_ms,
 						 struct homa_seen_mem *mem)
 {
-	struct homa_seen_run *run;
+	struct homa_seen_run *run = use_run(seen, id, now_ms, mem);
 	u32 n = number(id);
 
-	if (run_of(seen, id) < 0 && homa_seen_look(seen, id, now_ms) == HOMA_SEEN_FINISHED)
-		return NULL;
-	run = use_run(seen, id, now_ms, mem);
 	if (n < run->base)
 		return NULL;
 	if (n - run->base >= run->size)

@@ -11,10 +11,11 @@
 
 #define HOMA_SEEN_RUNS		4
 #define HOMA_SEEN_MAX		(1u << 17)	/* ids of a run that are remembered one by one */
-#define HOMA_SEEN_FAR		(HOMA_SEEN_MAX / 2)	/* so far ahead begins another run */
+#define HOMA_SEEN_FAR		(HOMA_SEEN_MAX / 8)	/* so far ahead begins another run */
 #define HOMA_SEEN_BEHIND	4096		/* below the first id that is known of a run */
 #define HOMA_SEEN_IDLE_MS	5000		/* see seen.c */
-#define HOMA_SEEN_LATE_MS	10000		/* so late is too late, see seen.c */
+#define HOMA_SEEN_LATE_MS	10000		/* so late is too late, see seen.c, */
+#define HOMA_SEEN_LATER		64		/* if so many were faster */
 
 /* Ids of one life that follow each other. Numbers are halves of the lower half of ids. */
 struct homa_seen_run {
@@ -24,7 +25,7 @@ struct homa_seen_run {
 	u32 top;		/* all from here on are not; 0: the run is not in use */
 	u32 size;		/* of `bits`, a power of two: number n is bit n % size */
 	u32 sure;		/* below, there may be some that were finished and forgotten */
-	u32 mark;		/* what `top` was at mark_ms */
+	u32 mark;		/* at mark_ms, so many later ones were finished that it is too late now */
 	u32 begun;		/* counts up when it begins; odd meanwhile */
 	u64 mark_ms;
 	u64 used_ms;		/* when the last one was added */
@@ -47,7 +48,7 @@ enum homa_seen_as {
 	HOMA_SEEN_NEW,
 	HOMA_SEEN_FIRST,	/* nothing is known of the client */
 	HOMA_SEEN_DOUBTFUL,	/* new, or finished before all that is remembered: its client knows */
-	HOMA_SEEN_FINISHED,	/* or older than all that is remembered */
+	HOMA_SEEN_FINISHED,	/* or given up */
 };
 
 /* Without the lock of the peer: true if homa_seen_look() would say NEW. False: it must say. If the id is
@@ -60,6 +61,8 @@ void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_see
 /* The client says that it is new: so are all later ones that are not finished. */
 void homa_seen_prove(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);
 void homa_seen_add(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem);
+/* False: to add the id would begin a run. */
+bool homa_seen_has_run(const struct homa_seen *seen, u64 id, u64 now_ms);
 /* Gives up the long windows of clients that have been idle, as if all in them were finished. */
 void homa_seen_trim(struct homa_seen *seen, u64 now_ms, struct homa_seen_mem *mem);
 /* What the runs point to. */

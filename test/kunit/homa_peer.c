@@ -271,17 +271,22 @@ static void finished_requests(struct kunit *test)
 	hn->knobs.late_ms = 1000;
 	hn->knobs.seen_max = 1 << 20;
 	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(a, 1001));
-	homa_peer_add_finished(a, 1001);	/* an ack for nothing */
+	homa_peer_add_finished(a, 1001, true);	/* an ack for nothing */
 	KUNIT_EXPECT_FALSE(test, homa_peer_has_finished(a, 1001));
 	/* The table is new: what was finished before, the client must know. */
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), 1);
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1003), 1);
+	/* That it does not want one says nothing of others. */
+	homa_peer_add_finished(a, 7ull << 32 | 1001, false);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 7ull << 32 | 1001), 1);
 	homa_peer_prove(a, 1001);
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), 0);
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1003), 0);
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 999), 1);
-	homa_peer_add_finished(a, 1001);
+	homa_peer_add_finished(a, 1001, true);
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1001), -EALREADY);
+	homa_peer_add_finished(a, 1005, false);
+	KUNIT_EXPECT_EQ(test, homa_peer_judge(a, 1005), -EALREADY);
 	/* Later on, who is not known has finished nothing, and nobody is asked. */
 	hn->peers->lost_ms -= 1000;
 	KUNIT_EXPECT_EQ(test, homa_peer_judge(b, 1003), 0);

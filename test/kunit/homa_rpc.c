@@ -53,7 +53,7 @@ void homa_peer_put(struct homa_peer *peer)
 	refcount_dec(&peer->refs);
 }
 
-void homa_peer_add_finished(struct homa_peer *peer, u64 id)
+void homa_peer_add_finished(struct homa_peer *peer, u64 id, bool ran)
 {
 	finished++;
 }

@@ -168,7 +168,7 @@ static void doubts(struct kunit *test)
 	homa_seen_trust(seen, ID(9000), 0, &mem);
 	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(9000), 0), HOMA_SEEN_NEW);
 	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(8000), 0), HOMA_SEEN_NEW);
-	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_DOUBTFUL);
 	/* A new life, or an old one. */
 	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, other | 200, 0), HOMA_SEEN_DOUBTFUL);
 	homa_seen_prove(seen, other | 200, 0, &mem);
@@ -211,6 +211,64 @@ static void late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1), at), HOMA_SEEN_FINISHED);
 	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
 	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(n), at), HOMA_SEEN_NEW);
+	done_with(test, seen);
+}
+
+/* Of many that are sent at once, or again after a restart, any may come first. */
+static void before_the_first(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+
+	homa_seen_prove(seen, ID(9000), 0, &mem);
+	homa_seen_add(seen, ID(9000), 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_DOUBTFUL);
+	homa_seen_prove(seen, ID(1000), 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_NEW);
+	homa_seen_add(seen, ID(1000), 0, &mem);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1000), 0), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(1001), 0), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(9000), 0), HOMA_SEEN_FINISHED);
+	done_with(test, seen);
+}
+
+/* Whether the word of a client that it does not want something is worth to be remembered. */
+static void unwanted(struct kunit *test)
+{
+	struct homa_seen *seen = make(test);
+
+	KUNIT_EXPECT_FALSE(test, homa_seen_has_run(seen, ID(5), 0));
+	homa_seen_trust(seen, ID(5), 0, &mem);
+	KUNIT_EXPECT_TRUE(test, homa_seen_has_run(seen, ID(5), 0));
+	KUNIT_EXPECT_TRUE(test, homa_seen_has_run(seen, ID(50), 0));
+	KUNIT_EXPECT_FALSE(test, homa_seen_has_run(seen, ID(5 + HOMA_SEEN_FAR), 0));
+	KUNIT_EXPECT_FALSE(test, homa_seen_has_run(seen, 99ull << 32 | 10, 0));
+	/* It may have started anew: what is known of it is not given up for that. */
+	homa_seen_add(seen, 400, 0, &mem);
+	KUNIT_EXPECT_TRUE(test, homa_seen_has_run(seen, 2, HOMA_SEEN_IDLE_MS));
+	KUNIT_EXPECT_FALSE(test, homa_seen_has_run(seen, 2, HOMA_SEEN_IDLE_MS + 1));
+	done_with(test, seen);
+}
+
+/* Each that somebody else makes up costs one, at any pace, and no other. */
+static void made_up(struct kunit *test)
+{
+	const u32 from = 500, at[] = { 600, 4000, 15000, 0 };
+	struct homa_seen *seen = make(test);
+	u32 n, k, wrong = 0;
+
+	homa_seen_trust(seen, ID(from), 0, &mem);
+	homa_seen_add(seen, ID(from), 0, &mem);
+	for (k = 0; at[k]; k++)
+		homa_seen_add(seen, ID(at[k]), 1, &mem);
+	for (k = 0, n = from + 1; n < 20000; n++) {
+		u32 now = n < 5000 ? 700 * n : 5000 * 700 + n;
+
+		wrong += is_finished_now(seen, ID(n), now) != (n == at[k]);
+		k += n == at[k];
+		homa_seen_add(seen, ID(n), now, &mem);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	KUNIT_EXPECT_EQ(test, seen->run[0].size, BITS_PER_LONG);
 	done_with(test, seen);
 }
 
@@ -368,6 +426,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(overlap),
 	KUNIT_CASE(doubts),
 	KUNIT_CASE(late),
+	KUNIT_CASE(before_the_first),
+	KUNIT_CASE(unwanted),
+	KUNIT_CASE(made_up),
 	KUNIT_CASE(memory_is_bounded),
 	KUNIT_CASE(random_requests),
 	{}

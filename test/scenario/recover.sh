@@ -97,6 +97,17 @@ refused() {
 	netem change delay 10us
 }
 
+# Somebody makes up requests in the client's name, whose host has not sent any to that server yet.
+forged() {
+	check 'a made-up request far ahead of all others' on h1 late 10.0.0.2:4000 +100000
+	check 'does not make them look old' client --count 20 --parallel 4
+	check 'one that is not so far ahead runs' on h1 late 10.0.0.2:4000 +8000
+	for i in 1 2 3; do
+		sleep 11
+		check "and costs no other one, $i" client --count 10
+	done
+}
+
 two_hosts
 netem add delay 10us
 round=0
@@ -123,5 +134,10 @@ while [ $round -lt "${ROUNDS:-1}" ]; do
 	check 'do not disturb it' client
 	stop_server 'and each request once'
 	equal 'but none of those' "$(grep -o 'ran [0-9]* requests' /tmp/server.log)" 'ran 201 requests'
+	reboot h1 h2
+	netem add delay 10us
+	start_server h2
+	forged
+	stop_server 'each request ran once'
 done
 finish
