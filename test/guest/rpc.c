@@ -304,8 +304,8 @@ static void take_homa(struct t_homa *h, struct run *r, struct t_message *m)
 	if (number >= opt.count || !r->start[number])
 		die("completion of a request that is not outstanding", -EBADMSG);
 	if (len < 0) {
-		fprintf(stderr, "rpc: request %llu: %s\n", (unsigned long long)number,
-			strerror(-len));
+		fprintf(stderr, "rpc: request %llu, id %llx: %s\n", (unsigned long long)number,
+			(unsigned long long)m->args.id, strerror(-len));
 		r->failed++;
 	} else {
 		uint8_t *got = malloc(len);

@@ -39,7 +39,14 @@ patient() {
 	done
 }
 
-client() { on h1 rpc client --to 10.0.0.2:4000 --len 100,5000,100000 --count 20 --parallel 4; }
+client() {
+	on h1 rpc client --to 10.0.0.2:4000 --len 100,5000,100000 --count 20 --parallel 4 && return
+	for h in h1 h2; do	# what was counted until then, to find the cause
+		on $h awk -v host=$h '$1 !~ /bytes/ { n[$1] += $2 }
+			END { for (k in n) if (n[k]) print host, k, n[k] }' /proc/net/homa_metrics | sort
+	done
+	return 1
+}
 
 round=0
 while [ $round -lt "${ROUNDS:-1}" ]; do
