@@ -600,7 +600,10 @@ int p4a_sync_async(struct p4a_ctx *ctx, enum p4a_phase phase, void *user);
 int p4a_drain(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n);
 int p4a_drain_async(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n, void *user);
 
-/* p4a_done - give the blocks back. State: DRAINING -> IDLE. 0. */
+/*
+ * p4a_done - give the blocks back. State: DRAINING -> IDLE. 0. Whatever the allocator says, nothing can be
+ * drained any more, and with a log this is the node's last word on the batch: who replays waits for it.
+ */
 int p4a_done(struct p4a_ctx *ctx);
 int p4a_done_async(struct p4a_ctx *ctx, void *user);
 

@@ -72,12 +72,6 @@ static int find_segments(struct p4a_log *log, uint32_t *first, uint32_t *last)
 	return 0;
 }
 
-static void fail(struct p4a_log *log, int err)
-{
-	if (!log->err)
-		log->err = err;
-}
-
 static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
 {
 	while (len) {
@@ -94,6 +88,41 @@ static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
 	return 0;
 }
 
+static void make_open(const struct p4a_log *log, union p4a_log_record *rec)
+{
+	rec->open = (struct p4a_log_open_rec) {
+		.magic = P4A_LOG_MAGIC, .tenant = htole32(log->name.tenant),
+		.node = htole16(log->name.node), .nodes = htole16(log->nodes),
+		.registers = htole16(log->geo.registers), .blocks = htole16(log->geo.blocks),
+		.life = htole32(log->life),
+	};
+}
+
+/*
+ * Callers will hear of what is not in the log, so the next segment must not speak for this one: its OPEN
+ * is written again, as that of a log which nobody knows to be whole. A full disk has room for that.
+ */
+static void disown(struct p4a_log *log)
+{
+	union p4a_log_record rec;
+	uint32_t len;
+
+	log->life = 0;
+	make_open(log, &rec);
+	len = p4a_log_seal(&rec, P4A_LOG_OPEN, 0, P4A_LOG_VERSION,
+			   (uint64_t)log->name.segment << P4A_LOG_SEGMENT_SHIFT);
+	if (!write_all(log->fd, rec.bytes, len, 0) && log->to_disk)
+		fdatasync(log->fd);
+}
+
+void p4a_log_fail(struct p4a_log *log, int err)
+{
+	if (log->err)
+		return;
+	log->err = err;
+	disown(log);
+}
+
 int p4a_log_flush(struct p4a_log *log)
 {
 	int rc;
@@ -104,7 +133,7 @@ int p4a_log_flush(struct p4a_log *log)
 	}
 	rc = write_all(log->fd, log->buf, log->used, log->size);
 	if (rc) {
-		fail(log, rc);
+		p4a_log_fail(log, rc);
 	} else {
 		log->size += log->used;
 		log->written = log->next;
@@ -134,12 +163,7 @@ static void append_open(struct p4a_log *log)
 {
 	union p4a_log_record *rec = p4a_log_room(log);
 
-	rec->open = (struct p4a_log_open_rec) {
-		.magic = P4A_LOG_MAGIC, .tenant = htole32(log->name.tenant),
-		.node = htole16(log->name.node), .nodes = htole16(log->nodes),
-		.registers = htole16(log->geo.registers), .blocks = htole16(log->geo.blocks),
-		.life = htole32(log->life),
-	};
+	make_open(log, rec);
 	p4a_log_append(log, rec, P4A_LOG_OPEN, 0, P4A_LOG_VERSION);
 }
 
@@ -178,17 +202,21 @@ static int create_segment(struct p4a_log *log, uint32_t segment)
 int p4a_log_sync(struct p4a_log *log)
 {
 	if (!p4a_log_flush(log) && log->to_disk && fdatasync(log->fd))
-		fail(log, -errno);
+		p4a_log_fail(log, -errno);
 	return log->err;
 }
 
 void p4a_log_begin_batch(struct p4a_log *log)
 {
+	int rc = 0;
+
 	/* Results of the batch before may still come: the next segment would say that they don't. */
 	if (p4a_log_flush(log) || log->ending || log->size < log->segment_bytes)
 		return;
 	if (!p4a_log_sync(log) && log->name.segment < UINT32_MAX)
-		fail(log, create_segment(log, log->name.segment + 1));
+		rc = create_segment(log, log->name.segment + 1);
+	if (rc)
+		p4a_log_fail(log, rc);
 }
 
 void p4a_log_trim(struct p4a_log *log)

@@ -54,6 +54,9 @@ union p4a_log_record *p4a_log_room(struct p4a_log *log);
 uint64_t p4a_log_append(struct p4a_log *log, union p4a_log_record *rec, enum p4a_log_type type,
 			unsigned int count, uint32_t arg);
 
+/* Nothing is written from here on, and no END: what is there may not be all. */
+void p4a_log_fail(struct p4a_log *log, int err);
+
 /* Gives the buffer to the file: 0, or log->err. */
 int p4a_log_flush(struct p4a_log *log);
 

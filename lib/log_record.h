@@ -54,7 +54,7 @@ struct p4a_log_open_rec {		/* arg: P4A_LOG_VERSION; the same in all versions */
 };
 
 #define P4A_LOG_OUTLIVES_HOST	1u	/* P4A_LOG_HOST. Other bits: when the host was booted, no
-					 * number in particular; 0: not known */
+					 * number in particular. All 0: not known, or not any more */
 
 struct p4a_log_grant_rec {		/* arg: batch */
 	struct p4a_log_head head;

@@ -228,7 +228,7 @@ static void start_sync(struct p4a_ctx *ctx)
 	if (rc == -EAGAIN)
 		return;
 	if (rc)
-		log->err = rc;
+		p4a_log_fail(log, rc);
 	else
 		log->syncing = log->written;
 }
@@ -253,8 +253,8 @@ void p4a_logged_synced(struct p4a_ctx *ctx, int err)
 
 	if (!log || !log->syncing)
 		return;
-	if (err && !log->err)
-		log->err = err;
+	if (err)
+		p4a_log_fail(log, err);
 	if (!err) {
 		log->synced = log->syncing;
 		log->info.syncs++;

@@ -38,7 +38,7 @@ static int by_grant(const void *a, const void *b)
 	return compare(x->epoch, y->epoch);
 }
 
-/* A host that has gone down since may have taken with it what its processes had been told. */
+/* A host that has gone down since may have taken with it what its processes had been told; so may an error. */
 static bool is_whole(const struct p4a_replay_file *f, const struct p4a_replay_file *next)
 {
 	uint32_t boot = f->life & ~P4A_LOG_OUTLIVES_HOST;
@@ -69,7 +69,8 @@ static bool is_followed(const struct p4a_replay *r, const struct p4a_replay_gran
 
 	f = first ? bsearch(&want, first, r->files.n, sizeof(want), by_file) : NULL;
 	next = f ? f + 1 : NULL;
-	return f && next < first + r->files.n && next->node == f->node && f->version > P4A_LOG_VERSION_DRAIN_LAST &&
+	return f && next < first + r->files.n && next->node == f->node &&
+	       f->version > P4A_LOG_VERSION_DRAIN_LAST &&
 	       next->version > P4A_LOG_VERSION_DRAIN_LAST && is_whole(f, next);
 }
 

@@ -747,6 +747,25 @@ static void segments__of_one_process(void **state)
 	fake_close(other);
 }
 
+/* What its caller was told of is not all there, so nobody speaks for it. */
+static void segments__of_a_log_that_failed(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_HOST, 0);
+	struct p4a_replay_info info;
+	struct p4a_completion c;
+
+	start_batch(f);
+	f->sync_error = -EIO;
+	assert_int_equal(submit(f, 1, 2, 1), 0);
+	assert_int_equal(p4a_wait(f->ctx, &c, 1, -1), 1);
+	fake_close(f);
+	fake_close(open_logged(P4A_LOG_HOST, 0));
+	p4a_replay_free(replay_all(0, &info));
+	assert_int_equal(info.unended, 2);
+	assert_int_equal(info.damaged, 0);
+	assert_int_equal(info.keys, KEYS);
+}
+
 /* A result of the batch before would come behind the beginning of a file that says that none does. */
 static void segments__not_while_results_are_to_come(void **state)
 {
@@ -801,6 +820,7 @@ static void segments__old_ones_go_when_all_have_begun(void **state)
 	assert_int_equal(p4a_log_info(f->ctx, &info), 0);
 	assert_int_equal(info.segments, 5);
 	assert_int_equal(info.trimmed, 4);
+	assert_true(f->ctx->log->life);
 	fake_close(f);
 	/* The next run begins behind, and clears away what this one has left. */
 	f = open_logged(P4A_LOG_PROCESS, 4096);
@@ -1153,6 +1173,7 @@ int main(void)
 		LOG_TEST(cells__wait_for_the_disk),
 		LOG_TEST(drain__is_in_the_file_when_it_returns),
 		LOG_TEST(segments__of_one_process),
+		LOG_TEST(segments__of_a_log_that_failed),
 		LOG_TEST(segments__not_while_results_are_to_come),
 		LOG_TEST(segments__old_ones_go_when_all_have_begun),
 		LOG_TEST(names__parse),
