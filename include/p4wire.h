@@ -130,6 +130,7 @@ _Static_assert(sizeof(struct p4w_ack) == 80, "wire layout");
 #define P4W_EPOCH_MAX		((1ull << P4W_EPOCH_BITS) - 1)
 #define P4W_SERIAL_SHIFT	24	/* a grant's serials start at epoch << 24: epochs order them */
 #define P4W_RETRIES_MAX		8	/* trips a transaction waits for lock bits before CONFLICT */
+#define P4W_CONTROL_VERSION	2	/* of the switch's control socket: doc/switch.md */
 
 enum p4w_op {
 	P4W_OP_NONE	= 0,	/* unused place */

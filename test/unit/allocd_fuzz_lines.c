@@ -174,6 +174,7 @@ static struct json_object *answer(struct json_object *cmd)
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	if (!strcmp(name, "info")) {
 		put(o, "version", P4W_VERSION);
+		put(o, "control", P4W_CONTROL_VERSION);
 		put(o, "registers", REGISTERS);
 		put(o, "dependent", 2);
 		put(o, "blocks", BLOCKS);

@@ -28,7 +28,7 @@
 #include "../../tools/p4allocd/service.h"
 #include "../../tools/p4allocd/status.h"
 
-#define REGISTERS 2
+#define REGISTERS 12		/* so that 5 blocks are one line */
 #define BLOCKS 8
 #define FLOWS 64
 #define LINES 256
@@ -47,6 +47,9 @@ static struct {
 	unsigned int nr_lines;
 	bool hold;		/* answers wait */
 	bool refuse;		/* the next write is refused */
+	bool old;		/* it does not know what `control` is */
+	bool mute;		/* nor says up to which version it knows */
+	unsigned int infos;	/* that it was asked for */
 	bool stop;
 } sw = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -125,6 +128,8 @@ static struct json_object *do_command(struct json_object *o)
 
 	if (!strcmp(cmd, "info")) {
 		answer = json_tokener_parse("{\"version\":1,\"block_slots\":64}");
+		if (!sw.mute)
+			json_object_object_add(answer, "control", json_object_new_int(2));
 		json_object_object_add(answer, "registers", json_object_new_int(REGISTERS));
 		json_object_object_add(answer, "dependent", json_object_new_int(1));
 		json_object_object_add(answer, "blocks", json_object_new_int(BLOCKS));
@@ -157,7 +162,11 @@ static void answer_line(const char *line)
 	if (strcmp(cmd, "info") && strcmp(array, "serial") &&
 	    !(!strcmp(cmd, "reg_read") && !strcmp(array, "owner")) && sw.nr_lines < LINES)
 		sw.line[sw.nr_lines++] = strdup(line);
-	if (sw.refuse && !strcmp(cmd, "batch")) {
+	sw.infos += !strcmp(cmd, "info");
+	if (sw.old && number_of(o, "control")) {
+		answer = json_tokener_parse("{\"ok\":false,\"error\":\"is not a field of info\","
+					    "\"field\":\"control\"}");
+	} else if (sw.refuse && !strcmp(cmd, "batch")) {
 		sw.refuse = false;
 		answer = json_tokener_parse("{\"ok\":false,\"error\":\"no\",\"field\":\"index\"}");
 	} else {
@@ -396,7 +405,7 @@ static int set_up(void **state)
 	unlink(wal);
 	sw.fd = -1;
 	sw.boot = 1000;
-	sw.hold = sw.refuse = sw.stop = false;
+	sw.hold = sw.refuse = sw.stop = sw.old = sw.mute = false;
 	sw.nr_lines = 0;
 	memset(sw.owner, 0, sizeof(sw.owner));
 	memset(sw.serial, 0, sizeof(sw.serial));
@@ -475,7 +484,7 @@ static void take__fence_then_drain_then_read(void **state)
 	pthread_mutex_lock(&sw.lock);
 	for (int reg = 0; reg < REGISTERS; reg++)
 		for (int slot = 0; slot < BLOCKS * 64; slot++)
-			sw.cells[reg][slot] = slot * 10 + reg;
+			sw.cells[reg][slot] = slot * 100 + reg;
 	sw.serial[0] = 9ull << P4W_SERIAL_SHIFT | 5;
 	pthread_mutex_unlock(&sw.lock);
 	rpc = say(1, P4W_HELLO, 0, 0);	/* the node has restarted: its values go to escrow */
@@ -484,11 +493,11 @@ static void take__fence_then_drain_then_read(void **state)
 	assert_non_null(strstr(told(1), "\"reg_read\",\"array\":\"r*\",\"index\":0,\"count\":192"));
 	assert_string_equal(told(2), "");
 	m = (const struct p4w_escrow *)wait_for(say(1, P4W_FETCH, 1, 0));
-	assert_int_equal(ntohl(m->total), 192 * 2);
+	assert_int_equal(ntohl(m->total), 192 * REGISTERS);
 	assert_int_equal(p4d_service_engine(service)->epoch_next, 10);
-	for (uint32_t i = 0; i < 192 * 2; i++) {
-		assert_int_equal(ntohs(m->entry[i].slot), i / 2);
-		assert_int_equal(ntohl(m->entry[i].value), i / 2 * 10 + i % 2);
+	for (uint32_t i = 0; i < ntohl(m->count); i++) {
+		assert_int_equal(ntohs(m->entry[i].slot), i / REGISTERS);
+		assert_int_equal(ntohl(m->entry[i].value), i / REGISTERS * 100 + i % REGISTERS);
 	}
 }
 
@@ -592,6 +601,27 @@ static void give__clears_what_another_tenant_left(void **state)
 	assert_non_null(strstr(told(1), "\"owner\""));
 }
 
+/* The data plane stands still for a line, so none has more than 4096 cells. */
+static void lines__are_not_too_long(void **state)
+{
+	struct p4w_request m = {
+		.msg = { P4W_VERSION, P4W_REQUEST, htons(sizeof(m)), 0, htons(1), htonl(1), 0 },
+		.duration_us = htonl(1000), .min_blocks = htons(BLOCKS), .want_blocks = htons(BLOCKS),
+		.flows = htonl(4),
+	};
+
+	assert_int_equal(wait_for(send_bytes(1, &m, sizeof(m)))->type, P4W_GRANTED);
+	wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_FILLED));
+	forget_lines();
+	wait_for(say(1, P4W_HELLO, 0, 0));	/* into escrow */
+	assert_non_null(strstr(told(1), "\"r*\",\"index\":0,\"count\":320"));
+	assert_non_null(strstr(told(2), "\"r*\",\"index\":320,\"count\":192"));
+	forget_lines();
+	assert_int_equal(wait_for(send_bytes(2, &m, sizeof(m)))->type, P4W_GRANTED);
+	assert_non_null(strstr(told(0), "\"r*\",\"index\":0,\"count\":320,\"value\":0"));
+	assert_non_null(strstr(told(1), "\"r*\",\"index\":320,\"count\":192,\"value\":0"));
+}
+
 static void refusal__is_not_a_grant(void **state)
 {
 	uint64_t rpc;
@@ -602,6 +632,51 @@ static void refusal__is_not_a_grant(void **state)
 	assert_null(answer(rpc));
 	assert_int_equal(wait_for(rpc)->type, P4W_GRANTED);	/* after it has connected again */
 	assert_int_equal(sw.owner[0], p4d_owner_word(1, 1));
+}
+
+static void assert_why(const char *part)
+{
+	if (!strstr(p4d_service_engine(service)->sw_why, part))
+		fail_msg("'%s' is not in '%s'", part, p4d_service_engine(service)->sw_why);
+}
+
+static void refusal__says_of_what(void **state)
+{
+	sw.refuse = true;
+	ask(1, 1);
+	wait_until_down();
+	assert_why("refuses a batch that gives blocks: index: no");
+}
+
+/* Of before the two said which version of the control socket they speak; or it looks at no such field. */
+static void old_switch__both_versions_are_named(void **state)
+{
+	bool *const kinds[] = { &sw.old, &sw.mute };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		*kinds[i] = true;
+		break_switch(false);
+		wait_until_down();
+		run_for(300000);
+		assert_why("another version of the control socket than this allocator, 2");
+		assert_why(i ? "it names none" : "is not a field of info");
+		assert_why("start the p4switch that came with this p4allocd");
+		*kinds[i] = false;
+		wait_until_up();
+	}
+}
+
+/* 0.2 s after the first refusal, then 0.4 s. Five times would go on for ever. */
+static void old_switch__is_asked_less_and_less_often(void **state)
+{
+	unsigned int asked;
+
+	sw.old = true;
+	break_switch(false);
+	wait_until_down();
+	asked = sw.infos;
+	run_for(1150000);
+	assert_in_range(sw.infos - asked, 2, 4);
 }
 
 static void connection__lost_and_found(void **state)
@@ -823,7 +898,11 @@ int main(void)
 		SWITCH_TEST(count__reads_and_clears_between_the_barriers),
 		SWITCH_TEST(count__finds_lock_bits_that_are_stuck),
 		SWITCH_TEST(give__clears_what_another_tenant_left),
+		SWITCH_TEST(lines__are_not_too_long),
 		SWITCH_TEST(refusal__is_not_a_grant),
+		SWITCH_TEST(refusal__says_of_what),
+		SWITCH_TEST(old_switch__both_versions_are_named),
+		SWITCH_TEST(old_switch__is_asked_less_and_less_often),
 		SWITCH_TEST(connection__lost_and_found),
 		SWITCH_TEST(service__killed_and_started_again),
 		SWITCH_TEST(status__shows_grants_and_history),

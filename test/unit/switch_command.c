@@ -107,7 +107,11 @@ static const struct {
 	  "{\"ok\":true}" },
 	{ "{\"cmd\":\"drain\"}", "{\"ok\":true}" },
 	{ "{\"cmd\":\"info\"}",
-	  "{\"version\":1,\"program\":\"p.spec\",\"registers\":2,\"dependent\":0,\"blocks\":4,"
+	  "{\"version\":1,\"control\":2,\"program\":\"p.spec\",\"registers\":2,\"dependent\":0,\"blocks\":4,"
+	  "\"block_slots\":64,\"flows\":8,\"boot\":12345,\"ports\":[{\"port\":0,\"name\":\"sw0\"}],"
+	  "\"ok\":true}" },
+	{ "{\"cmd\":\"info\",\"control\":1}",
+	  "{\"version\":1,\"control\":2,\"program\":\"p.spec\",\"registers\":2,\"dependent\":0,\"blocks\":4,"
 	  "\"block_slots\":64,\"flows\":8,\"boot\":12345,\"ports\":[{\"port\":0,\"name\":\"sw0\"}],"
 	  "\"ok\":true}" },
 	{ "{\"cmd\":\"counters\"}",
@@ -157,6 +161,9 @@ static const struct {
 	{ "{\"cmd\":\"fly\"}", "cmd", "'fly' is not known" },
 	{ "{\"cmd\":\"info\",\"count\":1}", "count", "is not a field of info" },
 	{ "{\"cmd\":\"info\",\"\":1}", "", "is not a field of info" },
+	{ "{\"cmd\":\"info\",\"control\":0}", "control", "must be a whole number, 1 .. 2" },
+	{ "{\"cmd\":\"info\",\"control\":3}", "control", "must be a whole number, 1 .. 2" },
+	{ "{\"cmd\":\"drain\",\"control\":2}", "control", "is not a field of drain" },
 	{ "{\"cmd\":\"reg_read\",\"index\":0,\"count\":1}", "array", "must be a string" },
 	{ "{\"cmd\":\"reg_read\",\"array\":\"r2\",\"index\":0,\"count\":1}", "array", "'r2'" },
 	{ READ("\"index\":4,\"count\":1"), "index", "must be a whole number, 0 .. 3" },

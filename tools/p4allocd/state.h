@@ -231,7 +231,7 @@ struct p4d_engine {
 	struct p4d_geometry geo;	/* the switch's */
 	struct p4d_geometry wanted;	/* netlink's; blocks 0: not set */
 	enum p4d_switch_state sw;
-	char sw_why[128];
+	char sw_why[256];
 	uint64_t sw_down_at;		/* 0: up, never seen, or away for too long */
 	bool bound;			/* a switch was seen: geo and boot are of it */
 	uint64_t boot;			/* of the switch that the grants are in */

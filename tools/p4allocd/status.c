@@ -244,6 +244,7 @@ static void answer_show(const struct p4d_engine *e, uint64_t now, struct json_ob
 	for (unsigned int b = 0; b < e->geo.blocks; b++)
 		used += e->owner[b] != 0;
 	put_text(o, "switch", switch_state(e));
+	put_text(o, "switch_why", e->sw_why);
 	put(o, "blocks", e->geo.blocks);
 	put(o, "used", used);
 	list = put_list(o, "owners");

@@ -4,7 +4,9 @@
  *
  * Commands go out in order and answers come back in order, so a queue of steps says what each
  * answer is for. Any answer that is not {"ok":true,...} ends the connection: the engine starts
- * over when it is back. Give: cells of others are cleared, then one batch with the flows, the lock
+ * over when it is back, which takes longer each time, as the next answer will hardly be another.
+ * The first command says which version of the socket we speak, the answer up to which one the switch
+ * does. Give: cells of others are cleared, then one batch with the flows, the lock
  * and serial words and, last, the owner words. Take: one batch, so that no block is without an owner and
  * not drained if we or the connection end: owner words to 0, drain, how far the serials went; after its
  * answer the cells are read. Count: one batch that reads and clears the counters and, behind a drain, so
@@ -22,6 +24,7 @@
 #include "switch.h"
 
 #define RETRY_US	200000	/* between attempts to connect */
+#define RETRY_MAX_US	5000000	/* to a switch that has refused one command after the other */
 #define ANSWER_US	10000000	/* a switch that is silent for so long is gone */
 #define LINE_MAX_BYTES	(1 << 20)
 #define COUNT_LOCK	3	/* place of the lock word among the answers to a count */
@@ -57,7 +60,8 @@ struct soft {
 	char *path;
 	struct p4d_switch_events events;
 	bool up;
-	bool told;		/* that it is down */
+	char told[256];		/* why it is down; "": it is up, or nothing was told yet */
+	uint64_t retry_us, refused_at;	/* the last refusal, and the pause after it */
 	struct p4d_switch_info info;
 	uint64_t owner[P4W_MAX_BLOCKS], serial[P4W_MAX_BLOCKS];
 	struct step *first, **last;
@@ -102,21 +106,46 @@ static void forget_steps(struct soft *sw)
 	sw->last = &sw->first;
 }
 
+static void go_down(struct soft *sw, uint64_t pause_us, const char *fmt, va_list args)
+{
+	char why[sizeof(sw->told)];
+
+	vsnprintf(why, sizeof(why), fmt, args);
+	p4d_lines_close(&sw->lines);
+	forget_steps(sw);
+	sw->timer.at = p4d_now() + pause_us;
+	if (sw->up || strcmp(why, sw->told))
+		sw->events.down(sw->events.arg, why);
+	sw->up = false;
+	strcpy(sw->told, why);
+}
+
+__attribute__((format(printf, 2, 3)))
 static void fail(struct soft *sw, const char *fmt, ...)
 {
-	char why[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(why, sizeof(why), fmt, args);
+	go_down(sw, RETRY_US, fmt, args);
 	va_end(args);
-	p4d_lines_close(&sw->lines);
-	forget_steps(sw);
-	sw->timer.at = p4d_now() + RETRY_US;
-	if (sw->up || !sw->told)
-		sw->events.down(sw->events.arg, why);
-	sw->up = false;
-	sw->told = true;
+}
+
+/* It is there and understands us, but not this: what it says next time will hardly be anything else. */
+__attribute__((format(printf, 2, 3)))
+static void refused(struct soft *sw, const char *fmt, ...)
+{
+	uint64_t now = p4d_now();
+	va_list args;
+
+	if (now - sw->refused_at > 4 * RETRY_MAX_US)
+		sw->retry_us = 0;
+	sw->retry_us = sw->retry_us ? 2 * sw->retry_us : RETRY_US;
+	if (sw->retry_us > RETRY_MAX_US)
+		sw->retry_us = RETRY_MAX_US;
+	sw->refused_at = now;
+	va_start(args, fmt);
+	go_down(sw, sw->retry_us, fmt, args);
+	va_end(args);
 }
 
 /* -------------------------------------------------------------------------------- answers */
@@ -154,9 +183,16 @@ static bool get_values(struct json_object *o, uint64_t *out, size_t count)
 	return true;
 }
 
+/* It names none: it is older than the first that is named, or does not look at fields that it does not know. */
+static void refuse_control(struct soft *sw, const char *says)
+{
+	refused(sw, "switch %s speaks another version of the control socket than this allocator, %d (%s): "
+		"start the p4switch that came with this p4allocd", sw->path, P4W_CONTROL_VERSION, says);
+}
+
 static bool take_info(struct soft *sw, struct json_object *o)
 {
-	uint64_t version, registers, dependent, blocks, slots, flows;
+	uint64_t version, control, registers, dependent, blocks, slots, flows;
 
 	if (!get_uint(o, "version", UINT64_MAX, &version) ||
 	    !get_uint(o, "registers", P4W_MAX_REGISTERS, &registers) || !registers ||
@@ -165,12 +201,16 @@ static bool take_info(struct soft *sw, struct json_object *o)
 	    !get_uint(o, "flows", 65536, &flows) || !flows ||
 	    !get_uint(o, "block_slots", P4W_BLOCK_SLOTS, &slots) || slots != P4W_BLOCK_SLOTS ||
 	    !get_uint(o, "boot", UINT64_MAX, &sw->info.boot)) {
-		fail(sw, "switch %s: its info is not one of a p4switch", sw->path);
+		refused(sw, "switch %s: its info is not one of a p4switch", sw->path);
 		return false;
 	}
 	if (version != P4W_VERSION) {
-		fail(sw, "switch %s speaks version %llu, this allocator %d", sw->path,
-		     (unsigned long long)version, P4W_VERSION);
+		refused(sw, "switch %s speaks version %llu, this allocator %d", sw->path,
+			(unsigned long long)version, P4W_VERSION);
+		return false;
+	}
+	if (!get_uint(o, "control", UINT64_MAX, &control) || control < P4W_CONTROL_VERSION) {
+		refuse_control(sw, "it names none");
 		return false;
 	}
 	sw->info.geo = (struct p4d_geometry){ registers, blocks, flows, dependent };
@@ -184,7 +224,7 @@ static void come_up(struct soft *sw)
 	sw->info.owner = sw->owner;
 	sw->info.serial = sw->serial;
 	sw->up = true;
-	sw->told = false;
+	sw->told[0] = '\0';
 	sw->events.up(sw->events.arg, &sw->info);
 }
 
@@ -358,6 +398,38 @@ static bool says_ok(struct json_object *o)
 	return true;
 }
 
+/* What was asked for when it was refused. */
+static const char *name_of(enum step_kind kind)
+{
+	static const char *const names[] = {
+		[STEP_INFO] = "info", [STEP_OWNER] = "reg_read of owner",
+		[STEP_SERIAL] = "reg_read of serial", [STEP_PLAIN] = "reg_fill of r*",
+		[STEP_GIVEN] = "batch that gives blocks", [STEP_FENCED] = "batch that takes blocks",
+		[STEP_READ] = "reg_read of r*", [STEP_COUNTED] = "batch that counts",
+		[STEP_CELL] = "batch that opens a cell", [STEP_CLOSED] = "batch that closes a cell",
+	};
+
+	return names[kind];
+}
+
+static const char *text_of(struct json_object *o, const char *name)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, name, &v) ? json_object_get_string(v) ?: "" : "";
+}
+
+static void on_refusal(struct soft *sw, const struct step *s, struct json_object *o, const char *text)
+{
+	if (!s || !*text_of(o, "error"))
+		refused(sw, "switch %s answered: %.120s", sw->path, text);
+	else if (s->kind == STEP_INFO && !strcmp(text_of(o, "field"), "control"))
+		refuse_control(sw, text_of(o, "error"));
+	else
+		refused(sw, "switch %s refuses a %s: %.60s: %.60s", sw->path, name_of(s->kind),
+			text_of(o, "field"), text_of(o, "error"));
+}
+
 static void on_line(struct p4d_lines *l, char *text)
 {
 	struct soft *sw = (struct soft *)l;
@@ -366,7 +438,7 @@ static void on_line(struct p4d_lines *l, char *text)
 	struct json_object *o = p4d_digits_parse(text, &digits);
 
 	if (!s || !says_ok(o)) {
-		fail(sw, "switch %s answered: %.120s", sw->path, text);
+		on_refusal(sw, s, o, text);
 		json_object_put(o);
 		return;
 	}
@@ -377,7 +449,7 @@ static void on_line(struct p4d_lines *l, char *text)
 	if (!use_answer(sw, s, o, &digits)) {
 		s->link = sw->first;	/* back: its take is not over */
 		sw->first = s;
-		fail(sw, "switch %s: an answer lacks its values: %.120s", sw->path, text);
+		refused(sw, "switch %s: an answer lacks its values: %.120s", sw->path, text);
 	} else {
 		free(s);
 	}
@@ -399,13 +471,16 @@ static void on_ready(struct p4d_watch *w, uint32_t events)
 static void attempt(struct soft *sw)
 {
 	int fd = p4d_unix_connect(sw->path);
+	struct json_object *info;
 
 	if (fd < 0) {
 		fail(sw, "switch %s: %s", sw->path, strerror(-fd));
 		return;
 	}
 	p4d_lines_open(&sw->lines, sw->loop, fd, LINE_MAX_BYTES, on_ready);
-	send_step(sw, STEP_INFO, p4d_cmd_command("info"));
+	info = p4d_cmd_command("info");
+	p4d_cmd_set(info, "control", P4W_CONTROL_VERSION);
+	send_step(sw, STEP_INFO, info);
 }
 
 static void on_time(struct p4d_timer *t)

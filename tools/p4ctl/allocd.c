@@ -79,6 +79,14 @@ static bool wanted(struct json_object *tenant, uint32_t only)
 	return !only || member_number(tenant, "id") == only;
 }
 
+void allocd_print_why(struct json_object *show, FILE *out)
+{
+	const char *why = member(show, "switch_why") ? member_text(show, "switch_why") : "";
+
+	if (*why)
+		fprintf(out, "Not up because: %s\n", why);
+}
+
 void allocd_print(struct json_object *show, uint32_t only, FILE *out)
 {
 	struct table *t = table_create(">TENANT NAME STATE >NODES >BATCH >EPOCH >BLOCKS WHICH "
@@ -95,6 +103,7 @@ void allocd_print(struct json_object *show, uint32_t only, FILE *out)
 	fprintf(out, "\nThe rack (allocator): switch %s, %" PRId64 " of %" PRId64 " blocks "
 		"in use\n", member_text(show, "switch"), member_number(show, "used"),
 		member_number(show, "blocks"));
+	allocd_print_why(show, out);
 	table_print(t, out);
 	table_free(t);
 }

@@ -15,6 +15,9 @@
 /* only: a tenant's number, or 0 for all */
 void allocd_print(struct json_object *show, uint32_t only, FILE *out);
 
+/* A line that says why the switch is not in use, if it is not. */
+void allocd_print_why(struct json_object *show, FILE *out);
+
 /* The same as JSON, without what belongs to the protocol; NULL of NULL. */
 struct json_object *allocd_json(struct json_object *show, uint32_t only);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "allocd.h"
 #include "member.h"
 #include "table.h"
 #include "top.h"
@@ -129,6 +130,7 @@ static void print_head(const struct rates *r, FILE *out)
 		"%u of %zu tenants wait\n", member_text(r->now, "switch"),
 		member_number(r->now, "used"), r->blocks, 100 * t.use, r->seconds, t.waiting,
 		list_length(member(r->now, "tenants")));
+	allocd_print_why(r->now, out);
 	fprintf(out, "a second: %s grants, %s hand-overs, %s fences\n\n", grants, handovers, fences);
 }
 
@@ -246,6 +248,7 @@ struct json_object *top_json(struct json_object *before, struct json_object *now
 	copy(o, now, "now_us");
 	put_real(o, "seconds", r.seconds);
 	copy(o, now, "switch");
+	copy(o, now, "switch_why");
 	copy(o, now, "blocks");
 	copy(o, now, "used");
 	put_real(o, "use", t.use);

@@ -258,6 +258,16 @@ static int run_drain(struct target *t, struct command *c, struct json_object *an
 	return 0;
 }
 
+/* Who names its version of this socket wants to know whether it is understood, before it needs to be. */
+static int parse_info(struct target *t, struct json_object *o, struct command *c, struct failure *f)
+{
+	uint64_t control;
+
+	if (!json_object_object_get_ex(o, "control", NULL))
+		return 0;
+	return need_uint(o, "control", 1, P4W_CONTROL_VERSION, &control, f);
+}
+
 static int run_info(struct target *t, struct command *c, struct json_object *answer,
 		    struct failure *f)
 {
@@ -339,7 +349,7 @@ static int run_batch(struct target *t, struct command *c, struct json_object *an
 		     struct failure *f);
 
 static const struct verb verbs[] = {
-	{ "info",	parse_nothing,	 run_info,	 " ",				0 },
+	{ "info",	parse_info,	 run_info,	 " control ",			0 },
 	{ "reg_read",	parse_reg_read,	 run_reg_read,	 " array index count indexes base64 ", 0 },
 	{ "reg_write",	parse_reg_write, run_reg_write,	 " array index indexes values ", 1 },
 	{ "reg_fill",	parse_reg_fill,	 run_reg_write,	 " array index count indexes value ", 1 },

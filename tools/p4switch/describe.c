@@ -64,6 +64,7 @@ void describe_switch(struct target *t, struct json_object *answer)
 	};
 
 	json_object_object_add(answer, "version", json_object_new_uint64(P4W_VERSION));
+	json_object_object_add(answer, "control", json_object_new_uint64(P4W_CONTROL_VERSION));
 	json_object_object_add(answer, "program", json_object_new_string(s->file));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		json_object_object_add(answer, numbers[i].name,
