@@ -147,6 +147,48 @@ static void gone__without_reading_its_answers(void **state)
 	assert_told_the_last(new);
 }
 
+static bool is_answered(int fd)
+{
+	static const char line[] = "{\"cmd\":\"reg_read\",\"array\":\"owner\",\"index\":0,\"count\":1}\n";
+	char answer[256];
+	ssize_t n;
+
+	if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL) != sizeof(line) - 1)
+		return false;
+	for (int i = 0; i < 1000; i++) {
+		one_round();
+		n = recv(fd, answer, sizeof(answer), 0);
+		if (n >= 0)
+			return n > 0;
+	}
+	return false;
+}
+
+/* Who has not been heard of for longest goes, not who has been there for longest. */
+static void idle__makes_room(void **state)
+{
+	int fd[40];
+	char c;
+
+	for (int i = 0; i < 32; i++) {
+		fd[i] = client();
+		one_round();
+	}
+	assert_true(is_answered(fd[0]));
+	for (int i = 32; i < 40; i++) {
+		fd[i] = client();
+		one_round();
+		assert_int_equal(recv(fd[i - 31], &c, 1, 0), 0);
+	}
+	assert_true(is_answered(fd[0]));
+	for (int i = 9; i < 40; i++)
+		assert_true(is_answered(fd[i]));
+	for (int i = 0; i < 40; i++)
+		close(fd[i]);
+	for (int i = 0; i < 40; i++)
+		one_round();
+}
+
 static int create(void **state)
 {
 	char err[128];
@@ -168,6 +210,7 @@ int main(void)
 		cmocka_unit_test(gone__while_the_next_was_accepted),
 		cmocka_unit_test(gone__before_it_was_accepted),
 		cmocka_unit_test(gone__without_reading_its_answers),
+		cmocka_unit_test(idle__makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, create, destroy);

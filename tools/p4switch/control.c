@@ -20,7 +20,8 @@
 #define CLIENTS	32
 
 struct client {
-	int fd;			/* -1: free */
+	int fd;
+	uint64_t active;	/* when it last said or took something: see control.turn */
 	size_t nr_in;
 	bool skipping;		/* the rest of a line that was too long */
 	char *out;		/* NULL: nothing to be sent */
@@ -32,6 +33,7 @@ static struct {
 	int fd;
 	struct sockaddr_un addr;
 	struct client *client[CLIENTS];	/* served in order of their coming: see control.h */
+	uint64_t turn;			/* counts what clients do */
 	struct pollfd poll[CLIENTS + 1];
 } control = { .fd = -1 };
 
@@ -115,20 +117,36 @@ static int close_ranks(void)
 	return n;
 }
 
+/* Who has been idle for longest goes, so that nobody is kept out by those who say nothing. */
+static void make_place(void)
+{
+	int idle = 0;
+
+	for (int i = 1; i < CLIENTS; i++)
+		if (control.client[i]->active < control.client[idle]->active)
+			idle = i;
+	close_client(idle);
+}
+
 static void accept_client(void)
 {
 	int fd = accept4(control.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	int i = close_ranks();
+	struct client *c;
+	int i;
 
 	if (fd < 0)
 		return;
-	if (i < CLIENTS)
-		control.client[i] = calloc(1, sizeof(*control.client[i]));
-	if (i == CLIENTS || !control.client[i]) {
+	c = calloc(1, sizeof(*c));
+	if (!c) {
 		close(fd);
 		return;
 	}
-	control.client[i]->fd = fd;
+	if (close_ranks() == CLIENTS)
+		make_place();
+	i = close_ranks();
+	c->fd = fd;
+	c->active = ++control.turn;
+	control.client[i] = c;
 }
 
 /* False: the connection is over. */
@@ -188,6 +206,7 @@ static bool serve(struct client *c, struct target *t)
 {
 	ssize_t n;
 
+	c->active = ++control.turn;
 	if (c->out && !send_out(c))
 		return false;
 	if (c->out)
