@@ -89,9 +89,10 @@ int bank_trace(const struct bank *b, unsigned int node, struct trace *t, uint8_t
 }
 
 /* In SmallBank's own words, not in those of operations. */
-void bank_committed(struct bank *b, uint32_t number, const struct history_op *ops, unsigned int n)
+void bank_committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
 {
 	int64_t first = (int32_t)ops[0].got, amount = (int32_t)ops[0].op.operand;
+	struct bank *b = arg;
 
 	switch ((enum bank_kind)b->kind[number]) {
 	case BANK_AMALGAMATE:

@@ -35,6 +35,6 @@ enum bank_kind {			/* and how many of 100 */
 int bank_trace(const struct bank *b, unsigned int node, struct trace *t, uint8_t *kind);
 
 /* A transaction of this node has committed. */
-void bank_committed(struct bank *b, uint32_t number, const struct history_op *ops, unsigned int n);
+void bank_committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n);
 
 #endif /* BANK_H */

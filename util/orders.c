@@ -139,8 +139,18 @@ static bool insert_order(struct orders_district *d, uint32_t id, uint32_t lines)
 	return true;
 }
 
-void orders_committed(struct orders *o, const struct history_op *ops, unsigned int n)
+void orders_free(struct orders *o)
 {
+	for (uint32_t i = 0; o->district && i < o->warehouses * ORDERS_DISTRICTS; i++) {
+		free(o->district[i].orders);
+		free(o->district[i].order_lines);
+	}
+	free(o->district);
+}
+
+void orders_committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
+{
+	struct orders *o = arg;
 	uint32_t w = ops[0].op.key % o->warehouses, field = ops[0].op.key / o->warehouses;
 
 	if (field == ORDERS_W_YTD) {

@@ -69,8 +69,11 @@ int orders_trace(const struct orders *o, unsigned int node, unsigned int nodes, 
 /* How many of them have to be rolled back. */
 uint32_t orders_rollbacks(const struct trace *t);
 
-/* A transaction of this node has committed: its rows. */
-void orders_committed(struct orders *o, const struct history_op *ops, unsigned int n);
+/* node_config.committed, arg is a struct orders: rows of a transaction of this node. */
+void orders_committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n);
+
+/* All rows, and the table of districts. */
+void orders_free(struct orders *o);
 
 /*
  * Consistency conditions 1 to 4, 8 and 9 of TPC-C's section 3.3.2 for own warehouses, that stock stays

@@ -55,11 +55,6 @@ static int layout(const struct node *n, const struct p4a_geometry *geo, struct p
 	return rc;
 }
 
-static void committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
-{
-	bank_committed(arg, number, ops, n);
-}
-
 /* What own accounts have beyond what they must, modulo 2^32, and how many savings are below 0. */
 static uint32_t count_money(struct node *n, uint32_t *negative)
 {
@@ -67,9 +62,8 @@ static uint32_t count_money(struct node *n, uint32_t *negative)
 	uint32_t surplus = -bank.inflow;
 
 	for (uint32_t key = self->node; key < self->keys; key += self->nodes) {
-		uint32_t value, version;
+		uint32_t value = store_value(n->store, key);
 
-		store_peek(n->store, key, &value, &version);
 		surplus += value - BANK_START;
 		*negative += key < bank.accounts && (int32_t)value < 0;
 	}
@@ -118,7 +112,7 @@ int main(int argc, char **argv)
 	};
 	static struct node n = { .cfg = {
 		.batches = 4, .want_blocks = 1, .flows = 32, .duration_us = 1000000,
-		.start = START_BANK, .committed = committed, .check = check, .arg = &bank,
+		.start = START_BANK, .committed = bank_committed, .check = check, .arg = &bank,
 	} };
 	int rc = program_run(&program, &n, argc, argv);
 

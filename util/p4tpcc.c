@@ -57,19 +57,6 @@ static int layout(const struct node *n, const struct p4a_geometry *geo, struct p
 	return rc;
 }
 
-static void committed(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
-{
-	orders_committed(arg, ops, n);
-}
-
-static uint32_t peek(void *arg, uint32_t key)
-{
-	uint32_t value, version;
-
-	store_peek(arg, key, &value, &version);
-	return value;
-}
-
 /* What own customers have paid beyond what this node's payments say; 0 over all nodes. */
 static uint32_t count_paid(struct node *n)
 {
@@ -80,15 +67,15 @@ static uint32_t count_paid(struct node *n)
 		uint32_t field = key / orders.warehouses;
 
 		if (field >= ORDERS_CUSTOMER && (field - ORDERS_CUSTOMER) % 3 == 1)
-			sum += peek(n->store, key) - ORDERS_C_PAID_START;
+			sum += store_value(n->store, key) - ORDERS_C_PAID_START;
 	}
 	return sum;
 }
 
 static int check(void *arg, struct node *n)
 {
-	unsigned int faults = orders_check(arg, n->cfg.self.node, n->cfg.self.nodes, peek, n->store,
-					   stderr);
+	unsigned int faults = orders_check(arg, n->cfg.self.node, n->cfg.self.nodes, store_value,
+					   n->store, stderr);
 	uint32_t surplus = count_paid(n), unknown = n->stats.unknown;
 	uint32_t rollbacks = orders_rollbacks(&n->trace);
 	size_t rows = 0;
@@ -129,14 +116,10 @@ int main(int argc, char **argv)
 	};
 	static struct node n = { .cfg = {
 		.batches = 4, .want_blocks = 1, .flows = 32, .duration_us = 1000000,
-		.start = START_ORDERS, .committed = committed, .check = check, .arg = &orders,
+		.start = START_ORDERS, .committed = orders_committed, .check = check, .arg = &orders,
 	} };
 	int rc = program_run(&program, &n, argc, argv);
 
-	for (uint32_t i = 0; i < orders.warehouses * ORDERS_DISTRICTS && orders.district; i++) {
-		free(orders.district[i].orders);
-		free(orders.district[i].order_lines);
-	}
-	free(orders.district);
+	orders_free(&orders);
 	return rc;
 }

@@ -269,6 +269,14 @@ void store_peek(struct store *s, uint32_t key, uint32_t *value, uint32_t *versio
 	pthread_mutex_unlock(&s->lock);
 }
 
+uint32_t store_value(void *store, uint32_t key)
+{
+	uint32_t value, version;
+
+	store_peek(store, key, &value, &version);
+	return value;
+}
+
 uint64_t store_epoch(struct store *s, uint32_t key)
 {
 	uint64_t epoch;

@@ -62,6 +62,8 @@ void store_put(struct store *s, const uint32_t *keys, size_t n, const uint32_t *
 /* Value and number of accesses of an own key. */
 void store_peek(struct store *s, uint32_t key, uint32_t *value, uint32_t *version);
 
+uint32_t store_value(void *store, uint32_t key);	/* likewise, for those who call it by a pointer */
+
 /* The last epoch in which an own key was in the switch; 0: never. */
 uint64_t store_epoch(struct store *s, uint32_t key);
 

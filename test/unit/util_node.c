@@ -61,21 +61,14 @@ static void make_bank(struct trace *t, unsigned int node)
 	}
 }
 
-static void note_commit(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
-{
-	bank_committed(arg, number, ops, n);
-}
-
 /* As p4smallbank does. */
 static int count_money(void *arg, struct node *n)
 {
 	struct bank *b = arg;
-	uint32_t surplus = -b->inflow, value, version;
+	uint32_t surplus = -b->inflow;
 
-	for (uint32_t key = n->cfg.self.node; key < KEYS; key += rack.nodes) {
-		store_peek(n->store, key, &value, &version);
-		surplus += value - BANK_START;
-	}
+	for (uint32_t key = n->cfg.self.node; key < KEYS; key += rack.nodes)
+		surplus += store_value(n->store, key) - BANK_START;
 	return node_sum(n, &surplus) || surplus || b->wrong ? -EINVAL : 0;
 }
 
@@ -90,32 +83,10 @@ static void make_orders(struct trace *t, unsigned int node)
 		rack.counts[t->ops[i].key].count++;
 }
 
-static void free_orders(struct orders *o)
-{
-	for (uint32_t i = 0; o->district && i < 2 * ORDERS_DISTRICTS; i++) {
-		free(o->district[i].orders);
-		free(o->district[i].order_lines);
-	}
-	free(o->district);
-}
-
-static void note_order(void *arg, uint32_t number, const struct history_op *ops, unsigned int n)
-{
-	orders_committed(arg, ops, n);
-}
-
-static uint32_t peek(void *arg, uint32_t key)
-{
-	uint32_t value, version;
-
-	store_peek(arg, key, &value, &version);
-	return value;
-}
-
 /* A rolled back order would show as a number that is missing, or as one that was not to be. */
 static int check_orders(void *arg, struct node *n)
 {
-	unsigned int faults = orders_check(arg, n->cfg.self.node, rack.nodes, peek, n->store, stderr);
+	unsigned int faults = orders_check(arg, n->cfg.self.node, rack.nodes, store_value, n->store, stderr);
 
 	return faults || n->stats.aborted != orders_rollbacks(&n->trace) ? -EINVAL : 0;
 }
@@ -176,11 +147,11 @@ static void make_node(unsigned int i, const struct fake_switch *what)
 	assert_int_equal(link_open(&rack.links[i][1], 4, 0, &step), 0);
 	n->cfg.start = work;
 	if (work == START_BANK) {
-		n->cfg.committed = note_commit;
+		n->cfg.committed = bank_committed;
 		n->cfg.check = count_money;
 		n->cfg.arg = &rack.bank[i];
 	} else if (work == START_ORDERS) {
-		n->cfg.committed = note_order;
+		n->cfg.committed = orders_committed;
 		n->cfg.check = check_orders;
 		n->cfg.arg = &rack.orders[i];
 	}
@@ -226,7 +197,7 @@ static void free_node(unsigned int i)
 	free(n->work);
 	p4a_counts_free(n->counts);
 	free(rack.bank[i].kind);
-	free_orders(&rack.orders[i]);
+	orders_free(&rack.orders[i]);
 	unlink(rack.history[i]);
 	unlink(rack.summary[i]);
 }
