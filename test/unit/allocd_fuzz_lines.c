@@ -475,7 +475,9 @@ static void after(void *arg)
 
 static void page(void *arg, FILE *out)
 {
-	p4d_metrics_print(p4d_service_engine(f.service), p4d_service_store_ok(f.service), now, out);
+	static const struct p4d_server_stats replies;
+
+	p4d_metrics_print(p4d_service_engine(f.service), p4d_service_store_ok(f.service), &replies, now, out);
 }
 
 static void path_of(char *out, const char *what)

@@ -424,7 +424,9 @@ static size_t parse(char *page)
 
 static void page(void *arg, FILE *f)
 {
-	p4d_metrics_print(w->e, true, w->now, f);
+	static const struct p4d_server_stats replies = { 3, 70, 2 };
+
+	p4d_metrics_print(w->e, true, &replies, w->now, f);
 }
 
 static char *metrics(void)
@@ -464,6 +466,9 @@ static void metrics__are_well_formed_and_true(void **state)
 	has(m, "p4alloc_blocks 8");
 	has(m, "p4alloc_blocks_held 6");
 	has(m, "p4alloc_switch_up 1");
+	has(m, "p4alloc_replies_waiting 3");
+	has(m, "p4alloc_replies_kept_total 70");
+	has(m, "p4alloc_replies_dropped_total 2");
 	has(m, "p4alloc_tenant_blocks{tenant=\"1\",name=\"t\"} 6");
 	has(m, "p4alloc_tenant_waiting{tenant=\"2\",name=\"t\"} 1");
 	has(m, "p4alloc_tenant_waiting{tenant=\"3\",name=\"a\\\"b\\\\c\\nd\"} 0");

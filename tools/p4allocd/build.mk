@@ -70,7 +70,7 @@ $(eval $(call program,test/allocd_fuzz_etcd,test/unit/allocd_fuzz_etcd.c test/un
 	$(P4ALLOCD_PKGS) libcurl libnl-3.0 cmocka,,\
 	$(SANITIZE) $(P4ALLOCD_WRAP_ETCD)))
 UNIT += test/allocd_server
-P4ALLOCD_WRAP_SEND := -Wl,--wrap=sendmsg,--wrap=p4d_log
+P4ALLOCD_WRAP_SEND := -Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=socket,--wrap=setsockopt,--wrap=bind,--wrap=p4d_log
 $(eval $(call program,test/allocd_server,test/unit/allocd_server.c tools/p4allocd/loop.c,\
 	cmocka,,$(P4ALLOCD_WRAP_SEND)))
 UNIT += test/allocd_standby

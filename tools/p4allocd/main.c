@@ -256,7 +256,9 @@ static int open_status(char *err, size_t size)
 
 static void metrics_page(void *arg, FILE *f)
 {
-	p4d_metrics_print(engine(), p4d_service_store_ok(daemon_.service), p4d_now(), f);
+	struct p4d_server_stats replies = p4d_server_stats(daemon_.server);
+
+	p4d_metrics_print(engine(), p4d_service_store_ok(daemon_.service), &replies, p4d_now(), f);
 }
 
 static int open_metrics(char *err, size_t size)

@@ -12,6 +12,7 @@
 struct scene {
 	const struct p4d_engine *e;
 	bool store_ok;
+	const struct p4d_server_stats *replies;
 	uint64_t now;
 };
 
@@ -56,6 +57,21 @@ static double start(const struct scene *s)
 	return (s->now - s->e->start) / 1e6;
 }
 
+static double replies_waiting(const struct scene *s)
+{
+	return s->replies->waiting;
+}
+
+static double replies_kept(const struct scene *s)
+{
+	return s->replies->kept;
+}
+
+static double replies_dropped(const struct scene *s)
+{
+	return s->replies->dropped;
+}
+
 static const struct {
 	const char *name, *type, *help;
 	double (*get)(const struct scene *s);
@@ -67,6 +83,10 @@ static const struct {
 	{ "p4alloc_epochs_total", "counter", "Epochs given, over all restarts", epochs },
 	{ "p4alloc_division_of_bound_ratio", "gauge",
 	  "Worth of the last division of blocks, of what no division exceeds", of_bound },
+	{ "p4alloc_replies_waiting", "gauge", "Replies that the kernel has no room for", replies_waiting },
+	{ "p4alloc_replies_kept_total", "counter", "Replies that had to wait for room", replies_kept },
+	{ "p4alloc_replies_dropped_total", "counter",
+	  "Replies that found no room here either: all clients had to ask again", replies_dropped },
 	{ "p4alloc_uptime_seconds", "gauge", "Since the allocator was started", start },
 };
 
@@ -261,9 +281,10 @@ static void print_refused(FILE *f, const struct p4d_engine *e)
 				(unsigned long long)e->refused[i]);
 }
 
-void p4d_metrics_print(const struct p4d_engine *e, bool store_ok_now, uint64_t now, FILE *f)
+void p4d_metrics_print(const struct p4d_engine *e, bool store_ok_now,
+		       const struct p4d_server_stats *replies, uint64_t now, FILE *f)
 {
-	struct scene s = { e, store_ok_now, now };
+	struct scene s = { e, store_ok_now, replies, now };
 
 	for (size_t i = 0; i < sizeof(of_rack) / sizeof(of_rack[0]); i++) {
 		print_head(f, of_rack[i].name, of_rack[i].type, of_rack[i].help);

@@ -9,7 +9,9 @@
 #include <stdio.h>
 
 #include "engine.h"
+#include "server.h"
 
-void p4d_metrics_print(const struct p4d_engine *e, bool store_ok, uint64_t now, FILE *f);
+void p4d_metrics_print(const struct p4d_engine *e, bool store_ok,
+		       const struct p4d_server_stats *replies, uint64_t now, FILE *f);
 
 #endif /* P4D_METRICS_H */

@@ -6,6 +6,12 @@
  * next recvmsg. A message may use several pages that are not neighbours; those that concern us are
  * short, so only the first page is looked at, and a longer message is handed on with its true
  * length, of which no more than its head is ever read.
+ *
+ * Replies for which the kernel has no room wait here, in order. If they become many, no request is read
+ * until there are fewer, so that what they can grow by is answers to those who wait for blocks or locks.
+ * If they are too many all the same, they are dropped with all RPCs, and the socket is opened anew: a client
+ * whose RPC is never answered would be told for ever that it is being served, one whose RPC nobody knows
+ * asks again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +33,10 @@
 #define REGION_MIN	((size_t)8 << 20)
 #define REGION_MAX	((size_t)1 << 30)
 #define RETRY_US	5000
+#define REOPEN_US	200000
 #define UNSENT_BYTES	((size_t)16 << 20)
+#define PAUSE_BYTES	(UNSENT_BYTES / 2)	/* with so many waiting no request is read */
+#define RESUME_BYTES	(UNSENT_BYTES / 4)
 
 struct unsent {			/* a reply for which there was no room */
 	struct unsent *link;
@@ -38,9 +47,15 @@ struct unsent {			/* a reply for which there was no room */
 
 struct p4d_server {
 	struct p4d_watch watch;
+	struct p4d_loop *loop;
 	struct p4d_timer retry;
 	struct unsent *first, **last;
 	size_t unsent;			/* bytes of them */
+	struct p4d_server_stats stats;
+	uint16_t port;
+	uint32_t life;			/* of the socket: a client may ask again by the same RPC */
+	bool paused;
+	bool over;			/* the socket must be opened anew */
 	p4d_server_message message;
 	void *arg;
 	char *region;
@@ -79,6 +94,7 @@ static int receive(struct p4d_server *s)
 		return 0;
 	}
 	who.rpc = s->recv.id;
+	who.life = s->life;
 	if (len && s->recv.num_bpages)
 		on_message(s, &who, len);
 	return 1;
@@ -122,22 +138,12 @@ static bool transmit(struct p4d_server *s, const struct p4d_who *who, const void
 	return true;
 }
 
-static void keep(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
+static void pause_reading(struct p4d_server *s, bool pause)
 {
-	struct unsent *u = s->unsent + len <= UNSENT_BYTES ? malloc(sizeof(*u) + len) : NULL;
-
-	if (!u) {
-		p4d_log(P4D_WARN, "reply to RPC %llu: no room for it", (unsigned long long)who->rpc);
+	if (s->paused == pause)
 		return;
-	}
-	u->link = NULL;
-	u->who = *who;
-	u->len = len;
-	memcpy(u->bytes, bytes, len);
-	*s->last = u;
-	s->last = &u->link;
-	s->unsent += len;
-	s->retry.at = p4d_now() + RETRY_US;
+	s->paused = pause;
+	p4d_loop_watch(s->loop, &s->watch, pause ? 0 : EPOLLIN);
 }
 
 static void drop_first(struct p4d_server *s)
@@ -147,26 +153,60 @@ static void drop_first(struct p4d_server *s)
 	s->first = u->link;
 	if (!s->first)
 		s->last = &s->first;
-	s->unsent -= u->len;
+	s->unsent -= sizeof(*u) + u->len;
+	s->stats.waiting--;
 	free(u);
 }
 
-static void on_retry(struct p4d_timer *t)
+static void drop_all(struct p4d_server *s)
 {
-	struct p4d_server *s = (struct p4d_server *)((char *)t - offsetof(struct p4d_server, retry));
-
-	while (s->first && transmit(s, &s->first->who, s->first->bytes, s->first->len))
+	p4d_log(P4D_WARN, "%llu replies wait for room in the kernel, and there is none here for more: all "
+		"who wait for an answer have to ask again", (unsigned long long)s->stats.waiting);
+	s->stats.dropped += s->stats.waiting;
+	while (s->first)
 		drop_first(s);
-	if (s->first)
-		s->retry.at = p4d_now() + RETRY_US;
+	s->over = true;
+	s->life++;
+	s->retry.at = p4d_now();
+}
+
+static void keep(struct p4d_server *s, const struct p4d_who *who, const void *bytes, size_t len)
+{
+	size_t size = sizeof(struct unsent) + len;
+	struct unsent *u = s->unsent + size <= UNSENT_BYTES ? malloc(size) : NULL;
+
+	if (!u) {
+		drop_all(s);
+		s->stats.dropped++;
+		return;
+	}
+	u->link = NULL;
+	u->who = *who;
+	u->len = len;
+	memcpy(u->bytes, bytes, len);
+	*s->last = u;
+	s->last = &u->link;
+	s->unsent += size;
+	s->stats.waiting++;
+	s->stats.kept++;
+	s->retry.at = p4d_now() + RETRY_US;
+	if (s->unsent > PAUSE_BYTES)
+		pause_reading(s, true);
 }
 
 /* To a client whose RPC is never answered the kernel says for ever that it is being served. */
 void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
 		      size_t len)
 {
-	if (s->first || !transmit(s, who, bytes, len))
+	if (s->over || who->life != s->life)
+		s->stats.dropped++;		/* its RPC ended with the socket */
+	else if (s->first || !transmit(s, who, bytes, len))
 		keep(s, who, bytes, len);
+}
+
+struct p4d_server_stats p4d_server_stats(const struct p4d_server *s)
+{
+	return s->stats;
 }
 
 /* ----------------------------------------------------------------------------- open, close */
@@ -219,6 +259,48 @@ static int set_up(struct p4d_server *s, uint16_t port, const char **what)
 	return bind(s->watch.fd, (struct sockaddr *)&any, sizeof(any));
 }
 
+static void close_socket(struct p4d_server *s)
+{
+	if (s->watch.fd >= 0)
+		close(s->watch.fd);
+	if (s->region)
+		munmap(s->region, s->region_size);
+	s->watch.fd = -1;
+	s->region = NULL;
+}
+
+static void start_over(struct p4d_server *s)
+{
+	const char *what;
+
+	if (s->watch.fd >= 0)
+		p4d_loop_unwatch(s->loop, &s->watch);
+	close_socket(s);
+	s->recv.num_bpages = 0;
+	if (set_up(s, s->port, &what) || p4d_loop_watch(s->loop, &s->watch, EPOLLIN)) {
+		p4d_log(P4D_WARN, "Homa port %u: %s (%s); trying again", s->port, what, strerror(errno));
+		s->retry.at = p4d_now() + REOPEN_US;
+		return;
+	}
+	s->over = s->paused = false;
+}
+
+static void on_retry(struct p4d_timer *t)
+{
+	struct p4d_server *s = (struct p4d_server *)((char *)t - offsetof(struct p4d_server, retry));
+
+	if (s->over) {
+		start_over(s);
+		return;
+	}
+	while (s->first && transmit(s, &s->first->who, s->first->bytes, s->first->len))
+		drop_first(s);
+	if (s->first)
+		s->retry.at = p4d_now() + RETRY_US;
+	if (s->unsent < RESUME_BYTES)
+		pause_reading(s, false);
+}
+
 int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t port,
 		    p4d_server_message message, void *arg, char *err, size_t size)
 {
@@ -232,6 +314,8 @@ int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t por
 	s->watch = (struct p4d_watch){ -1, on_ready };
 	s->retry = (struct p4d_timer){ .at = UINT64_MAX, .due = on_retry };
 	s->last = &s->first;
+	s->loop = loop;
+	s->port = port;
 	s->message = message;
 	s->arg = arg;
 	ret = set_up(s, port, &what) ? -errno : p4d_loop_watch(loop, &s->watch, EPOLLIN);
@@ -249,9 +333,6 @@ void p4d_server_close(struct p4d_server *s)
 {
 	while (s->first)
 		drop_first(s);
-	if (s->watch.fd >= 0)
-		close(s->watch.fd);
-	if (s->region)
-		munmap(s->region, s->region_size);
+	close_socket(s);
 	free(s);
 }

@@ -20,8 +20,15 @@ int p4d_server_open(struct p4d_server **out, struct p4d_loop *loop, uint16_t por
 		    p4d_server_message message, void *arg, char *err, size_t size);
 void p4d_server_close(struct p4d_server *s);	/* the loop must not run any more */
 
-/* Now, or as soon as the kernel has room. */
+/* Now, or as soon as the kernel has room. If too many wait for that, all clients have to ask again. */
 void p4d_server_reply(struct p4d_server *s, const struct p4d_who *who, const void *bytes,
 		      size_t len);
+
+struct p4d_server_stats {
+	uint64_t waiting;	/* replies that the kernel has no room for, now */
+	uint64_t kept;		/* that ever had to wait */
+	uint64_t dropped;
+};
+struct p4d_server_stats p4d_server_stats(const struct p4d_server *s);
 
 #endif /* P4D_SERVER_H */

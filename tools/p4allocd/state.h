@@ -52,6 +52,7 @@ struct p4d_tenant_conf {
 struct p4d_who {		/* an RPC that must be answered once */
 	uint64_t rpc;
 	struct sockaddr_in peer;
+	uint32_t life;		/* server.c's */
 };
 
 /* A request that is answered later: it is dispatched again when what it waits for may have come. */
