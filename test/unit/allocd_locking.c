@@ -137,6 +137,28 @@ static void lock__says_when_the_lease_began(void **state)
 	world_destroy(w);
 }
 
+/* The network has kept the first attempt until the hold of the second was given back. */
+static void lock__that_comes_after_its_unlock(void **state)
+{
+	struct world *w = world_create(2, 8, 64, 1);
+	struct { struct p4w_msg m; struct p4w_lock p; } __attribute__((packed)) b = {
+		{ P4W_VERSION, P4W_BUNDLE, htons(sizeof(b)), htons(0), htons(1), 0, 0 },
+		part(P4W_LOCK, "x", 1, 0),
+	};
+	uint64_t token = locked(w, send_lock(w, 1, P4W_LOCK, "x", 1, 0, 0)), rpc;
+
+	assert_unlocked(w, send_lock(w, 1, P4W_UNLOCK, "x", 1, token, 0), 0);
+	assert_int_equal(world_refusal(w, send_lock(w, 1, P4W_LOCK, "x", 1, 0, 5 * MS)),
+			 P4W_REFUSED_ORDER);
+	assert_int_equal(world_refusal(w, send_lock(w, 1, P4W_LOCK, "x", 1, token, 0)),
+			 P4W_REFUSED_EXPIRED);
+	rpc = world_send_bytes(w, 1, &b, sizeof(b));
+	assert_int_equal(ntohl(((const struct p4w_msg *)world_answer(w, rpc))[1].code),
+			 P4W_REFUSED_ORDER);
+	locked(w, send_lock(w, 1, P4W_LOCK, "x", 2, 0, 0));	/* it is free */
+	world_destroy(w);
+}
+
 static void lock__has_one_mode(void **state)
 {
 	struct world *w = world_create(2, 8, 64, 1);
@@ -290,6 +312,7 @@ int main(void)
 		cmocka_unit_test(lock__waiter_is_answered_by_the_unlock),
 		cmocka_unit_test(bundle__is_answered_at_once),
 		cmocka_unit_test(lock__says_when_the_lease_began),
+		cmocka_unit_test(lock__that_comes_after_its_unlock),
 		cmocka_unit_test(lock__has_one_mode),
 		cmocka_unit_test(lock__dead_holders_lease_ends),
 		cmocka_unit_test(lock__wait_ends_with_a_reason),

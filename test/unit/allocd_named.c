@@ -105,7 +105,7 @@ static void exclusive__one_at_a_time(void **state)
 	assert_true(give_back(1, 7, 1));
 	assert_true(give_back(1, 7, 1));	/* a repeat */
 	assert_int_equal(holder(1), 0);
-	assert_int_equal(ask_for(1, 8, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 9, X, LEASE, 0, 0), P4D_NAMED_HELD);
 	assert_int_equal(token, 3);		/* ascending over all locks */
 	assert_int_equal(p4d_named_deadline(t), UINT64_MAX);
 	assert_int_equal(p4d_named_claims(t), 2);
@@ -181,11 +181,11 @@ static void lease__is_extended_by_asking_again(void **state)
 /* The first request was lost in the network and comes when the lease has long been extended. */
 static void lease__does_not_end_earlier_by_a_late_repeat(void **state)
 {
-	for (uint32_t lock = 1; lock <= 2; lock++) {
-		bool crowd = lock == 2;		/* somebody waits */
+	for (uint32_t lock = 1; lock <= 3; lock++) {	/* the first is a crowd of one, the third none */
+		bool waited_for = lock == 2;
 
 		assert_int_equal(ask_for(lock, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
-		if (crowd)
+		if (waited_for)
 			assert_int_equal(ask_for(lock, 8, X, LEASE, 9 * LEASE, 0), P4D_NAMED_WAITS);
 		assert_int_equal(ask_for(lock, 7, X, 5 * LEASE, 0, holder(lock)), P4D_NAMED_HELD);
 		assert_int_equal(ask_for(lock, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
@@ -195,11 +195,72 @@ static void lease__does_not_end_earlier_by_a_late_repeat(void **state)
 		assert_int_equal(ask_for(lock, 9, X, LEASE, 0, 0), P4D_NAMED_BUSY);
 		now += LEASE;
 		p4d_named_tick(t, now);
-		if (crowd)
+		if (waited_for)
 			assert_told(7, 4);
 		else
 			assert_int_equal(ask_for(lock, 9, X, LEASE, 0, 0), P4D_NAMED_HELD);
 	}
+}
+
+/* Lost in the network, it comes when the hold that a repeat of it has taken was given back. */
+static void late__after_its_own_release(void **state)
+{
+	static const uint8_t modes[] = { X, S };
+
+	for (uint32_t lock = 1; lock <= 4; lock++) {
+		uint64_t mine = 10 * lock, held;
+		uint8_t mode = modes[lock % 2];
+
+		if (lock > 2) {			/* there is a crowd */
+			assert_int_equal(ask_for(lock, mine + 1, S, 9 * LEASE, 0, 0), P4D_NAMED_HELD);
+			assert_int_equal(ask_for(lock, mine, mode, LEASE, 100, 0),
+					 mode == S ? P4D_NAMED_HELD : P4D_NAMED_WAITS);
+			assert_true(give_back(lock, mine + 1, holder(lock) == token ? token - 1 :
+					      holder(lock)));
+			while (mode == X && !token)
+				token = holder(lock);
+		} else {
+			assert_int_equal(ask_for(lock, mine, mode, LEASE, 0, 0), P4D_NAMED_HELD);
+		}
+		held = token;
+		while (p4d_named_pop(t, &(struct p4d_named_event){ 0 }))
+			;
+		assert_true(give_back(lock, mine, held));
+		assert_int_equal(ask_for(lock, mine, mode, LEASE, 0, 0), P4D_NAMED_OVER);
+		assert_int_equal(ask_for(lock, mine, mode, LEASE, 500, 0), P4D_NAMED_OVER);
+		assert_int_equal(ask_for(lock, mine, mode, LEASE, 0, held), P4D_NAMED_LOST);
+		assert_int_equal(ask_for(lock, mine + 5, X, LEASE, 0, 0), P4D_NAMED_HELD);
+		assert_true(give_back(lock, mine + 5, token));
+		assert_int_equal(ask_for(lock, mine, mode, LEASE, 0, 0), P4D_NAMED_OVER);
+		assert_int_equal(p4d_named_claims(t), 0);
+	}
+}
+
+/* Other owners push it out of what is remembered, and that does not grow. */
+static void late__is_not_remembered_for_ever(void **state)
+{
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_true(give_back(1, 7, token));
+	for (uint64_t owner = 8; owner < 7 + P4D_OVER; owner++) {
+		assert_int_equal(ask_for(1, owner, X, LEASE, 0, 0), P4D_NAMED_HELD);
+		assert_true(give_back(1, owner, token));
+	}
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 0), P4D_NAMED_OVER);
+	assert_int_equal(ask_for(1, 7 + P4D_OVER, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_true(give_back(1, 7 + P4D_OVER, token));
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
+}
+
+/* A wrong token gives nothing back: the holder may go on. */
+static void late__but_it_still_holds(void **state)
+{
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_false(give_back(1, 7, 99));
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 1), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(1, 8, X, LEASE, 500, 0), P4D_NAMED_WAITS);
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 1), P4D_NAMED_HELD);
+	assert_false(give_back(1, 8, 99));
+	assert_int_equal(ask_for(1, 8, X, LEASE, 500, 0), P4D_NAMED_WAITS);
 }
 
 static void wait__ends(void **state)
@@ -269,6 +330,16 @@ static void grace__only_holders_of_before(void **state)
 	assert_true(give_back(2, 9, 17));
 }
 
+static void grace__given_back_before_it_shows_its_token(void **state)
+{
+	p4d_named_destroy(t);
+	t = p4d_named_create(5, now + 100, 50, &next_token);
+	assert_false(give_back(1, 7, 17));	/* nobody knows of it */
+	assert_int_equal(ask_for(1, 7, X, LEASE, 0, 17), P4D_NAMED_LOST);
+	now += 100;
+	assert_int_equal(ask_for(1, 8, X, LEASE, 0, 0), P4D_NAMED_HELD);
+}
+
 /* Who lost the lock before the restart shows its token first; who got it then has a higher one. */
 static void grace__higher_token_counts(void **state)
 {
@@ -325,12 +396,12 @@ static void limits__full_until_leases_end(void **state)
 	while (ask_for(n, 1, X, LEASE, 0, 0) == P4D_NAMED_HELD)
 		n++;
 	assert_int_equal(n, P4D_CLAIMS_MAX - 1);
-	assert_int_equal(ask_for(n, 1, S, LEASE, 500, 0), P4D_NAMED_FULL);
+	assert_int_equal(ask_for(n, 2, S, LEASE, 500, 0), P4D_NAMED_FULL);
 	assert_true(give_back(7, 1, 8));
-	assert_int_equal(ask_for(n, 1, S, LEASE, 0, 0), P4D_NAMED_HELD);
-	assert_int_equal(ask_for(n + 1, 1, S, LEASE, 0, 0), P4D_NAMED_FULL);
+	assert_int_equal(ask_for(n, 2, S, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(n + 1, 2, S, LEASE, 0, 0), P4D_NAMED_FULL);
 	now += 10 * LEASE;
-	assert_int_equal(ask_for(n + 1, 1, S, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(n + 1, 2, S, LEASE, 0, 0), P4D_NAMED_HELD);
 	assert_int_equal(p4d_named_claims(t), 1);
 }
 
@@ -342,10 +413,10 @@ static void limits__full_of_long_leases(void **state)
 	while (ask_for(n, 1, X, 1000 * LEASE, 0, 0) == P4D_NAMED_HELD)
 		n++;
 	assert_true(give_back(7, 1, 8));
-	assert_int_equal(ask_for(n, 1, X, LEASE, 0, 0), P4D_NAMED_HELD);
-	assert_int_equal(ask_for(n + 1, 1, X, LEASE, 0, 0), P4D_NAMED_FULL);
+	assert_int_equal(ask_for(n, 2, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(n + 1, 2, X, LEASE, 0, 0), P4D_NAMED_FULL);
 	now += 10 * LEASE;
-	assert_int_equal(ask_for(n + 1, 1, X, LEASE, 0, 0), P4D_NAMED_HELD);
+	assert_int_equal(ask_for(n + 1, 2, X, LEASE, 0, 0), P4D_NAMED_HELD);
 }
 
 static void limits__full_but_for_those_in_it(void **state)
@@ -435,6 +506,9 @@ struct model_lock {
 };
 
 static struct model_lock model[LOCKS];
+static uint64_t owner_of[LOCKS][OWNERS];	/* the current number of each who asks for a lock */
+static uint64_t last_owner;
+static uint64_t given_back[P4D_OVER];
 static struct { uint64_t ticket, token; } expected[256];
 static unsigned int nr_expected;
 
@@ -493,6 +567,8 @@ static enum p4d_named_result model_ask(struct model_lock *l, const struct p4d_cl
 	for (unsigned int i = 0; i < l->n; i++)
 		if (l->claim[i].owner == who->owner)
 			mine = &l->claim[i];
+	if (!mine && given_back[who->owner % P4D_OVER] == who->owner)
+		return P4D_NAMED_OVER;
 	if (!mine || mine->waits)
 		model_serve(l);
 	for (unsigned int i = 0; i < l->n; i++)		/* it may have moved, or been served */
@@ -588,14 +664,14 @@ static void model_tick(void)
 /* The model draws its tokens after the table, from where the table began. */
 static void random_step(void)
 {
-	uint32_t odd = ++tickets % (UNIT / 2) * 2 + 1;
+	uint32_t odd = ++tickets % (UNIT / 2) * 2 + 1, i = rnd(LOCKS);
+	uint64_t *owner = &owner_of[i][rnd(OWNERS)];
 	struct p4d_claim_of who = {
-		.owner = 1 + rnd(OWNERS), .lease_us = UNIT * rnd(300) + odd - 1,
+		.owner = *owner = *owner ? *owner : ++last_owner, .lease_us = UNIT * rnd(300) + odd - 1,
 		.wait_us = rnd(2) ? UNIT * rnd(400) + odd : 0, .ticket = tickets,
 		.mode = rnd(2) ? X : S,
 	};
 	uint64_t got = 0, want = 0, first = next_token, drawn;
-	uint32_t i = rnd(LOCKS);
 	struct p4d_name n = name_of(i);
 	struct model_lock *l = &model[i];
 	enum p4d_named_result result;
@@ -619,6 +695,9 @@ static void random_step(void)
 			assert_int_equal(p4d_named_release(t, now, n, who.owner, got), want);
 			assert_int_equal(p4d_named_release(t, now, n, who.owner, got), want);
 			next_token = first;
+			given_back[who.owner % P4D_OVER] = who.owner;
+			if (rnd(4))		/* else its next request comes late */
+				*owner = 0;
 			forget(l, k);
 			model_serve(l);
 			check_events(true);
@@ -627,7 +706,8 @@ static void random_step(void)
 		break;
 	case 2:
 		n = name_of(LOCKS + rnd(MANY));
-		who.owner = 1000 + i;
+		who.owner = ++last_owner;
+		given_back[who.owner % P4D_OVER] = who.owner;
 		who.wait_us = 0;
 		assert_int_equal(p4d_named_acquire(t, now, n, &who, &got), P4D_NAMED_HELD);
 		assert_true(p4d_named_release(t, now, n, who.owner, got));
@@ -637,6 +717,8 @@ static void random_step(void)
 		result = p4d_named_acquire(t, now, n, &who, &got);
 		next_token = first;
 		assert_int_equal(result, model_ask(l, &who, &want));
+		if (result == P4D_NAMED_OVER)
+			*owner = 0;
 		if (result == P4D_NAMED_HELD)
 			assert_int_equal(got, want);
 		check_events(true);
@@ -660,6 +742,9 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(lease__does_not_end_earlier_by_a_late_repeat, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(late__after_its_own_release, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(late__is_not_remembered_for_ever, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(late__but_it_still_holds, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wait__ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wait__deadlock_of_two_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wait__repeat_keeps_its_place, set_up, tear_down),
@@ -668,6 +753,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(grace__no_hold_of_before_ends_in_it, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(limits__full_until_leases_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(grace__given_back_before_it_shows_its_token, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(grace__higher_token_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits__queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits__full_of_long_leases, set_up, tear_down),

@@ -206,7 +206,7 @@ static void lock(uint32_t id, uint8_t type)
 {
 	struct p4w_lock m = {
 		.msg = head(type, sizeof(m), 0, type == P4W_LOCK ? P4W_LOCK_EXCLUSIVE : 0),
-		.owner = htobe64(1), .name = "name",
+		.owner = htobe64(nodes->node[id].batch + 1), .name = "name",
 		.token = htobe64(type == P4W_LOCK ? 0 : nodes->node[id].token),
 		.lease_us = htonl(type == P4W_LOCK ? 1000 : 0),
 		.wait_us = htonl(type == P4W_LOCK ? 100000 : 0),

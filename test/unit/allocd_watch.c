@@ -237,6 +237,7 @@ static void show__the_block_for_cells_of_locks(void **state)
 	world_send(w, 1, 0, 1, P4W_LOCK_CELLS, 0, 0);
 	world_settle(w);
 	for (int i = 0; i < 8; i++) {		/* until it is worth a cell */
+		m.owner = htobe64(7 + i);
 		m.msg.type = P4W_LOCK;
 		m.msg.code = htonl(P4W_LOCK_EXCLUSIVE);
 		m.token = 0;

@@ -188,10 +188,10 @@ static void learn(struct p4d_lockcells *l, struct p4d_name name, uint32_t taken)
 static void note_given_back(struct p4d_engine *e, struct p4d_tenant *t, struct p4d_name name,
 			    uint64_t token)
 {
-	const uint64_t anybody = 1;
+	const uint64_t nobody = 0;	/* whose hold it was, the cell does not say any more */
 
-	p4d_named_adopt(t->named, e->now, name, anybody, token, e->now + 1);
-	p4d_named_release(t->named, e->now, name, anybody, token);
+	p4d_named_adopt(t->named, e->now, name, nobody, token, e->now + 1);
+	p4d_named_release(t->named, e->now, name, nobody, token);
 }
 
 /* The table's again. The tenant's nodes can write what they like into their cells. */

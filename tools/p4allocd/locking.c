@@ -126,6 +126,9 @@ static void lock(struct p4d_engine *e, struct p4d_tenant *t, const struct p4d_wh
 	case P4D_NAMED_LOST:
 		refused(e, t, who, req, P4W_REFUSED_EXPIRED, "the lease of this token has ended");
 		break;
+	case P4D_NAMED_OVER:
+		refused(e, t, who, req, P4W_REFUSED_ORDER, "its owner has given the lock back since");
+		break;
 	case P4D_NAMED_MODE:
 		/* To change it means to give the hold back and to wait for one's turn. */
 		p4d_proto_range(&why, "code", req->code, held_as, held_as);

@@ -37,6 +37,7 @@ struct p4d_named {
 	uint32_t used;		/* entries that are not empty */
 	uint32_t held;		/* holds in them, ended leases included */
 	uint64_t sweep_at;	/* a full table is not swept before */
+	uint64_t *over;		/* owners that have given back, by their low bits: clients count them up */
 	struct p4d_crowds crowds;
 };
 
@@ -143,6 +144,11 @@ static void make_crowd(struct p4d_named *t, struct entry *e)
 
 /* -------------------------------------------------------------------------------- the API */
 
+static inline uint64_t *over_at(const struct p4d_named *t, uint64_t owner)
+{
+	return &t->over[owner % P4D_OVER];
+}
+
 static uint64_t mix(uint64_t x)
 {
 	x = (x ^ x >> 30 ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -158,6 +164,7 @@ struct p4d_named *p4d_named_create(uint64_t seed, uint64_t grace, uint64_t first
 	t->seed[0] = mix(seed) | 1;
 	t->seed[1] = mix(mix(seed)) | 1;
 	set_entries(t, ENTRIES_MIN);
+	t->over = p4d_alloc(P4D_OVER * sizeof(*t->over));
 	p4d_crowds_init(&t->crowds);
 	t->crowds.grace = grace;
 	t->crowds.first_token = first;
@@ -171,6 +178,7 @@ void p4d_named_destroy(struct p4d_named *t)
 		return;
 	p4d_crowds_uninit(&t->crowds);
 	free(t->entry);
+	free(t->over);
 	free(t);
 }
 
@@ -267,10 +275,12 @@ RARE enum p4d_named_result acquire_slowly(struct p4d_named *t, uint64_t now, str
 	struct entry *e = find(t, name);
 	enum p4d_named_result result;
 
-	if (e->token && e->until > now && e->owner != who->owner && !who->wait_us && !who->token)
-		return P4D_NAMED_BUSY;
 	if (e->token && e->owner == who->owner)
 		return hold_again(e, now, who, token);
+	if (*over_at(t, who->owner) == who->owner && !has_claim(t, e, who->owner))
+		return who->token ? P4D_NAMED_LOST : P4D_NAMED_OVER;
+	if (e->token && e->until > now && !who->wait_us && !who->token)
+		return P4D_NAMED_BUSY;
 	if (is_full(t) && !has_claim(t, e, who->owner)) {
 		make_room(t, now);
 		if (is_full(t))
@@ -289,7 +299,8 @@ static inline enum p4d_named_result acquire_at(struct p4d_named *t, uint64_t now
 					       struct entry *e)
 {
 	/* The lock is free, there is room, and nothing else is to be thought of. */
-	if (e->crowd | e->token | who->token || who->mode != P4W_LOCK_EXCLUSIVE || !t->plain)
+	if (e->crowd | e->token | who->token || who->mode != P4W_LOCK_EXCLUSIVE || !t->plain ||
+	    *over_at(t, who->owner) == who->owner)
 		return acquire_slowly(t, now, name, who, token);
 	t->plain--;
 	e->owner = who->owner;
@@ -368,6 +379,7 @@ bool p4d_named_release(struct p4d_named *t, uint64_t now, struct p4d_name name, 
 {
 	struct entry *e = entry_at(t, hash_of(t, name));
 
+	*over_at(t, owner) = owner;
 	if (!is_of(e, name))
 		return release_further(t, now, name, owner, token);
 	return release_at(t, now, e, owner, token);

@@ -7,6 +7,9 @@
  * overtakes a waiter. A lease that has ended is taken back when somebody else wants the lock, not
  * before; so a lock that nobody else wants needs no timer. A lock without claims takes no memory.
  *
+ * An owner has one hold. The last P4D_OVER owners that have given theirs back (fewer, where two have the
+ * same low bits) are remembered, and what asks on their behalf after that is late: it takes nothing.
+ *
  * After a restart nobody knows who held what. Until `grace` a name that is new to the table counts as
  * held, except for an owner that shows the token of its hold, one below `first`. Where two do, the
  * higher one was given later, and counts.
@@ -21,6 +24,7 @@
 
 #define P4D_CLAIMS_MAX 16384	/* of a tenant */
 #define P4D_QUEUE_MAX 1024	/* holders, and waiters, of one lock */
+#define P4D_OVER 8192		/* of a tenant */
 
 struct p4d_name {
 	uint64_t word[P4W_LOCK_NAME_BYTES / 8];
@@ -41,6 +45,7 @@ enum p4d_named_result {
 	P4D_NAMED_WAITS,	/* will be popped */
 	P4D_NAMED_BUSY,		/* somebody else has it */
 	P4D_NAMED_LOST,		/* the token's hold is over */
+	P4D_NAMED_OVER,		/* the owner has given it back: this came late */
 	P4D_NAMED_MODE,		/* the owner has it, or waits for it, in the other mode */
 	P4D_NAMED_FULL,		/* too many claims */
 };
