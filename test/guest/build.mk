@@ -25,6 +25,9 @@ $(eval $(call program,test/guest/event-loop,test/guest/event-loop.c,$(LIBP4ALLOC
 $(eval $(call program,test/guest/locker,test/guest/locker.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/roamer,test/guest/roamer.c,$(LIBP4ALLOC_PKGS),$(LIBP4ALLOC)))
 $(eval $(call program,test/guest/witness,test/guest/witness.c util/jsonline.c,json-c,,-Iutil))
+UNIT += test/guest_witness
+$(eval $(call program,test/guest_witness,test/unit/guest_witness.c util/jsonline.c \
+	tools/p4switch/control.c $(SWITCH_COMMAND),json-c cmocka,,-Iutil))
 $(eval $(call program,test/guest/api,test/guest/api.c $(t_homa)))
 
 # the same for a 32-bit user space
