@@ -622,7 +622,7 @@ static void http__what_it_refuses(void **state)
 static void http__slow_clients_are_cut_off(void **state)
 {
 	static const char request[] = "GET /metrics HTTP/1.1\r\n\r\n";
-	int fd[HTTP_CLIENTS];
+	int fd[HTTP_CLIENTS], fresh;
 	char c;
 
 	for (int i = 0; i < HTTP_CLIENTS; i++)
@@ -632,6 +632,13 @@ static void http__slow_clients_are_cut_off(void **state)
 	usleep(20000);
 	assert_int_equal(strncmp(get(request, sizeof(request) - 1), "HTTP/1.1 200 ", 13), 0);
 	assert_int_equal(recv(fd[0], &c, 1, MSG_DONTWAIT), 0);	/* the oldest gave its place */
+	fresh = dial();			/* which this one has now */
+	assert_int_equal(send(fresh, "G", 1, MSG_NOSIGNAL), 1);
+	usleep(20000);
+	assert_int_equal(strncmp(get(request, sizeof(request) - 1), "HTTP/1.1 200 ", 13), 0);
+	assert_int_equal(recv(fd[1], &c, 1, MSG_DONTWAIT), 0);	/* the oldest that is left */
+	assert_int_equal(recv(fresh, &c, 1, MSG_DONTWAIT), -1);
+	close(fresh);
 	for (int i = 0; i < HTTP_CLIENTS; i++) {
 		struct pollfd p = { fd[i], POLLIN, 0 };
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../tools/p4switch/command.h"
+#include "p4wire.h"
 
 #define CELLS	5000
 
@@ -25,6 +26,11 @@ static unsigned int writes, drains, macs;
 static uint64_t read_cell(struct target *t, const struct spec_array *a, uint32_t index)
 {
 	return cell[a - arrays][index];
+}
+
+static uint64_t read_nothing(struct target *t, const struct spec_array *a, uint32_t index)
+{
+	return 0;
 }
 
 static void write_cell(struct target *t, const struct spec_array *a, uint32_t index, uint64_t value)
@@ -143,6 +149,7 @@ static void command__good(void **state)
 #define READ(rest)	"{\"cmd\":\"reg_read\",\"array\":\"owner\"," rest "}"
 #define WRITE(rest)	"{\"cmd\":\"reg_write\",\"array\":\"owner\"," rest "}"
 #define FILL(rest)	"{\"cmd\":\"reg_fill\",\"array\":\"owner\"," rest "}"
+#define ALL	"{\"cmd\":\"reg_read\",\"array\":\"r*\",\"index\":0,\"count\":256}"
 #define MAC(rest)	"{\"cmd\":\"table_add\",\"table\":\"l2\"," rest "}"
 
 static const struct {
@@ -179,6 +186,9 @@ static const struct {
 	{ READ("\"index\":1,\"count\":4"), "count", "from index 1, must be 1 .. 3" },
 	{ READ("\"index\":1,\"count\":4097"), "count", "must be a whole number, 1 .. 4096" },
 	{ "{\"cmd\":\"reg_read\",\"array\":\"r*\",\"index\":0,\"count\":2049}", "count", "1 .. 2048" },
+	{ "{\"cmd\":\"reg_read\",\"array\":\"r*\",\"indexes\":[]}", "indexes", "must be a list of 1 .. 2048" },
+	{ "{\"cmd\":\"batch\",\"cmds\":[" WRITE("\"index\":0,\"values\":[1]") "," ALL "," ALL "," ALL "," ALL
+	  "," ALL "," ALL "," ALL "," ALL "]}", "cmds", "with writes" },
 	{ "{\"cmd\":\"reg_write\",\"array\":\"r*\",\"index\":0,\"values\":[1]}", "array",
 	  "only read and filled" },
 	{ READ("\"indexes\":[]"), "indexes", "must be a list of 1 .. 4096" },
@@ -251,6 +261,28 @@ static void command__table_full(void **state)
 	char *got = command_run(&target, line, strlen(line));
 
 	assert_non_null(strstr(got, "the table is full"));
+	free(got);
+}
+
+/* r32 would be one more than a line of this program can name. */
+static void command__too_many_registers(void **state)
+{
+	static struct spec_array many[P4W_MAX_REGISTERS + 1];
+	struct spec wide = { .arrays = many, .nr_arrays = P4W_MAX_REGISTERS };
+	struct target t = { .spec = &wide, .read = read_nothing };
+	const char line[] = "{\"cmd\":\"reg_read\",\"array\":\"r*\",\"index\":0,\"count\":1}";
+	char *got;
+
+	for (int i = 0; i <= P4W_MAX_REGISTERS; i++) {
+		snprintf(many[i].name, sizeof(many[i].name), "r%d", i);
+		many[i].size = 1;
+	}
+	got = command_run(&t, line, strlen(line));
+	assert_non_null(strstr(got, "\"ok\":true"));
+	free(got);
+	wide.nr_arrays++;
+	got = command_run(&t, line, strlen(line));
+	assert_non_null(strstr(got, "has more than 32 registers"));
 	free(got);
 }
 
@@ -328,6 +360,7 @@ int main(void)
 		cmocka_unit_test(command__bad),
 		cmocka_unit_test(command__digits),
 		cmocka_unit_test(command__table_full),
+		cmocka_unit_test(command__too_many_registers),
 		cmocka_unit_test(command__long_answer),
 		cmocka_unit_test(command__noise),
 	};
