@@ -62,6 +62,7 @@ struct p4a_replay_batch {		/* what all nodes say of a grant */
 	uint64_t gaps;			/* serials no log has */
 	uint64_t breaks;		/* values found that nobody has left */
 	uint32_t batch;
+	uint32_t looks;			/* of p4a_replay_aborts(), so far */
 	uint16_t nodes;			/* of the tenant then */
 };
 

@@ -238,6 +238,14 @@ static bool fails_at(const struct aborts *a, const struct p4a_replay_intent *t, 
 	return false;
 }
 
+/* Without a grant, it is not known what was there at first. */
+static bool may_look(const struct aborts *a, const struct p4a_replay_intent *t)
+{
+	struct p4a_replay_batch *b = p4a_replay_batch(a->r, t->epoch);
+
+	return b && b->looks < P4A_ABORT_LOOKS && ++b->looks;
+}
+
 static bool is_explained(const struct aborts *a, const struct p4a_replay_intent *t)
 {
 	const struct moment *m = &a->moment[t - intents(a->r)];
@@ -251,7 +259,7 @@ static bool is_explained(const struct aborts *a, const struct p4a_replay_intent 
 		uint64_t at = m->low;
 
 		while ((next = p4a_touch_after(&a->touches, op[i].key, t->epoch, at)) &&
-		       next->serial < m->high) {
+		       next->serial < m->high && may_look(a, t)) {
 			at = next->serial;
 			if (fails_at(a, t, at))
 				return true;

@@ -12,6 +12,7 @@
 
 #define P4A_SETTLE_TXNS		64	/* more in doubt in one epoch, or */
 #define P4A_SETTLE_GAPS		32	/* more serials free, are not tried */
+#define P4A_ABORT_LOOKS		(1 << 22)	/* for reasons of aborts, in one epoch; then they have none */
 
 struct p4a_touch {			/* of one key, at one place in the order */
 	uint64_t key, epoch, serial;

@@ -595,6 +595,39 @@ static void many__are_bounded(void **state)
 	not_settled(20, 1);
 }
 
+/* Each may have been judged behind each of as many transactions, and only behind the last with a reason. */
+static void many_aborts__are_bounded(void **state)
+{
+	const struct p4a_op pay = { 6, -10, P4A_CADD }, more = { 6, 1, P4A_ADD };
+	const struct p4a_op much = { 6, 1000, P4A_ADD }, set = { 6, 5, P4A_WRITE }, lost = { 6, 0, P4A_WRITE };
+	static struct sent s[2100];
+	unsigned int n, i;
+
+	for (n = 100; n <= 2100; n += 2000) {
+		struct p4a_replay_info info;
+		struct p4a_replay *r;
+
+		begin();
+		commit(2, &much, 1);
+		for (i = 0; i < n; i++)
+			s[i] = intend(2, &pay, 1, 77);
+		for (i = 0; i < n; i++)
+			commit(0, &more, 1);
+		commit(0, &set, 1);
+		for (i = 0; i < n; i++)
+			conclude(&s[i], P4A_TXN_ABORT, 0);
+		lose(1, &lost, 1, 99);
+		end_all(1);
+		r = replay(&info);
+		if (n == 100)
+			assert_int_equal(info.breaks, 0);
+		else
+			assert_in_range(info.breaks, 1, n - 1);
+		assert_in_range(p4a_replay_batch(r, epoch)->looks, 1, P4A_ABORT_LOOKS);
+		p4a_replay_free(r);
+	}
+}
+
 /* Of an epoch only its own records are looked at, however many others there are. */
 static void many_epochs__take_as_many_steps(void **state)
 {
@@ -642,6 +675,7 @@ int main(void)
 		cmocka_unit_test(second_pass__comes_after_the_first),
 		cmocka_unit_test(epochs__are_apart),
 		cmocka_unit_test(many__are_bounded),
+		cmocka_unit_test(many_aborts__are_bounded),
 		cmocka_unit_test(many_epochs__take_as_many_steps),
 	};
 
