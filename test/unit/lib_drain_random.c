@@ -289,8 +289,10 @@ static void drain(struct actor *a)
 
 static void give_back(struct actor *a, enum stage stage)
 {
+	bool leaves = !rnd(4);
+
 	a->stage = stage;
-	assert_int_equal(p4a_done_async(a->f->ctx, NULL), 0);
+	assert_int_equal(leaves ? p4a_leave_async(a->f->ctx, NULL) : p4a_done_async(a->f->ctx, NULL), 0);
 }
 
 /* A call has ended. */
