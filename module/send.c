@@ -73,29 +73,30 @@ static u32 seg_bytes(u32 mtu, u32 ip_header)
 /* Where no packet waits, and the receiver has a buffer in hand before the next is made, a grant for
  * a part of it costs more than it can save.
  */
-static u32 unsched_bytes(struct homa_net *hn, const struct net_device *dev, u32 seg)
+static u32 unsched_bytes(struct homa_net *hn, const struct dst_entry *dst, u32 seg)
 {
 	/* One packet at least, or the receiver would never hear of the message. */
 	u32 bytes = max_t(u32, homa_knob(hn, unsched_bytes), seg);
-	bool may_wait;
+	const struct net_device *dev;
 
-	rcu_read_lock();
-	may_wait = homa_link_waits(hn, dev);
+	rcu_read_lock();	/* the route may lose its device at any moment, and that its memory */
+	dev = READ_ONCE(dst->dev);
+	if (!homa_link_waits(hn, dev))
+		bytes = max(bytes,
+			    seg * homa_offload_segs(dev, seg, homa_knob(hn, max_gso_size)));
 	rcu_read_unlock();
-	if (may_wait)
-		return bytes;
-	return max(bytes, seg * homa_offload_segs(dev, seg, homa_knob(hn, max_gso_size)));
+	return bytes;
 }
 
-int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
-		      const struct net_device *dev)
+int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer,
+		      const struct dst_entry *dst)
 {
-	out->seg = seg_bytes(mtu, homa_ip_header_len(&peer->addr));
+	out->seg = seg_bytes(dst_mtu(dst), homa_ip_header_len(&peer->addr));
 	if (!out->seg)
 		return -EINVAL;
 	out->unsched = out->length;
 	if (out->length > out->seg)
-		out->unsched = min(out->length, unsched_bytes(peer->net, dev, out->seg));
+		out->unsched = min(out->length, unsched_bytes(peer->net, dst, out->seg));
 	out->granted = out->unsched;
 	out->unsched_prio = min(homa_unsched_priority(peer->cutoff, out->length),
 				homa_control_priority(peer->net));
@@ -463,7 +464,9 @@ int homa_xmit_small(struct homa_sock *hsk, const struct in6_addr *daddr, const v
 	path.peer = homa_peer_get(path.net, daddr);
 	if (!path.peer)
 		return -ENOMEM;
+	rcu_read_lock();	/* as in unsched_bytes() */
 	skb = route_packet(&path, len, clamp(priority, 0, P4W_PRIORITIES - 1));
+	rcu_read_unlock();
 	if (IS_ERR(skb)) {
 		err = PTR_ERR(skb);
 		goto put;

@@ -19,7 +19,6 @@ struct homa_peer;
 struct homa_pkt;
 struct homa_pkt_ack;
 struct homa_rpc;
-struct net_device;
 struct sock;
 
 /* The message that goes. rpc->lock. */
@@ -45,8 +44,8 @@ int homa_msg_out_copy(struct homa_net *hn, struct homa_msg_out *out, struct iov_
 		      u32 length);
 void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out);
 /* Fixes what can be sent how; -EINVAL: the MTU is too small. */
-int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer, u32 mtu,
-		      const struct net_device *dev);
+int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer,
+		      const struct dst_entry *dst);
 
 /* Packets that are complete, with route and IP header, to be sent when no lock is held. */
 void homa_flush(struct homa_net *hn, struct sk_buff_head *queue);

@@ -138,7 +138,7 @@ static int prepare(struct homa_sock *hsk, struct homa_peer *peer, struct homa_ms
 
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	err = homa_msg_out_init(out, peer, dst_mtu(dst), dst->dev);
+	err = homa_msg_out_init(out, peer, dst);
 	if (!err && out->length <= out->seg)
 		out->dst = dst;
 	else
