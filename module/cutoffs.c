@@ -93,10 +93,19 @@ static void sum_up(const u64 weight[HOMA_SIZES], u32 unsched_bytes, u64 *some, u
 	}
 }
 
+/* Bits of a sum beyond those that leave room for factors below 2^16. A class counts to 2^34: in a u32 since the
+ * last look, and what is left of those before.
+ */
+static u32 excess(u64 sum)
+{
+	return max(fls64(sum) - 48, 0);
+}
+
 /* How many levels unasked bytes get: their share, at least one, and one is left for granted ones. */
 static int divide(u64 some, u64 all, int num, int levels)
 {
-	u64 exact = div64_u64(some * num * 1000, all);	/* thousandths of a level */
+	u32 shift = excess(all);
+	u64 exact = div64_u64((some >> shift) * num * 1000, all >> shift);	/* thousandths of a level */
 
 	if (num == 1)
 		return 1;
@@ -145,13 +154,14 @@ bool homa_cutoffs_differ(const u64 weight[HOMA_SIZES], u32 unsched_bytes,
 			 const int a[P4W_PRIORITIES], const int b[P4W_PRIORITIES])
 {
 	u64 some, all, moved = 0;
-	u32 i;
+	u32 i, shift;
 
 	sum_up(weight, unsched_bytes, &some, &all);
+	shift = excess(some);
 	for (i = 0; i < HOMA_SIZES; i++)
 		if (level_of(a, homa_size_top(i)) != level_of(b, homa_size_top(i)))
 			moved += unasked(weight, i, unsched_bytes);
-	return moved * 1000 > some * MOVED_MAX;
+	return (moved >> shift) * 1000 > (some >> shift) * MOVED_MAX;
 }
 
 /* ------------------------------------------------------------------ looking */

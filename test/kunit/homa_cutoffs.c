@@ -167,6 +167,29 @@ static void does_not_flap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, divide(100, 100, 1, 0), 1);
 }
 
+/* As many of each length as counters can hold: only proportions count. */
+static void after_very_many(struct kunit *test)
+{
+	static u64 few[HOMA_SIZES], many[HOMA_SIZES];
+	int a[P4W_PRIORITIES], b[P4W_PRIORITIES], unsched, num, i;
+
+	for (unsched = 1000; unsched <= P4W_MSG_MAX; unsched *= 10) {
+		for (i = 0; i < HOMA_SIZES; i++) {
+			few[i] = 1 + i % 3;
+			many[i] = few[i] << 32;
+		}
+		KUNIT_EXPECT_EQ(test, homa_cutoffs_compute(many, unsched, 8, 0, b),
+				homa_cutoffs_compute(few, unsched, 8, 0, a));
+		expect(test, b, a);
+		KUNIT_EXPECT_FALSE(test, homa_cutoffs_differ(many, unsched, a, b));
+		for (num = 1; num <= 8; num++) {
+			homa_cutoffs_compute(few, unsched / num, num, 0, b);
+			KUNIT_EXPECT_EQ(test, homa_cutoffs_differ(many, unsched, a, b),
+					homa_cutoffs_differ(few, unsched, a, b));
+		}
+	}
+}
+
 static int looked;
 
 static void note_look(struct work_struct *work)
@@ -247,6 +270,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(extremes),
 	KUNIT_CASE(always_well_formed),
 	KUNIT_CASE(does_not_flap),
+	KUNIT_CASE(after_very_many),
 	KUNIT_CASE(when_to_look),
 	KUNIT_CASE(looks),
 	{}
