@@ -130,15 +130,13 @@ void homa_link_put(struct homa_link *link)
 
 u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, bool *is_soft)
 {
-	u32 mbps = READ_ONCE(link->mbps);
+	u32 mbps = homa_link_mbps(hn, link);
 	struct net_device *dev;
 
 	rcu_read_lock();
 	dev = rcu_dereference(link->dev);
 	*is_soft = dev && !homa_dev_has_queue(dev) && !queue_below(link, dev);
 	rcu_read_unlock();
-	if (!mbps)
-		mbps = homa_knob(hn, link_mbps);
 	return mbps ? mbps : UNKNOWN_MBPS;
 }
 

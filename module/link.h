@@ -14,11 +14,11 @@
 #include <net/sch_generic.h>
 
 #include "grant.h"
+#include "net.h"
 #include "pacer.h"
 #include "recent.h"
 
 struct homa_links;
-struct homa_net;
 
 struct homa_link {
 	struct net_device __rcu *dev;	/* NULL: it is gone */
@@ -83,6 +83,14 @@ static inline bool homa_link_is_shared(unsigned long others_at, unsigned long no
 
 /* RCU. So it is where packets for `dev` wait. */
 bool homa_link_has_others(struct homa_net *hn, const struct net_device *dev);
+
+/* Mbit/s that it says, or else the knob; 0: nobody says. */
+static inline u32 homa_link_mbps(const struct homa_net *hn, const struct homa_link *link)
+{
+	u32 mbps = READ_ONCE(link->mbps);
+
+	return mbps ? mbps : homa_knob(hn, link_mbps);
+}
 
 /* Mbit/s to reckon with, and whether it is only software. */
 u32 homa_link_speed(const struct homa_net *hn, const struct homa_link *link, bool *is_soft);

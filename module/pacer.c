@@ -113,9 +113,7 @@ static struct homa_link *paced_link(struct homa_net *hn, const struct net_device
 		if (!dev || !is_paced(dev))
 			return NULL;
 	}
-	*mbps = READ_ONCE(link->mbps);
-	if (!*mbps)
-		*mbps = homa_knob(hn, link_mbps);
+	*mbps = homa_link_mbps(hn, link);
 	return *mbps ? link : NULL;
 }
 
@@ -300,11 +298,10 @@ static struct homa_rpc *next_turn(struct homa_link *link)
 	struct homa_net *hn = homa_link_net(link);
 	struct homa_pacer *p = &link->pacer;
 	struct homa_pacing *m = NULL;
-	u32 mbps = READ_ONCE(link->mbps);
+	/* Its speed may be gone with the device: then nobody waits for it any longer. */
+	u32 mbps = homa_link_mbps(hn, link);
 	u64 wait;
 
-	/* Its speed may be gone with the device: then nobody waits for it any longer. */
-	mbps = mbps ? mbps : homa_knob(hn, link_mbps);
 	spin_lock_bh(&p->lock);
 	p->armed = false;
 	if (p->nr) {

@@ -227,13 +227,6 @@ static struct sk_buff *take_other(struct homa_sched *q, u32 quantum)
 
 /* ------------------------------------------------------------------ in */
 
-static u32 speed(const struct homa_sched *q)
-{
-	u32 mbps = READ_ONCE(q->link->mbps);
-
-	return mbps ? mbps : homa_knob(q->net, link_mbps);
-}
-
 static void note_others(struct homa_link *link)
 {
 	unsigned long now = jiffies | 1;
@@ -286,7 +279,7 @@ static int cut(struct Qdisc *sch, struct sk_buff *skb, struct sk_buff **to_free)
 static int enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
 {
 	struct homa_sched *q = qdisc_priv(sch);
-	u32 mbps = speed(q);
+	u32 mbps = homa_link_mbps(q->net, q->link);
 
 	if (sch->q.qlen >= LIMIT)
 		return qdisc_drop(skb, sch, to_free);
@@ -336,7 +329,7 @@ static struct sk_buff *take_waiting(struct homa_sched *q, u32 mbps, u32 quantum)
 static struct sk_buff *dequeue(struct Qdisc *sch)
 {
 	struct homa_sched *q = qdisc_priv(sch);
-	u32 mbps = speed(q);
+	u32 mbps = homa_link_mbps(q->net, q->link);
 	struct sk_buff *skb;
 
 	if (q->now.head)

@@ -193,6 +193,28 @@ static void on_two(struct kunit *test)
 	expect(test, bridge, bridge, false);
 }
 
+/* What the device says goes before the knob, and that before a guess, which is for budgets only. */
+static void how_fast(struct kunit *test)
+{
+	static const struct {
+		u32 says, knob, mbps, speed;
+	} t[] = {
+		{ 0, 0, 0, UNKNOWN_MBPS }, { 0, 500, 500, 500 }, { 1000, 0, 1000, 1000 },
+		{ 1000, 500, 1000, 1000 },
+	};
+	struct homa_link *link = homa_link_find(&hn, card(test)->ifindex);
+	bool is_soft;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		hn.knobs.link_mbps = t[i].knob;
+		link->mbps = t[i].says;
+		KUNIT_EXPECT_EQ(test, homa_link_mbps(&hn, link), t[i].mbps);
+		KUNIT_EXPECT_EQ(test, homa_link_speed(&hn, link, &is_soft), t[i].speed);
+	}
+	hn.knobs.link_mbps = 0;
+}
+
 /* With a queue of its own, it is as any other. */
 static void on_one_with_queues(struct kunit *test)
 {
@@ -268,6 +290,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(on_one_without_record),
 	KUNIT_CASE(on_one_without_queue),
 	KUNIT_CASE(on_two),
+	KUNIT_CASE(how_fast),
 	KUNIT_CASE(on_one_with_queues),
 	KUNIT_CASE(the_lower_goes_first),
 	KUNIT_CASE(a_number_is_used_again),
