@@ -19,6 +19,7 @@
 #include "tenant.h"
 
 #define RCVBUF_MAX	BIT_ULL(32)
+#define GFP_LIST	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)	/* as long as a program likes */
 
 int homa_bind(struct sock *sk, struct sockaddr *addr, int addr_len)
 {
@@ -264,11 +265,11 @@ static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *
 
 	*nr = 0;
 	*total = READ_ONCE(hsk->nr_rpcs);
-	max = min_t(u64, *total, room / sizeof(*infos));
+	max = min_t(u64, homa_list_max(*total, sizeof(*infos)), room / sizeof(*infos));
 	if (!max)
 		return NULL;
-	infos = kvmalloc_array(max, sizeof(*infos), GFP_KERNEL_ACCOUNT);
-	rpcs = kvmalloc_array(max, sizeof(*rpcs), GFP_KERNEL_ACCOUNT);
+	infos = kvmalloc_array(max, sizeof(*infos), GFP_LIST);
+	rpcs = kvmalloc_array(max, sizeof(*rpcs), GFP_LIST);
 	if (!infos || !rpcs) {
 		kvfree(rpcs);
 		kvfree(infos);
@@ -295,7 +296,7 @@ static int ioctl_info(struct homa_sock *hsk, void __user *arg)
 		return -EFAULT;
 	infos = describe_all(hsk, in.rpc_info_length, &total, &nr);
 	if (IS_ERR(infos))
-		return PTR_ERR(infos);
+		return homa_fail(hsk, PTR_ERR(infos), "info: no memory for a list of the RPCs");
 	memset(&info, 0, sizeof(info));
 	info.rpc_info = in.rpc_info;
 	info.rpc_info_length = nr * sizeof(*infos);
@@ -331,9 +332,11 @@ static int abort_all(struct homa_sock *hsk, u32 error)
 
 	if (!nr)
 		return 0;
-	rpcs = kvmalloc_array(nr, sizeof(*rpcs), GFP_KERNEL_ACCOUNT);
+	if (homa_list_max(nr, sizeof(*rpcs)) < nr)
+		return homa_fail(hsk, -ENOMEM, "abort: too many RPCs to end them all in one call");
+	rpcs = kvmalloc_array(nr, sizeof(*rpcs), GFP_LIST);
 	if (!rpcs)
-		return -ENOMEM;
+		return homa_fail(hsk, -ENOMEM, "abort: no memory for a list of the RPCs");
 	nr = collect(hsk, rpcs, nr);
 	for (i = 0; i < nr; i++) {
 		if (homa_rpc_is_client(rpcs[i]))
