@@ -144,6 +144,20 @@ struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 	return route6(net, sk, daddr, saddr, cookie);
 }
 
+void homa_ip_confirm(const struct dst_entry *dst, const struct in6_addr *daddr)
+{
+	const __be32 v4 = homa_addr_to_v4(daddr);
+	struct in6_addr wire;
+	u32 ifindex;
+
+	if (homa_addr_is_v4(daddr)) {
+		dst_confirm_neigh(dst, &v4);
+		return;
+	}
+	wire = homa_addr_to_wire(daddr, &ifindex);
+	dst_confirm_neigh(dst, &wire);
+}
+
 void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_addr *saddr,
 			 const struct in6_addr *daddr, u8 tclass)
 {

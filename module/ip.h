@@ -28,6 +28,9 @@ static inline u32 homa_ip_header_len(const struct in6_addr *daddr)
 struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 				const struct in6_addr *daddr, struct in6_addr *saddr, u32 *cookie);
 
+/* What is sent on this way gets to the peer: so the neighbour on it lives, and need not be asked. RCU. */
+void homa_ip_confirm(const struct dst_entry *dst, const struct in6_addr *daddr);
+
 /* Pushes the IP header of a packet that has its route, and room. `tclass`: TOS or traffic class. */
 void homa_ip_push_header(struct net *net, struct sk_buff *skb, const struct in6_addr *saddr,
 			 const struct in6_addr *daddr, u8 tclass);

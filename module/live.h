@@ -15,17 +15,21 @@ struct homa_rpc;
 
 struct homa_live {
 	unsigned long heard;	/* jiffies of the last packet for one of our RPCs, racy */
+	unsigned long confirmed;	/* jiffies when the way there was seen to work; 0: never; racy */
 	u64 asked_ns;		/* last question whether it still lives; racy */
 	u64 died_ns;		/* RPCs that waited then have failed; 0: never */
 	u64 unreachable_ns;	/* the network said so last, see homa_timer_unreachable(); racy */
 };
 
-static inline void homa_live_heard(struct homa_live *live)
+/* True: for the first time in this jiffy. */
+static inline bool homa_live_heard(struct homa_live *live)
 {
 	unsigned long now = jiffies;
 
-	if (READ_ONCE(live->heard) != now)
-		WRITE_ONCE(live->heard, now);
+	if (likely(READ_ONCE(live->heard) == now))
+		return false;
+	WRITE_ONCE(live->heard, now);
+	return true;
 }
 
 static inline u64 homa_live_silent_ns(const struct homa_live *live)

@@ -69,6 +69,9 @@ void homa_peer_put(struct homa_peer *peer);
  */
 struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
 				  struct in6_addr *saddr);
+/* What we send gets there, by the route that it is sent on: for neighbours, at times. Softirq. */
+void homa_peer_confirm_route(struct homa_peer *peer, const struct sock *sk,
+			     const struct in6_addr *saddr);
 void homa_peer_free_route(struct homa_route *route);	/* nobody finds it any more */
 
 /* Bottom halves are off in all that follow but homa_peer_set_cutoffs(). */

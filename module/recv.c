@@ -309,6 +309,12 @@ static void new_request(struct homa_rx *rx)
 		rx->rpc = NULL;
 }
 
+/* Something that we have sent got there. */
+static void confirm_route(const struct homa_rpc *rpc)
+{
+	homa_peer_confirm_route(rpc->peer, homa_to_sk(rpc->hsk), &rpc->saddr);
+}
+
 /* The client says that it needs the server's side of an RPC no more. */
 void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack)
 {
@@ -326,7 +332,8 @@ void homa_rx_acked(struct homa_rx *rx, const struct homa_pkt_ack *ack)
 			homa_peer_add_finished(rx->rpc->peer, ack->id, false);
 		return;
 	}
-	homa_live_heard(&rpc->peer->live);
+	if (homa_live_heard(&rpc->peer->live))
+		confirm_route(rpc);
 	spin_lock(&rpc->lock);
 	homa_timer_alive(rpc);
 	if (!rpc->is_handed)	/* else its end remembers it */
@@ -368,6 +375,23 @@ static void no_socket(struct homa_rx *rx)
 	}
 }
 
+/* Does it answer what we have sent? Others may come because nothing of ours gets there. */
+static bool is_answer(const struct homa_rx *rx)
+{
+	if (rx->rpc->dport != rx->pkt.sport)
+		return false;
+	switch (rx->pkt.type) {
+	case P4W_DATA:
+		return !homa_rx_is_to_server(rx);
+	case P4W_GRANT:
+	case P4W_BUSY:
+	case P4W_ACK:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void dispatch(struct homa_rx *rx)
 {
 	const struct homa_pkt *pkt = &rx->pkt;
@@ -379,8 +403,8 @@ static void dispatch(struct homa_rx *rx)
 		return;
 	}
 	rx->rpc = homa_rpc_find_rcu(rx->hsk, pkt->id, &pkt->saddr);
-	if (rx->rpc)
-		homa_live_heard(&rx->rpc->peer->live);
+	if (rx->rpc && homa_live_heard(&rx->rpc->peer->live) && is_answer(rx))
+		confirm_route(rx->rpc);
 	if (rx->rpc && rx->rpc->dport != pkt->sport)
 		homa_rx_drop(rx, HOMA_unknown_rpcs);
 	else if (likely(pkt->type == P4W_DATA))

@@ -3,6 +3,9 @@
  * route.c - the way to a peer, kept with it for sockets without options of their own.
  *
  * Readers come under RCU. peer->lock, BH, for who replaces it. Any context.
+ *
+ * What comes back from a peer proves that its neighbour entry, or the router's, is right; else the
+ * kernel would ask for the link address again and again, of peers that are busy answering us.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -12,6 +15,9 @@
 #include "ip.h"
 #include "net.h"
 #include "peer.h"
+#include "recent.h"
+
+#define CONFIRM_MS	250	/* between two words to the neighbour table about a peer, at least */
 
 void homa_peer_free_route(struct homa_route *route)
 {
@@ -88,4 +94,21 @@ struct dst_entry *homa_peer_route(struct homa_peer *peer, const struct sock *sk,
 	if (!IS_ERR(dst) && !special)
 		cache_route(peer, dst, saddr, cookie, is_chosen);
 	return dst;
+}
+
+void homa_peer_confirm_route(struct homa_peer *peer, const struct sock *sk,
+			     const struct in6_addr *saddr)
+{
+	unsigned long ticks = msecs_to_jiffies(CONFIRM_MS);
+	struct in6_addr ours = *saddr;
+	struct dst_entry *dst;
+
+	if (homa_is_recent(READ_ONCE(peer->live.confirmed), jiffies, ticks))
+		return;
+	WRITE_ONCE(peer->live.confirmed, jiffies | 1);
+	dst = homa_peer_route(peer, sk, &ours);
+	if (IS_ERR(dst))
+		return;
+	homa_ip_confirm(dst, &peer->addr);
+	dst_release(dst);
 }

@@ -13,6 +13,7 @@ unsigned int homa_net_id;
 static struct net_device way_dev;
 static struct dst_entry way;
 static u32 routed;		/* how often that was asked for */
+static u32 confirmed;		/* and was said to work */
 
 struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 				const struct in6_addr *daddr, struct in6_addr *saddr, u32 *cookie)
@@ -24,6 +25,11 @@ struct dst_entry *homa_ip_route(struct net *net, const struct sock *sk,
 		*saddr = homa_addr_v4(htonl(1));
 	dst_hold(&way);
 	return &way;
+}
+
+void homa_ip_confirm(const struct dst_entry *dst, const struct in6_addr *daddr)
+{
+	confirmed += dst == &way;
 }
 
 static struct homa_net *make(struct kunit *test)
@@ -203,6 +209,33 @@ static void our_address(struct kunit *test)
 	expect_route(test, peer, 0, 1, true);
 	homa_peer_put(peer);
 	finish(hn);
+	way.dev = NULL;
+}
+
+/* Not for each packet, and again after however long. */
+static void confirmed_at_times(struct kunit *test)
+{
+	const unsigned long again = msecs_to_jiffies(CONFIRM_MS) + 2, ago[] = { again, WEEKS };
+	struct homa_net *hn = make(test);
+	struct homa_peer *peer = get(hn, 9);
+	u32 i, j;
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	hn->net = &init_net;
+	atomic_set(&way.__refcnt, 1);
+	confirmed = 0;
+	homa_peer_confirm_route(peer, NULL, &in6addr_any);	/* there is none */
+	KUNIT_EXPECT_EQ(test, confirmed, 0u);
+	way.dev = &way_dev;
+	for (i = 0; i < ARRAY_SIZE(ago); i++) {
+		peer->live.confirmed = (jiffies - ago[i]) | 1;
+		for (j = 0; j < 10; j++)
+			homa_peer_confirm_route(peer, NULL, &in6addr_any);
+		KUNIT_EXPECT_EQ(test, confirmed, i + 1);
+	}
+	homa_peer_put(peer);
+	finish(hn);
+	KUNIT_EXPECT_EQ(test, atomic_read(&way.__refcnt), 1);
 	way.dev = NULL;
 }
 
@@ -444,6 +477,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(used_meanwhile),
 	KUNIT_CASE(after_weeks),
 	KUNIT_CASE(our_address),
+	KUNIT_CASE(confirmed_at_times),
 	KUNIT_CASE(growth),
 	KUNIT_CASE(acks),
 	KUNIT_CASE(priorities),
