@@ -37,7 +37,8 @@ static void describe(struct homa_rpc *rpc, const struct homa_viewer *viewer,
 	v->rx_received = rpc->in.received;
 	v->rx_granted = READ_ONCE(rpc->grant.granted);
 	v->age_ms = jiffies_to_msecs(jiffies - rpc->born);
-	v->silence_ms = div_u64(homa_live_silent_ns(&rpc->peer->live), NSEC_PER_MSEC);
+	v->silence_ms = min_t(u64, U32_MAX,
+			      div_u64(homa_live_silent_ns(&rpc->peer->live), NSEC_PER_MSEC));
 	v->flags = (rpc->is_private ? P4A_RPC_F_PRIVATE : 0) |
 		   (rpc->in.stalled ? P4A_RPC_F_NO_BUFFER : 0) |
 		   (rpc->is_complete && !rpc->is_taken && !rpc->is_handed ? P4A_RPC_F_READY : 0);

@@ -32,9 +32,12 @@ static inline bool homa_live_heard(struct homa_live *live)
 	return true;
 }
 
+/* Not jiffies_to_nsecs(), which goes round in 72 minutes. */
 static inline u64 homa_live_silent_ns(const struct homa_live *live)
 {
-	return jiffies_to_nsecs(jiffies - READ_ONCE(live->heard));
+	unsigned long heard = READ_ONCE(live->heard);	/* first: it may be heard of meanwhile */
+
+	return (u64)(jiffies - heard) * TICK_NSEC;
 }
 
 /* The peer is dead. All its RPCs that wait for it fail, soon and together. Any context. */

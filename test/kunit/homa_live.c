@@ -203,6 +203,18 @@ static void dead_peer(struct kunit *test)
 	expect_failed(test, 0, 0);
 }
 
+static void silent_for_hours(struct kunit *test)
+{
+	u64 minutes, ns;
+
+	for (minutes = 0; minutes < 300; minutes++) {
+		rig->peer.live.heard = jiffies - minutes * 60 * HZ;
+		ns = homa_live_silent_ns(&rig->peer.live);
+		KUNIT_ASSERT_GE(test, ns / NSEC_PER_SEC + 1, minutes * 60);
+		KUNIT_ASSERT_LE(test, ns / NSEC_PER_SEC, minutes * 60 + 30);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(port_of_server),
 	KUNIT_CASE(port_of_client),
@@ -211,6 +223,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nobody_else),
 	KUNIT_CASE(not_too_many),
 	KUNIT_CASE(dead_peer),
+	KUNIT_CASE(silent_for_hours),
 	{}
 };
 
