@@ -279,6 +279,7 @@ static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *
 	for (i = 0; i < *nr; i++) {
 		describe(rpcs[i], &infos[i]);
 		homa_rpc_put(rpcs[i]);
+		cond_resched();
 	}
 	kvfree(rpcs);
 	return infos;

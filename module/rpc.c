@@ -502,6 +502,7 @@ void homa_rpc_end_all(struct homa_sock *hsk)
 			end_server(rpc, told++ < TOLD_MAX);
 		local_bh_enable();
 		homa_rpc_put(rpc);
+		cond_resched();
 	}
 }
 
