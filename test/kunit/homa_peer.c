@@ -10,8 +10,14 @@
 
 unsigned int homa_net_id;
 
+static struct dst_entry *is_gone(struct dst_entry *dst, u32 cookie)
+{
+	return NULL;
+}
+
+static struct dst_ops way_ops = { .check = is_gone };
 static struct net_device way_dev;
-static struct dst_entry way;
+static struct dst_entry way = { .ops = &way_ops };
 static u32 routed;		/* how often that was asked for */
 static u32 confirmed;		/* and was said to work */
 
@@ -207,6 +213,12 @@ static void our_address(struct kunit *test)
 	expect_route(test, peer, 1, 1, true);
 	expect_route(test, peer, 2, 2, false);
 	expect_route(test, peer, 0, 1, true);
+	/* What is no good any more is not kept for anybody. */
+	way.obsolete = 1;
+	expect_route(test, peer, 0, 1, false);
+	expect_route(test, peer, 2, 2, false);
+	way.obsolete = 0;
+	expect_route(test, peer, 2, 2, true);
 	homa_peer_put(peer);
 	finish(hn);
 	way.dev = NULL;
