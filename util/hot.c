@@ -7,6 +7,7 @@
  * switch has lost them, from the logs of all nodes.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +111,14 @@ static int fill(struct node *n)
 	return rc == -ESTALE ? give_up_batch(n) : rc;
 }
 
+static const char *not_ended(const struct p4a_replay_info *info, struct p4a_error *err)
+{
+	snprintf(err->text, sizeof(err->text), "%s %d%s", info->missing ? "there is none of node" : "node",
+		 __builtin_ctzll(info->missing ? info->missing : info->unended),
+		 info->missing ? "" : " does not end the batch in its own");
+	return err->text;
+}
+
 /* What all nodes have logged of this epoch, once none of them will add to it. */
 static int replay_logs(struct node *n, struct p4a_replay **out, struct p4a_replay_info *info)
 {
@@ -131,7 +140,7 @@ static int replay_logs(struct node *n, struct p4a_replay **out, struct p4a_repla
 		p4a_replay_free(r);
 		if (rc || node_now_us() > end)
 			return node_fail(n, rc ? rc : -ETIMEDOUT, "logs",
-					 rc ? err.text : "a peer does not end the batch in its log");
+					 rc ? err.text : not_ended(info, &err));
 		usleep(LOGS_PAUSE_US);
 	}
 	*out = r;
