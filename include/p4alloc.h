@@ -691,14 +691,17 @@ struct p4a_log_options {
  * asked for this batch, and who asks for a batch has, in a store of its own, the values of the batch
  * before, drained, fetched from the escrow or replayed. So replay before p4a_request().
  *
- * The file that is written to is locked. Whoever begins the next one shows that the node's process before
- * is gone, and a replay need not wait for more of it.
+ * The file that is written to is locked, until p4a_close() or the death of all processes that have its
+ * descriptor: of fork(), too. Whoever begins the next one shows that the node's process before is gone, and
+ * ends the file for it, if it has all that was told: then a replay need not wait for more. A node that was
+ * restarted calls this and p4a_hello() before it replays, or it waits for itself.
  *
  * Returns 0; -EINVAL an option out of range; -EPROTO a batch is under way; -EALREADY a log is kept;
  * -EBUSY calls or transactions are under way, or another process keeps this node's log; or -errno of
  * dir. If the disk fails later on, transactions that wait for their intent end as P4A_TXN_UNSENT,
  * committed ones have the -errno in err beside their P4A_TXN_OK (done, but not in the log), and
- * p4a_txn_submit() returns it.
+ * p4a_txn_submit() returns it. If the disk does not even take a note of that, those are P4A_TXN_UNKNOWN
+ * with the -errno, and p4a_drain() fails with it.
  */
 int p4a_log_open(struct p4a_ctx *ctx, const struct p4a_log_options *opts);
 
@@ -767,7 +770,7 @@ struct p4a_replay_info {
 	uint32_t batch;			/* of that epoch */
 	uint32_t nodes;			/* of the tenant, as the logs say */
 	uint64_t unended;		/* bit n: node n may still write about that batch: until it gives
-					 * its blocks back, or begins another file after it died */
+					 * its blocks back, or p4a_log_open() and p4a_hello() after it died */
 	uint64_t missing;		/* bit n: no log of node n was added */
 	uint64_t gaps;			/* commit serials below that of a transaction which no log has */
 	uint64_t breaks;		/* values found that no log has written; aborts likewise */

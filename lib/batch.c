@@ -34,7 +34,7 @@ int p4a_batch_expire(struct p4a_ctx *ctx, int err)
 
 	if (err != -ESTALE)
 		return err;
-	p4a_logged_end(ctx);
+	p4a_logged_end(ctx, ctx->batch);
 	p4a_hold(ctx, NULL);
 	ctx->err = text;
 	p4a_batch_move(ctx, P4A_EV_EXPIRE);
@@ -85,6 +85,7 @@ static int hello_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	ctx->next_batch = w.batch;
 	p4a_set_cold(ctx, P4A_HOT, "");
 	p4a_batch_move(ctx, P4A_EV_HELLO);
+	p4a_logged_hello(ctx);
 	return 0;
 }
 
@@ -174,8 +175,19 @@ static int request_answer(struct p4a_ctx *ctx, int type, const void *msg)
 	return rc < 0 ? rc : 1;
 }
 
+/* It may have been granted to the others. With DONE, it is not known of which batch that is said. */
+static int request_failed(struct p4a_ctx *ctx, int err)
+{
+	bool done = ctx->state == P4A_DRAINING;
+
+	p4a_batch_expire(ctx, err);
+	if (err == -ESTALE && !done)
+		p4a_logged_end(ctx, ctx->call.batch);
+	return err;
+}
+
 static const struct p4a_call_kind request_kind = {
-	.name = "request", .event = P4A_EV_REQUEST, .answer = request_answer, .failed = p4a_batch_expire,
+	.name = "request", .event = P4A_EV_REQUEST, .answer = request_answer, .failed = request_failed,
 };
 
 int p4a_batch_range(struct p4a_ctx *ctx, const char *field, uint32_t got, uint32_t min,
@@ -211,14 +223,14 @@ static int give_up_blocks(struct p4a_ctx *ctx)
 	int rc = p4a_hold(ctx, NULL);
 
 	if (!rc)
-		p4a_logged_end(ctx);
+		p4a_logged_end(ctx, ctx->batch);
 	return rc;
 }
 
 static int request_cold(struct p4a_ctx *ctx)
 {
 	if (ctx->state == P4A_DRAINING)
-		p4a_logged_end(ctx);
+		p4a_logged_end(ctx, ctx->batch);
 	ask(ctx, ctx->next_batch);
 	p4a_batch_move(ctx, P4A_EV_GRANT);
 	p4a_call_finish(ctx, 1);
@@ -418,7 +430,7 @@ static int cancel(struct p4a_ctx *ctx)
 	rc = p4a_hold(ctx, NULL);
 	if (rc)
 		return p4a_batch_cancel(ctx, rc);
-	p4a_logged_end(ctx);
+	p4a_logged_end(ctx, ctx->batch);
 	if (p4a_is_cold(ctx)) {
 		p4a_batch_move(ctx, P4A_EV_CANCEL);
 		p4a_call_finish(ctx, 0);
@@ -464,7 +476,7 @@ static int leave(struct p4a_ctx *ctx)
 
 	if (rc)
 		return rc;
-	p4a_logged_end(ctx);
+	p4a_logged_end(ctx, ctx->batch);
 	p4a_hold(ctx, NULL);
 	if (p4a_is_cold(ctx)) {
 		p4a_batch_move(ctx, P4A_EV_LEAVE);

@@ -13,7 +13,7 @@ LIB_PC		:= $(B)/lib/p4alloc.pc
 
 lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call \
 	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow resize \
-	log_record log logged replay replay_read replay_batch replay_doubt replay_abort settle
+	log_record log_file log logged replay replay_read replay_batch replay_doubt replay_abort settle
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)
 
 FILES += $(LIB_STATIC) $(LIB_LINK) $(LIB_PC) $(B)/bin/example-tenant
@@ -50,6 +50,8 @@ $(foreach t,$(lib_tests),$(eval $(call program,test/$(t),test/unit/$(t).c,cmocka
 $(eval $(call program,test/lib_batch,test/unit/lib_batch.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_log
 $(eval $(call program,test/lib_log,test/unit/lib_log.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
+UNIT += test/lib_log_left
+$(eval $(call program,test/lib_log_left,test/unit/lib_log_left.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_drain_random
 $(eval $(call program,test/lib_drain_random,test/unit/lib_drain_random.c test/unit/lib_fake.c,cmocka $(LIBP4ALLOC_PKGS),$(LIBP4ALLOC),-Ilib))
 UNIT += test/lib_lock

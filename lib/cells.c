@@ -130,6 +130,9 @@ void p4a_cells_run(struct p4a_ctx *ctx)
 	if (!job->err && job->cursor < job->last)
 		job->err = p4a_fail(&ctx->err, -EBUSY, "%s: completions must be taken first",
 				    ctx->call.kind->name);
+	if (!job->err && job->drain && p4a_logged_mute(ctx))
+		job->err = p4a_fail(&ctx->err, p4a_logged_mute(ctx), "%s: log: %s",
+				    ctx->call.kind->name, strerror(-p4a_logged_mute(ctx)));
 	p4a_call_finish(ctx, job->err ? job->err : (int)job->finished);
 }
 

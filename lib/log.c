@@ -6,8 +6,8 @@
  * it elsewhere (logged.c). After an error nothing is written any more: a record behind a hole would
  * not be believed, and what a failed fdatasync() has lost cannot be found out.
  *
- * A segment is locked as long as it is written to, and nobody begins one behind it meanwhile. So who
- * finds a later one knows that this one will not grow.
+ * A segment is locked as long as it is written to, and nobody begins one behind it meanwhile. Who does
+ * so ends it first, if its process could not (log_file.c).
  */
 #include <dirent.h>
 #include <endian.h>
@@ -43,7 +43,7 @@ bool p4a_log_parse_name(const char *file, struct p4a_log_name *n)
 }
 
 /* First and last segment of this node in the directory; last 0: there is none. */
-static int find_segments(struct p4a_log *log, uint32_t *first, uint32_t *last)
+static int find_segments(const struct p4a_log *log, uint32_t *first, uint32_t *last)
 {
 	int fd = openat(log->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -72,22 +72,6 @@ static int find_segments(struct p4a_log *log, uint32_t *first, uint32_t *last)
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		data += n;
-		len -= n;
-		at += n;
-	}
-	return 0;
-}
-
 static void make_open(const struct p4a_log *log, union p4a_log_record *rec)
 {
 	rec->open = (struct p4a_log_open_rec) {
@@ -99,28 +83,18 @@ static void make_open(const struct p4a_log *log, union p4a_log_record *rec)
 }
 
 /*
- * Callers will hear of what is not in the log, so the next segment must not speak for this one: its OPEN
- * is written again, as that of a log which nobody knows to be whole. A full disk has room for that.
+ * Callers will hear of what is not in the log, so nobody may end this file for its process. A full disk has
+ * room for that. Where even that fails, they are told nothing.
  */
-static void disown(struct p4a_log *log)
-{
-	union p4a_log_record rec;
-	uint32_t len;
-
-	log->life = 0;
-	make_open(log, &rec);
-	len = p4a_log_seal(&rec, P4A_LOG_OPEN, 0, P4A_LOG_VERSION,
-			   (uint64_t)log->name.segment << P4A_LOG_SEGMENT_SHIFT);
-	if (!write_all(log->fd, rec.bytes, len, 0) && log->to_disk)
-		fdatasync(log->fd);
-}
-
 void p4a_log_fail(struct p4a_log *log, int err)
 {
+	union p4a_log_record rec;
+
 	if (log->err)
 		return;
 	log->err = err;
-	disown(log);
+	make_open(log, &rec);
+	log->mute = p4a_log_disown(log->fd, &rec.open, log->name.segment);
 }
 
 int p4a_log_flush(struct p4a_log *log)
@@ -131,7 +105,7 @@ int p4a_log_flush(struct p4a_log *log)
 		log->used = 0;
 		return log->err;
 	}
-	rc = write_all(log->fd, log->buf, log->used, log->size);
+	rc = p4a_log_write(log->fd, log->buf, log->used, log->size);
 	if (rc) {
 		p4a_log_fail(log, rc);
 	} else {
@@ -191,9 +165,9 @@ static int create_segment(struct p4a_log *log, uint32_t segment)
 	log->size = 0;
 	log->next = (uint64_t)segment << P4A_LOG_SEGMENT_SHIFT;
 	append_open(log);
-	rc = p4a_log_flush(log);
+	rc = p4a_log_sync(log);
 	/* A file is lost with its host unless its directory has been written too. */
-	if (!rc && log->to_disk && (fdatasync(fd) || fsync(log->dir)))
+	if (!rc && log->to_disk && fsync(log->dir))
 		rc = -errno;
 	log->info.segments++;
 	return rc;
@@ -201,8 +175,12 @@ static int create_segment(struct p4a_log *log, uint32_t segment)
 
 int p4a_log_sync(struct p4a_log *log)
 {
-	if (!p4a_log_flush(log) && log->to_disk && fdatasync(log->fd))
+	if (p4a_log_flush(log) || !log->to_disk || log->synced >= log->written)
+		return log->err;
+	if (fdatasync(log->fd))
 		p4a_log_fail(log, -errno);
+	else
+		log->synced = log->written;
 	return log->err;
 }
 
@@ -247,33 +225,68 @@ static uint32_t boot_number(void)
 	return n > 0 ? p4a_log_check(id, sizeof(id)) & ~P4A_LOG_OUTLIVES_HOST : 0;
 }
 
-/* The descriptor that has the lock of the last segment: whoever has written it is gone. */
-static int lock_segment(const struct p4a_log *log, uint32_t segment)
+static int open_segment(const struct p4a_log *log, uint32_t segment)
 {
 	struct p4a_log_name name = log->name;
 	char text[NAME_MAX_LEN];
-	int fd, rc;
+	int fd;
 
 	name.segment = segment;
 	format_name(text, &name);
-	fd = openat(log->dir, text, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (!flock(fd, LOCK_EX | LOCK_NB))
+	fd = openat(log->dir, text, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The descriptor that has the lock of the last segment: whoever has written it is gone. */
+static int lock_segment(const struct p4a_log *log, uint32_t segment)
+{
+	int fd = open_segment(log, segment), rc;
+
+	if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB))
 		return fd;
 	rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	close(fd);
 	return rc;
 }
 
-/* Who comes at the same time finds one of the two files locked, or there. */
-static int create_behind(struct p4a_log *log, uint32_t last)
+/* The last one that holds anything: behind it there may be some that nobody had time to begin. */
+static int end_left(struct p4a_log *log, int held, uint32_t first, uint32_t last)
 {
-	int held = last ? lock_segment(log, last) : -1, rc;
+	uint32_t boot = log->life & ~P4A_LOG_OUTLIVES_HOST;
+	int rc = p4a_log_end_left(held, boot), fd;
 
-	if (last && held < 0)
-		return held;
-	rc = create_segment(log, last + 1);
+	while (rc == P4A_LOG_HOLDS_NOTHING && last > first) {
+		fd = open_segment(log, --last);
+		if (fd == -ENOENT)
+			continue;
+		rc = fd < 0 ? fd : p4a_log_end_left(fd, boot);
+		if (fd >= 0)
+			close(fd);
+	}
+	log->heir = rc == P4A_LOG_IS_WHOLE;
+	return rc < 0 ? rc : 0;
+}
+
+/* Who came at the same time may have begun a later one, and have removed that of this number. */
+static int is_last(const struct p4a_log *log)
+{
+	uint32_t first, last;
+	int rc = find_segments(log, &first, &last);
+
+	return rc ? rc : last == log->name.segment ? 0 : -EBUSY;
+}
+
+/* Who comes at the same time finds one of the two files locked, or there. */
+static int create_behind(struct p4a_log *log, uint32_t first, uint32_t last)
+{
+	int held = last ? lock_segment(log, last) : -1, rc = 0;
+
+	if (last)
+		rc = held < 0 ? held : end_left(log, held, first, last);
+	if (!rc)
+		rc = create_segment(log, last + 1);
+	if (!rc)
+		rc = is_last(log);
 	if (held >= 0)
 		close(held);
 	return rc;
@@ -291,7 +304,7 @@ static int start(struct p4a_log *log, const char *dir, struct p4a_error *err)
 	if (!rc && last == UINT32_MAX)
 		rc = -EOVERFLOW;
 	if (!rc)
-		rc = create_behind(log, last);
+		rc = create_behind(log, first, last);
 	if (rc == -EBUSY)
 		return p4a_fail(err, rc, "log: %s: another process keeps this node's", dir);
 	if (rc)
@@ -345,6 +358,8 @@ void p4a_log_free(struct p4a_log *log)
 		return;
 	if (log->fd >= 0) {
 		p4a_log_flush(log);
+		/* The descriptor may live on, in a child process or in the ring; the lock must not. */
+		flock(log->fd, LOCK_UN);
 		close(log->fd);
 	}
 	if (log->dir >= 0)

@@ -20,6 +20,7 @@ struct p4a_log {
 	uint32_t segment_bytes;
 	bool to_disk;			/* P4A_LOG_HOST */
 	uint32_t life;			/* for its OPEN */
+	bool heir;			/* whatever this node had begun before is in the log, and ended */
 
 	uint8_t *buf;
 	uint32_t used;			/* bytes of buf */
@@ -33,6 +34,7 @@ struct p4a_log {
 	uint32_t wait_first, wait_last;	/* slots whose record is not on the disk yet, by seq */
 	uint32_t ending;		/* batch whose END waits for results; 0: none */
 	int err;			/* why nothing is written any more, or 0 */
+	bool mute;			/* and nobody may hear of what is not written */
 	struct p4a_log_info info;
 };
 
@@ -67,6 +69,18 @@ int p4a_log_sync(struct p4a_log *log);
 void p4a_log_begin_batch(struct p4a_log *log);
 /* All nodes have begun this batch: segments that end before it are removed. */
 void p4a_log_trim(struct p4a_log *log);
+
+/* log_file.c */
+
+int p4a_log_write(int fd, const uint8_t *data, size_t len, uint64_t at);
+/* All bytes of a file, which may grow meanwhile, to be freed; NULL and errno. */
+uint8_t *p4a_log_read(int fd, size_t *len);
+/* From here on nobody takes the file for whole. 0 or -errno: they may. */
+int p4a_log_disown(int fd, const struct p4a_log_open_rec *open, uint32_t segment);
+
+enum { P4A_LOG_IS_WHOLE, P4A_LOG_MAY_LACK, P4A_LOG_HOLDS_NOTHING };
+/* A file whose process is gone gets the END that it lacks, if it is whole. One of those, or -errno. */
+int p4a_log_end_left(int fd, uint32_t boot);
 
 /* Whether a file's name is one of a segment. */
 bool p4a_log_parse_name(const char *file, struct p4a_log_name *name);

@@ -32,7 +32,8 @@ enum p4a_log_type {
 	P4A_LOG_INTENT = 3,		/* a transaction is about to be sent */
 	P4A_LOG_RESULT = 4,		/* what became of it */
 	P4A_LOG_CELLS = 5,		/* cells that a fill has written or a drain has read */
-	P4A_LOG_END = 6,		/* no more of this batch will come from this node, nor to it */
+	P4A_LOG_END = 6,		/* no more of this batch, nor of one before, will come from this
+					 * node, nor to it */
 };
 
 struct p4a_log_head {

@@ -111,6 +111,11 @@ bool p4a_logged_has_cells(const struct p4a_ctx *ctx)
 	return !log || log->err || log->synced >= log->wanted;
 }
 
+int p4a_logged_mute(const struct p4a_ctx *ctx)
+{
+	return ctx->log && ctx->log->mute ? ctx->log->err : 0;
+}
+
 void p4a_logged_grant(struct p4a_ctx *ctx)
 {
 	union p4a_log_record *rec;
@@ -136,20 +141,28 @@ static bool has_open_ends(const struct p4a_ctx *ctx)
 	return false;
 }
 
+/* Who finds it decides by what is before it: that must not be lost any more. */
 static void write_end(struct p4a_ctx *ctx)
 {
+	p4a_log_sync(ctx->log);
 	p4a_log_append(ctx->log, p4a_log_room(ctx->log), P4A_LOG_END, 0, ctx->log->ending);
 	p4a_log_flush(ctx->log);
 	ctx->log->ending = 0;
 }
 
-void p4a_logged_end(struct p4a_ctx *ctx)
+void p4a_logged_end(struct p4a_ctx *ctx, uint32_t batch)
 {
-	if (!ctx->log || !ctx->batch)
+	if (!ctx->log || !batch)
 		return;
-	ctx->log->ending = ctx->batch;
+	ctx->log->ending = batch;
 	if (!has_open_ends(ctx))
 		write_end(ctx);
+}
+
+void p4a_logged_hello(struct p4a_ctx *ctx)
+{
+	if (ctx->log && ctx->log->heir && !ctx->batch && ctx->next_batch)
+		p4a_logged_end(ctx, ctx->next_batch - 1);
 }
 
 void p4a_logged_close(struct p4a_ctx *ctx)
@@ -157,7 +170,6 @@ void p4a_logged_close(struct p4a_ctx *ctx)
 	if (!ctx->log || !ctx->batch)
 		return;
 	ctx->log->ending = ctx->batch;
-	p4a_log_sync(ctx->log);
 	write_end(ctx);
 }
 
@@ -167,6 +179,11 @@ void p4a_logged_all_begun(struct p4a_ctx *ctx)
 		p4a_log_trim(ctx->log);
 }
 
+static bool tells_of_values(const struct p4a_completion *done)
+{
+	return done->status == P4A_TXN_OK || done->status == P4A_TXN_ABORT;
+}
+
 /* The log has failed: what is not sent stays so, and the caller of what is done hears of it. */
 static void give_up(struct p4a_ctx *ctx, uint32_t i, int err)
 {
@@ -174,6 +191,11 @@ static void give_up(struct p4a_ctx *ctx, uint32_t i, int err)
 
 	if (ctx->slots[i].use == P4A_SLOT_INTENT)
 		done->status = P4A_TXN_UNSENT;
+	else if (ctx->log->mute && tells_of_values(done))
+		*done = (struct p4a_completion) {
+			.user = done->user, .kind = done->kind, .epoch = done->epoch,
+			.status = P4A_TXN_UNKNOWN,
+		};
 	if (!done->err)
 		done->err = err;
 	p4a_txn_ready(ctx, i);
@@ -256,7 +278,7 @@ void p4a_logged_synced(struct p4a_ctx *ctx, int err)
 	if (err)
 		p4a_log_fail(log, err);
 	if (!err) {
-		log->synced = log->syncing;
+		log->synced = log->syncing > log->synced ? log->syncing : log->synced;
 		log->info.syncs++;
 	}
 	log->syncing = 0;
@@ -287,6 +309,7 @@ int p4a_log_open(struct p4a_ctx *ctx, const struct p4a_log_options *opts)
 	if (rc)
 		return rc;
 	ctx->log = log;
+	p4a_logged_hello(ctx);
 	return 0;
 }
 

@@ -11,10 +11,12 @@
 /* Those of batches do nothing in a context without log. */
 void p4a_logged_grant(struct p4a_ctx *ctx);
 /*
- * This node neither sends nor reads any more of the current batch, whatever comes: END, when all that is
- * outstanding has its result.
+ * This node neither sends nor reads any more of that batch (0: none) or of those before, whatever comes: END,
+ * when all that is outstanding has its result.
  */
-void p4a_logged_end(struct p4a_ctx *ctx);
+void p4a_logged_end(struct p4a_ctx *ctx, uint32_t batch);
+/* The allocator has told which batch is next: the process before this one had no time to say so of others. */
+void p4a_logged_hello(struct p4a_ctx *ctx);
 /* The context goes: nobody will hear of what is outstanding. */
 void p4a_logged_close(struct p4a_ctx *ctx);
 /* All nodes have filled: what is older than this batch is not needed any more. */
@@ -33,6 +35,8 @@ void p4a_logged_result(struct p4a_ctx *ctx, uint32_t slot);
 void p4a_logged_cells(struct p4a_ctx *ctx, uint32_t slot, bool drain);
 /* All of those are safe, or never will be; also without a log. p4a_logged_run() sees to it. */
 bool p4a_logged_has_cells(const struct p4a_ctx *ctx);
+/* -errno: what has been read must not be told; also without a log. */
+int p4a_logged_mute(const struct p4a_ctx *ctx);
 
 /* Moves what gathers and what waits; before the back end is asked for events, and after. */
 void p4a_logged_run(struct p4a_ctx *ctx);

@@ -41,24 +41,19 @@ struct p4a_replay_cells {
 	uint32_t value[P4A_MAX_INSTRS];
 };
 
-struct p4a_replay_file {		/* an OPEN */
-	uint32_t segment;
-	uint32_t life;			/* of struct p4a_log_open_rec */
-	uint16_t node;
-	uint8_t version;
-};
-
 struct p4a_replay_grant {
 	uint64_t epoch;
 	uint32_t batch, segment;
 	uint16_t node;
 	uint16_t nodes;			/* of the tenant then */
-	bool ended;			/* in the same file, and no drain comes after it */
+	bool over;			/* an END comes after it in the same file */
+	bool ended;			/* and no drain after that */
 };
 
 struct p4a_replay_batch {		/* what all nodes say of a grant */
 	uint64_t epoch;
-	uint64_t ended;			/* bit n: node n has begun it in its log, and ended it */
+	uint64_t begun;			/* bit n: node n has begun it in its log */
+	uint64_t going, open;		/* bit n: in a file where it is not over, or not ended */
 	uint64_t gaps;			/* serials no log has */
 	uint64_t breaks;		/* values found that nobody has left */
 	uint32_t batch;
@@ -83,8 +78,8 @@ void *p4a_list_add(struct p4a_list *list, size_t size);
 struct p4a_replay {
 	uint32_t tenant;
 	/* Collected: */
-	struct p4a_list intents, ops, results, cells, grants, files;
-	uint32_t ended[P4A_MAX_NODES];	/* highest batch of which a node has an END */
+	struct p4a_list intents, ops, results, cells, grants;
+	uint32_t ended[P4A_MAX_NODES];	/* highest batch of which a node has an END, begun or not */
 	uint64_t seen;			/* bit n: a log of node n was added */
 	uint32_t nodes;
 	uint64_t damaged, torn, beheaded;

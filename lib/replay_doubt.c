@@ -34,7 +34,7 @@ static bool is_complete(const struct p4a_replay *r, const struct p4a_replay_batc
 {
 	uint64_t all = g->nodes < 64 ? (UINT64_C(1) << g->nodes) - 1 : UINT64_MAX;
 
-	return g->nodes && !r->info.damaged && !(all & ~g->ended);
+	return g->nodes && !r->info.damaged && !(all & ~g->begun) && !g->open;
 }
 
 /* ------------------------------------------------------------------ the records of an epoch */

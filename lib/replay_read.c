@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -49,7 +48,6 @@ void p4a_replay_free(struct p4a_replay *r)
 	free(r->results.data);
 	free(r->cells.data);
 	free(r->grants.data);
-	free(r->files.data);
 	free(r->batches.data);
 	free(r->serials.data);
 	free(r->touches.data);
@@ -57,20 +55,6 @@ void p4a_replay_free(struct p4a_replay *r)
 	free(r->order.data);
 	free(r->by_epoch.data);
 	free(r);
-}
-
-/* Without it (its type is 0), what version the file is of is not known. */
-static int add_open(struct p4a_replay *r, const struct p4a_log_open_rec *open)
-{
-	struct p4a_replay_file *f = open->head.type ? p4a_list_add(&r->files, sizeof(*f)) : NULL;
-
-	if (!f)
-		return open->head.type ? -ENOMEM : 0;
-	f->segment = le64toh(open->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
-	f->life = le32toh(open->life);
-	f->node = le16toh(open->node);
-	f->version = le32toh(open->head.arg);
-	return 0;
 }
 
 static int add_intent(struct p4a_replay *r, unsigned int node, const union p4a_log_record *rec)
@@ -152,16 +136,27 @@ static int add_grant(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 	return 0;
 }
 
-/* In older logs drains came after it: such an epoch is not settled. */
-static void add_end(struct p4a_replay *r, const struct p4a_log_open_rec *open, uint32_t batch)
+/*
+ * That batch, and those before in this file, are over: nothing was outstanding when it was written. In older
+ * logs drains came after it.
+ */
+static void add_end(struct p4a_replay *r, const struct p4a_log_open_rec *open,
+		    const union p4a_log_record *rec)
 {
-	struct p4a_replay_grant *g = r->grants.data;
+	uint32_t batch = le32toh(rec->head.arg), segment = le64toh(rec->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
+	bool last = le32toh(open->head.arg) > P4A_LOG_VERSION_DRAIN_LAST;
 	unsigned int node = le16toh(open->node);
+	struct p4a_replay_grant *g = r->grants.data;
+	size_t i;
 
 	if (batch > r->ended[node])
 		r->ended[node] = batch;
-	if (r->current && g[r->current - 1].batch == batch)
-		g[r->current - 1].ended = le32toh(open->head.arg) > P4A_LOG_VERSION_DRAIN_LAST;
+	for (i = r->current; i && g[i - 1].node == node && g[i - 1].segment == segment; i--) {
+		if (g[i - 1].batch > batch)
+			continue;
+		g[i - 1].over = true;
+		g[i - 1].ended = last;
+	}
 }
 
 static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
@@ -179,7 +174,7 @@ static int add_record(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 	case P4A_LOG_GRANT:
 		return add_grant(r, open, rec);
 	case P4A_LOG_END:
-		add_end(r, open, le32toh(rec->head.arg));
+		add_end(r, open, rec);
 		return 0;
 	default:
 		return 0;
@@ -260,7 +255,7 @@ static int add_log(struct p4a_replay *r, const void *data, size_t len,
 	if (le16toh(open.node) >= r->nodes)
 		r->nodes = le16toh(open.node) + 1;
 	r->seen |= UINT64_C(1) << le16toh(open.node);
-	if (add_open(r, &open) || add_records(r, &reader, &open))
+	if (add_records(r, &reader, &open))
 		return p4a_fail(err, -ENOMEM, "log: no memory");
 	return 0;
 }
@@ -268,31 +263,6 @@ static int add_log(struct p4a_replay *r, const void *data, size_t len,
 int p4a_replay_add(struct p4a_replay *r, const void *data, size_t len, struct p4a_error *err)
 {
 	return add_log(r, data, len, NULL, err);
-}
-
-/* All bytes of a file, which may grow meanwhile; NULL and errno. */
-static uint8_t *read_file(int fd, size_t *len)
-{
-	struct stat st;
-	uint8_t *data;
-
-	if (fstat(fd, &st))
-		return NULL;
-	data = malloc(st.st_size + 1);
-	for (*len = 0; data && *len < (size_t)st.st_size;) {
-		ssize_t n = read(fd, data + *len, st.st_size - *len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			free(data);
-			return NULL;
-		}
-		if (!n)
-			break;
-		*len += n;
-	}
-	return data;
 }
 
 /* 1, 0 if its node has just removed it, or -errno. */
@@ -307,7 +277,7 @@ static int add_file(struct p4a_replay *r, int dir, const char *name,
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
-	data = fd < 0 ? NULL : read_file(fd, &len);
+	data = fd < 0 ? NULL : p4a_log_read(fd, &len);
 	if (!data)
 		rc = p4a_fail(err, -errno, "%s: %s", name, strerror(errno));
 	if (fd >= 0)

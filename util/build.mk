@@ -40,7 +40,7 @@ $(eval $(call program,test/util_node,test/unit/util_node.c test/unit/util_fake_l
 	test/unit/util_fake_switch.c $(util_node_srcs) $\
 	$(addprefix util/,history_read.c oracle.c zipf.c bank.c orders.c) $\
 	$(addprefix lib/,layout.c counts.c plan.c error.c replay.c replay_read.c replay_batch.c $\
-	replay_doubt.c replay_abort.c settle.c log_record.c log.c),$\
+	replay_doubt.c replay_abort.c settle.c log_record.c log_file.c log.c),$\
 	cmocka,,-Ilib -lm -lpthread))
 UNIT += test/util_settle
 $(eval $(call program,test/util_settle,test/unit/util_settle.c test/unit/lib_books.c util/link.c $\

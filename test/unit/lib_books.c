@@ -17,7 +17,6 @@ struct book book[NODES];
 uint32_t cell[KEYS];
 uint64_t epoch, serial;
 uint16_t book_nodes = NODES;
-uint32_t book_life;
 
 /* ---------------------------------------------------------------- writing */
 
@@ -37,7 +36,7 @@ void open_book(unsigned int node, uint32_t tenant, uint32_t segment, uint32_t ve
 	struct book *b = &book[node];
 	union p4a_log_record rec = { .open = {
 		.magic = P4A_LOG_MAGIC, .tenant = htole32(tenant), .node = htole16(node),
-		.nodes = htole16(book_nodes), .life = htole32(book_life),
+		.nodes = htole16(book_nodes),
 	} };
 
 	b->len = 0;

@@ -26,7 +26,6 @@ extern struct book book[NODES];
 extern uint32_t cell[KEYS];		/* of the switch */
 extern uint64_t epoch, serial;		/* of the grant; the next one */
 extern uint16_t book_nodes;		/* that a new book says */
-extern uint32_t book_life;		/* likewise */
 
 struct sent {				/* a transaction between intent and result */
 	unsigned int node, n;
