@@ -29,8 +29,7 @@ int p4a_call_begin(struct p4a_ctx *ctx, const struct p4a_call_kind *kind)
 		return p4a_fail(&ctx->err, -EBUSY, "%s: a %s is under way", kind->name,
 				ctx->call.kind->name);
 	if (p4a_state_after(ctx->state, kind->event) < 0)
-		return p4a_fail(&ctx->err, -EPROTO, "%s: not in state %s", kind->name,
-				p4a_state_name(ctx->state));
+		return p4a_state_refuse(&ctx->err, kind->name, ctx->state, kind->event);
 	if (ctx->broken)
 		return p4a_fail(&ctx->err, -EIO, "%s: socket or ring failed: %s", kind->name,
 				strerror(-ctx->broken));

@@ -138,8 +138,7 @@ int p4a_use_layout(struct p4a_ctx *ctx, const struct p4a_layout *layout)
 	struct p4a_geometry geo = p4a_layout_geometry(layout);
 
 	if (p4a_state_after(ctx->state, P4A_EV_LAYOUT) < 0)
-		return p4a_fail(&ctx->err, -EPROTO, "layout: not in state %s",
-				p4a_state_name(ctx->state));
+		return p4a_state_refuse(&ctx->err, "layout", ctx->state, P4A_EV_LAYOUT);
 	if (ctx->geo.registers && !p4a_same_geometry(&geo, &ctx->geo))
 		return p4a_fail(&ctx->err, -EINVAL, "layout: made for %u registers (%u dependent) and "
 				"%u blocks, must be %u (%u) and %u", geo.registers, geo.dependent,

@@ -321,6 +321,8 @@ int p4a_log_new(struct p4a_log **out, const struct p4a_log_options *opts,
 	struct p4a_log *log;
 	int rc;
 
+	if (!opts->dir)
+		return p4a_fail(err, -EINVAL, "log: dir: must name a directory");
 	if (opts->sync != P4A_LOG_PROCESS && opts->sync != P4A_LOG_HOST)
 		return p4a_fail(err, -EINVAL, "log: sync %u, must be 0 .. 1", opts->sync);
 	if (opts->segment_bytes &&

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* state.c - the legal walk of a node through its batches: one table, no effects. */
 #include <errno.h>
+#include <stdio.h>
 
+#include "error.h"
 #include "state.h"
 
 #define TO(state)	((state) + 1)	/* 0 in the table: may not happen */
@@ -92,4 +94,18 @@ const char *p4a_state_name(unsigned int state)
 	};
 
 	return state < P4A_NR_STATES ? name[state] : "?";
+}
+
+int p4a_state_refuse(struct p4a_error *err, const char *what, unsigned int state,
+		     enum p4a_event event)
+{
+	char where[128] = "";
+	size_t len = 0;
+
+	for (unsigned int s = 0; s < P4A_NR_STATES; s++)
+		if (p4a_state_after(s, event) >= 0)
+			len += snprintf(where + len, sizeof(where) - len, "%s%s", len ? ", " : "",
+					p4a_state_name(s));
+	return p4a_fail(err, -EPROTO, "%s: not in state %s, only in: %s", what,
+			p4a_state_name(state), where);
 }

@@ -31,4 +31,8 @@ enum p4a_event {
 /* The state after the event, or -EPROTO if it may not happen in this state. */
 int p4a_state_after(unsigned int state, enum p4a_event event);
 
+/* Says so, and in which states it may: -EPROTO. */
+int p4a_state_refuse(struct p4a_error *err, const char *what, unsigned int state,
+		     enum p4a_event event);
+
 #endif

@@ -514,6 +514,10 @@ static void open__refuses(void **state)
 	assert_int_equal(p4a_log_open(f->ctx, &opts), -EINVAL);
 	assert_string_equal(p4a_last_error(f->ctx), "log: sync 2, must be 0 .. 1");
 	opts.sync = P4A_LOG_PROCESS;
+	opts.dir = NULL;
+	assert_int_equal(p4a_log_open(f->ctx, &opts), -EINVAL);
+	assert_non_null(strstr(p4a_last_error(f->ctx), "dir"));
+	opts.dir = dir;
 	opts.segment_bytes = 4095;
 	assert_int_equal(p4a_log_open(f->ctx, &opts), -EINVAL);
 	opts.segment_bytes = 0;

@@ -57,6 +57,21 @@ static void state__every_move(void **state)
 		}
 }
 
+static void state__refusal_says_where_it_may(void **state)
+{
+	struct p4a_error err;
+
+	assert_int_equal(p4a_state_refuse(&err, "request", P4A_GRANTED, P4A_EV_REQUEST), -EPROTO);
+	assert_string_equal(err.text, "request: not in state granted, only in: idle, draining, expired");
+	assert_int_equal(p4a_state_refuse(NULL, "leave", P4A_NEW, P4A_EV_LEAVE), -EPROTO);
+	for (unsigned int e = 0; e < P4A_NR_EVENTS; e++) {
+		p4a_state_refuse(&err, "the longest name of all calls", P4A_RESIZING, e);
+		assert_true(strlen(err.text) < sizeof(err.text) - 1);
+		assert_non_null(strstr(err.text, "only in: "));
+		assert_true(p4a_state_after(P4A_LEFT, e) < 0 || strstr(err.text, "left"));
+	}
+}
+
 static void state__out_of_range(void **state)
 {
 	assert_int_equal(p4a_state_after(P4A_NR_STATES, P4A_EV_HELLO), -EPROTO);
@@ -69,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(state__every_move),
+		cmocka_unit_test(state__refusal_says_where_it_may),
 		cmocka_unit_test(state__out_of_range),
 	};
 
