@@ -73,5 +73,7 @@ UNIT += test/allocd_server
 P4ALLOCD_WRAP_SEND := -Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=socket,--wrap=setsockopt,--wrap=bind,--wrap=p4d_log
 $(eval $(call program,test/allocd_server,test/unit/allocd_server.c tools/p4allocd/loop.c,\
 	cmocka,,$(P4ALLOCD_WRAP_SEND)))
+UNIT += test/allocd_options
+$(eval $(call program,test/allocd_options,test/unit/allocd_options.c tools/p4allocd/options.c,cmocka))
 UNIT += test/allocd_standby
 $(eval $(call program,test/allocd_standby,test/unit/allocd_standby.c,cmocka))

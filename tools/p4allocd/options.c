@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "seat.h"
 
 enum { OPT_SWITCH = 256, OPT_STORE, OPT_SOCKET, OPT_METRICS, OPT_PORT, OPT_NAME, OPT_LEASE,
        OPT_ADDRESS, OPT_FOREGROUND, OPT_HELP };
@@ -59,6 +60,11 @@ static int parse_number(const char *text, unsigned long min, unsigned long max, 
 	return errno || *end || end == text || *text == '-' || *v < min || *v > max ? -1 : 0;
 }
 
+static bool is_etcd(const char *store)
+{
+	return !strncmp(store, P4D_SEAT_SCHEME, strlen(P4D_SEAT_SCHEME));
+}
+
 static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
 {
 	unsigned long v;
@@ -107,6 +113,7 @@ static int parse_one(struct p4d_options *o, int c, char *err, size_t size)
 
 int p4d_options_parse(struct p4d_options *o, int argc, char **argv, char *err, size_t size)
 {
+	const char *of_etcd = NULL;
 	int c;
 
 	*o = (struct p4d_options){
@@ -126,9 +133,16 @@ int p4d_options_parse(struct p4d_options *o, int argc, char **argv, char *err, s
 		}
 		if (parse_one(o, c, err, size))
 			return -1;
+		if (c == OPT_NAME || c == OPT_LEASE || c == OPT_ADDRESS)
+			of_etcd = c == OPT_NAME ? "name" : c == OPT_LEASE ? "lease" : "address";
 	}
-	if (optind == argc)
+	if (optind != argc)
+		snprintf(err, size, "%s: no arguments but options; --help lists them", argv[optind]);
+	else if (of_etcd && !o->help && !is_etcd(o->store))
+		/* who thinks that somebody stands by must not find out when it is too late */
+		snprintf(err, size, "--%s: only with --store etcd://..., the store is %s", of_etcd,
+			 o->store);
+	else
 		return 0;
-	snprintf(err, size, "%s: no arguments but options; --help lists them", argv[optind]);
 	return -1;
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #define MBUF_SIZE	(RTE_MBUF_DEFAULT_BUF_SIZE + 320)	/* with all that goes with it */
 #define MBUFS_UNDER_WAY	4095	/* besides those on the loopback port */
 #define MAX_NAP_US	100000
+#define CORES_LENGTH	120
 
 struct options {
 	const char *port[PORT_HOSTS];
@@ -69,6 +71,46 @@ static int parse_nap(const char *text, unsigned int *us)
 	return 0;
 }
 
+static long last_cpu(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) - 1;
+}
+
+/* A CPU; *text is behind it. Above all there are: it is not one. */
+static unsigned long parse_cpu(const char **text)
+{
+	char *end;
+	unsigned long n = **text < '0' || **text > '9' ? ULONG_MAX : strtoul(*text, &end, 10);
+
+	*text = n == ULONG_MAX ? *text : end;
+	return n;
+}
+
+/* DPDK would answer what is wrong with a hundred lines of its own options. */
+static int check_cores(const char *list)
+{
+	const char *at = list;
+	unsigned long from, to;
+	char cpus[32];
+
+	snprintf(cpus, sizeof(cpus), "CPUs 0 .. %ld", last_cpu());
+	do {
+		at += at != list;
+		from = to = parse_cpu(&at);
+		if (*at == '-') {
+			at++;
+			to = parse_cpu(&at);
+		}
+		if (from > to || to > (unsigned long)last_cpu())
+			break;
+	} while (*at == ',');
+	if (*at || from > to || to > (unsigned long)last_cpu())
+		return complain("--cores must be like 0-1,3, of %s", cpus);
+	if (strlen(list) > CORES_LENGTH)
+		return complain("--cores %s: is too long", list);
+	return 0;
+}
+
 static int parse_option(int c, struct options *o)
 {
 	switch (c) {
@@ -86,10 +128,8 @@ static int parse_option(int c, struct options *o)
 	case 'n':
 		return parse_nap(optarg, &o->max_nap_us);
 	case 'C':
-		if (!*optarg || strspn(optarg, "0123456789,-") != strlen(optarg))
-			return complain("--cores is '%s', must be like 0-1,3", optarg);
 		o->cores = optarg;
-		return 0;
+		return check_cores(optarg);
 	case 'q':
 		o->qdisc = true;
 		return 0;
@@ -157,15 +197,14 @@ static unsigned int memory_mb(const struct spec *spec)
 
 static int start_dpdk(const struct options *o, const struct spec *spec)
 {
-	char lcores[128], memory[16], prefix[32];
+	char lcores[CORES_LENGTH + 8], memory[16], prefix[32];
 	char *argv[] = { "p4switch", "--lcores", lcores, "-m", memory, "--file-prefix", prefix,
 			 "--no-huge", "--no-pci", "--no-telemetry", "--log-level", "error", NULL };
-	long last = sysconf(_SC_NPROCESSORS_ONLN) - 1;
 
 	if (o->cores)
 		snprintf(lcores, sizeof(lcores), "0@(%s)", o->cores);
 	else
-		snprintf(lcores, sizeof(lcores), "0@(0-%ld)", last);
+		snprintf(lcores, sizeof(lcores), "0@(0-%ld)", last_cpu());
 	snprintf(memory, sizeof(memory), "%u", memory_mb(spec));
 	snprintf(prefix, sizeof(prefix), "p4switch%d", getpid());
 	if (rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) < 0)
