@@ -390,7 +390,7 @@ static int reg_write_run(struct run *r, const struct arg *args)
 }
 
 #define ARRAY_SPEC { .value = "ARRAY", .type = ARG_NAME, .max = 31, .required = true,	\
-	.help = "owner, lock, serial, flow_state, flow_serial, flow_result0.., r0.." }
+	.help = "owner, lock, serial, access, flow_state, flow_serial, flow_result0.., r0.." }
 #define INDEX_SPEC { .value = "INDEX", .type = ARG_NUMBER, .max = UINT32_MAX, .required = true,	\
 	.help = "of the first cell" }
 
