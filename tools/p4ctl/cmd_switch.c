@@ -270,12 +270,12 @@ static void print_view(const struct run *r, const struct view *v)
 		return;
 	}
 	fprintf(r->out, "program %s, %" PRIu64 " register arrays (%" PRIu64 " dependent), %" PRIu64 " blocks of %" PRIu64
-		" slots, %" PRIu64 " flows, protocol version %s, boot %s\n",
+		" slots, %" PRIu64 " flows, protocol version %s, control socket version %s, boot %s\n",
 		member_text(v->info, "program"), number(v->info, "registers"),
 		number(v->info, "dependent"),
 		number(v->info, "blocks"), number(v->info, "block_slots"),
 		number(v->info, "flows"), member_text(v->info, "version"),
-		member_text(v->info, "boot"));
+		member_text(v->info, "control"), member_text(v->info, "boot"));
 	print_ports(v, r->out);
 	print_counters(v, r->out);
 	print_owners(v, r->out);
