@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * lib_drain_random.c - nodes that stand still, or die, at any point between what they read and what they
- * write, while the switch loses its memory: whoever replays the logs, whenever the library says that nobody
- * will add to them, finds the same, and what a drain has returned to its caller.
+ * lib_drain_random.c - nodes that stand still, or die, alone or with their host, at any point between what
+ * they read and what they write, while the switch loses its memory: whoever replays the logs, whenever the
+ * library says that nobody will add to them, finds the same, and what callers of drains and transactions
+ * have been told.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -37,6 +39,7 @@ struct actor {				/* a node: what its program does */
 	bool drained;			/* kv has what its caller will keep */
 	unsigned int todo;		/* transactions */
 	unsigned int still;		/* steps until it goes on */
+	bool to_disk;			/* P4A_LOG_HOST: its host may go down with it */
 	uint64_t ran;			/* cookie of its P4A_RAN; 0: not said */
 };
 
@@ -46,6 +49,12 @@ struct packet {				/* between a node and the switch */
 	struct homa_txn txn;
 	struct homa_txn_result r;
 	enum { NOWHERE, GOES, RETURNS } where;
+};
+
+struct told {				/* what a transaction's caller has heard */
+	bool done;
+	uint8_t count;
+	uint32_t result[2];
 };
 
 struct view {				/* what a replay has told */
@@ -61,9 +70,71 @@ static uint64_t serial;
 static bool direct, lost, noticed;
 static struct p4a_layout *layout;
 static struct view view;
+static struct told told[64];
+static struct { ino_t file; off_t len; } disk[64];	/* what outlives the host */
+static unsigned int nr_files;
 static unsigned int nr_views, nr_txns, steps;
-static struct { unsigned int views, well, settled, drained, died; } sum;
+static struct { unsigned int views, well, settled, drained, died, crashed; } sum;
 static char dir[] = "/tmp/lib_drain.XXXXXX";
+
+/* ---------------------------------------------------------------- disk */
+
+static off_t *on_disk(int fd)
+{
+	struct stat st;
+	unsigned int i;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	for (i = 0; i < nr_files && disk[i].file != st.st_ino; i++)
+		;
+	assert_true(i < sizeof(disk) / sizeof(disk[0]));
+	if (i == nr_files) {
+		disk[nr_files].len = 0;
+		disk[nr_files++].file = st.st_ino;
+	}
+	return &disk[i].len;
+}
+
+/* The library's. */
+int fdatasync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	*on_disk(fd) = st.st_size;
+	return 0;
+}
+
+static void end_sync(struct fake *f)
+{
+	off_t *len = on_disk(f->ctx->log->fd);
+
+	fake_sync(f);
+	f->syncing = 0;
+	*len = f->synced > *len ? f->synced : *len;
+}
+
+/* Of what was not on the disk, anything may be. */
+static void lose_files(unsigned int node, uint32_t last)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	off_t len;
+	int fd;
+
+	for (; last; last--) {
+		snprintf(path, sizeof(path), "%s/t7.n%u.%08x.p4log", dir, node, last);
+		fd = open(path, O_RDWR);
+		assert_true(fd >= 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		len = *on_disk(fd);
+		if (len < st.st_size)
+			len += rnd(st.st_size - len + 1);
+		assert_int_equal(ftruncate(fd, len), 0);
+		*on_disk(fd) = len;
+		close(fd);
+	}
+}
 
 /* ---------------------------------------------------------------- switch and network */
 
@@ -201,6 +272,7 @@ static struct view read_logs(struct p4a_replay_info *info)
 	struct p4a_replayed value;
 	struct p4a_logged t;
 	struct p4a_replay *r;
+	unsigned int i;
 	uint32_t pos = 0;
 	struct view v;
 
@@ -212,9 +284,14 @@ static struct view read_logs(struct p4a_replay_info *info)
 	v.well = !(info->gaps | info->breaks | info->damaged);
 	while (p4a_replay_value(r, &pos, &value))
 		v.value[value.key] = value.value;
-	for (pos = 0; p4a_replay_txn(r, &pos, &t);)
+	for (pos = 0; p4a_replay_txn(r, &pos, &t);) {
+		for (i = 0; told[t.user].done && i < t.count; i++)
+			assert_int_equal(t.op[i].result, told[t.user].result[i]);
 		if (t.status == P4A_TXN_OK)
 			v.done |= UINT64_C(1) << t.user;
+	}
+	for (i = 0; i < nr_txns; i++)
+		assert_true(!told[i].done || v.done >> i & 1);
 	p4a_replay_free(r);
 	return v;
 }
@@ -239,7 +316,7 @@ static bool look(void)
 
 static void open_node(struct actor *a)
 {
-	const struct p4a_log_options opts = { .dir = dir, .sync = !rnd(100) };
+	const struct p4a_log_options opts = { .dir = dir, .sync = a->to_disk };
 
 	a->f = fake_open_as(a - actor, NODES);
 	a->f->on_txn = on_txn;
@@ -256,7 +333,7 @@ static void begin(struct actor *a)
 	};
 	unsigned int i;
 
-	*a = (struct actor) { .todo = rnd(8) };
+	*a = (struct actor) { .todo = rnd(8), .to_disk = !rnd(3) };
 	open_node(a);
 	a->f->grant_blocks = 1;
 	assert_int_equal(p4a_request(a->f->ctx, &demand), 1);
@@ -265,6 +342,9 @@ static void begin(struct actor *a)
 		a->kv[i] = (struct p4a_kv) { .key = i % NODES == a - actor ? i : KEYS + i, .value = i };
 	assert_int_equal(p4a_fill(a->f->ctx, a->kv, KEYS), KEYS / NODES);
 	assert_int_equal(p4a_sync(a->f->ctx, P4A_FILLED), 0);
+	if (a->to_disk)
+		*on_disk(a->f->ctx->log->fd) = a->f->synced;
+	a->f->sync_late = true;
 }
 
 static void submit(struct actor *a)
@@ -323,6 +403,14 @@ static void go_on(struct actor *a, int rc)
 	}
 }
 
+static void tell(const struct p4a_completion *c)
+{
+	struct told *t = &told[(uintptr_t)c->user];
+
+	t->done = c->status == P4A_TXN_OK;
+	memcpy(t->result, c->result, sizeof(t->result));
+}
+
 static void step_node(struct actor *a)
 {
 	struct p4a_completion c[4];
@@ -343,6 +431,8 @@ static void step_node(struct actor *a)
 			go_on(a, c[i].err);
 		else if (c[i].status == P4A_TXN_STALE)
 			a->todo = 0;
+		else
+			tell(&c[i]);
 	p4a_info(a->f->ctx, &info);
 	if (a->stage != RUNS)
 		return;
@@ -365,9 +455,27 @@ static void kill_node(struct actor *a)
 	p4a_close(a->f->ctx);
 	a->f = NULL;
 	a->stage = DEAD;
-	a->drained = false;
 	end_packets(a);
+}
+
+static void crash_host(struct actor *a)
+{
+	uint32_t last = a->f->ctx->log->name.segment;
+
+	kill_node(a);
+	lose_files(a - actor, last);
+}
+
+static void die(struct actor *a)
+{
+	bool with_host = a->to_disk && rnd(4);
+
+	if (with_host)
+		crash_host(a);
+	else
+		kill_node(a);
 	sum.died++;
+	sum.crashed += with_host;
 }
 
 static void start_again(struct actor *a)
@@ -418,10 +526,12 @@ static void step(bool may_die)
 		a->still--;
 		return;
 	}
+	if (a->stage != DEAD && a->f->syncing && !rnd(3))
+		end_sync(a->f);
 	if (!rnd(40))
 		a->still = rnd(60);
-	else if (may_die && a->stage != DEAD && a->stage != OVER && !rnd(300))
-		kill_node(a);
+	else if (may_die && a->stage != DEAD && a->stage != OVER && !rnd(200))
+		die(a);
 	else if (a->stage == DEAD && noticed)
 		start_again(a);
 	else
@@ -436,6 +546,8 @@ static void play(unsigned int seed)
 	memset(wire, 0, sizeof(wire));
 	memset(cell, 0, sizeof(cell));
 	memset(&view, 0, sizeof(view));
+	memset(told, 0, sizeof(told));
+	nr_files = 0;
 	nr_views = nr_txns = 0;
 	serial = 0;
 	lost = noticed = false;
@@ -455,6 +567,13 @@ static void play(unsigned int seed)
 	}
 	assert_true(all_over());
 	assert_true(look());
+	for (i = 0; i < NODES; i++) {
+		if (!actor[i].to_disk)
+			continue;
+		crash_host(&actor[i]);
+		open_node(&actor[i]);
+		assert_true(look());
+	}
 	for (i = 0; i < NODES; i++)
 		for (key = i; key < KEYS && actor[i].drained && view.well; key += NODES)
 			assert_int_equal(actor[i].kv[key].value, view.value[key]);
@@ -469,15 +588,16 @@ static void play(unsigned int seed)
 
 static void random__all_find_the_same(void **state)
 {
-	const unsigned int runs = 1500;
+	const unsigned int runs = 1000;
 	unsigned int seed;
 
 	for (seed = 0; seed < runs; seed++)
 		play(seed);
-	print_message("%u of %u well, %u settled; %u replays, %u drains, %u deaths\n", sum.well, runs,
-		      sum.settled, sum.views, sum.drained, sum.died);
+	print_message("%u of %u well, %u settled; %u replays, %u drains, %u deaths, %u with their hosts\n",
+		      sum.well, runs, sum.settled, sum.views, sum.drained, sum.died, sum.crashed);
 	assert_true(sum.well > runs / 2 && sum.settled > runs / 10);
 	assert_true(sum.drained > runs / 2 && sum.died > runs / 20);
+	assert_true(sum.crashed > runs / 200);
 }
 
 static int make_dir(void **state)
