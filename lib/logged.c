@@ -169,7 +169,8 @@ void p4a_logged_close(struct p4a_ctx *ctx)
 {
 	if (!ctx->log || !ctx->batch)
 		return;
-	ctx->log->ending = ctx->batch;
+	if (ctx->log->ending < ctx->batch)
+		ctx->log->ending = ctx->batch;
 	write_end(ctx);
 }
 
