@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Puts each label in front of its instruction. Of several labels at one place the first stays; a
-# label at a `jmp` becomes that jump's target; labels that nobody jumps to and jumps to the
-# next instruction go. Labels are `NAME :` on a line of their own, inside of `apply`.
+# label at a `jmp` becomes that jump's target; a `jmp` to a conditional one becomes that one and a `jmp`
+# behind it, which is one instruction less on the way if it jumps; labels that nobody jumps to and jumps
+# to the next instruction go. Labels are `NAME :` on a line of their own, inside of `apply`.
 
 function target(l)
 {
@@ -24,18 +25,42 @@ function thread_jumps(	i, l, n, f, labels)
 	}
 }
 
-function resolve_jumps(	i, l, f)
+function copy_conditions(	i, j, f, at)
+{
+	for (i = 1; i <= lines; i++)
+		if (here[i])
+			at[here[i]] = i
+	for (i = 1; i <= lines; i++) {
+		split(text[i], f, " ")
+		j = f[1] == "jmp" ? at[target(f[2])] : 0
+		if (j <= i + 1 || text[j] !~ /^jmp[a-z]/)
+			continue
+		if (here[j + 1] == "")
+			here[j + 1] = "LABEL_AFTER_" j
+		text[i] = text[j]
+		more[i] = "jmp " here[j + 1]
+	}
+}
+
+function resolved(line,	f, l)
+{
+	split(line, f, " ")
+	if (f[1] !~ /^jmp/)
+		return line
+	l = target(f[2])
+	used[l] = 1
+	sub(" " f[2], " " l, line)
+	return line
+}
+
+function resolve_jumps(	i, f)
 {
 	for (i = 1; i <= lines; i++) {
 		split(text[i], f, " ")
-		if (f[1] !~ /^jmp/)
-			continue
-		l = target(f[2])
-		sub(" " f[2], " " l, text[i])
-		if (f[1] == "jmp" && here[i + 1] == l)
+		if (f[1] == "jmp" && here[i + 1] == target(f[2]))
 			text[i] = ""
-		else
-			used[l] = 1
+		text[i] = resolved(text[i])
+		more[i] = resolved(more[i])
 	}
 }
 
@@ -43,12 +68,13 @@ function print_body(	i)
 {
 	for (i = 1; i <= lines; i++)
 		if (text[i] != "")
-			print "\t" (here[i] in used ? here[i] " :\t" : "") text[i]
+			print "\t" (here[i] in used ? here[i] " :\t" : "") text[i] \
+				(more[i] ? "\n\t" more[i] : "")
 }
 
 /^apply/ { print; inside = 1; next }
 !inside { print; next }
-/^}/ { thread_jumps(); resolve_jumps(); print_body(); print; inside = 0; next }
+/^}/ { thread_jumps(); copy_conditions(); resolve_jumps(); print_body(); print; inside = 0; next }
 {
 	sub(/^[ \t]+/, "")
 	if ($2 == ":")

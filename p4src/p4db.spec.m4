@@ -69,23 +69,27 @@ define([place_check], [if_ne(h.instr[]K.op, 0x0,
 [if_eq(meta(part), 0x20, [	mov meta(early) 0x1
 if_le(h.instr[]K.reg, hex(decr(ORDINARY)), [set_outcome(MALFORMED)])])])])])
 
-define([place_owner], [if_ne(h.instr[]K.op, 0x0,
-[	mov meta(block) h.instr[]K.cell
-	shr meta(block) 0x6
-if_ge(meta(block), hex(BLOCKS), [set_outcome(STALE)])dnl
-	regrd meta(owner) owner meta(block)
+define([do_block], [	mov meta(block[]K) h.instr[]K.cell
+	shr meta(block[]K) 0x6
+])
+
+define([place_owner], [	mov meta(op[]K) h.instr[]K.op
+if_ne(meta(op[]K), 0x0, [do_block[]dnl
+if_ge(meta(block[]K), hex(BLOCKS), [set_outcome(STALE)])dnl
+	regrd meta(owner) owner meta(block[]K)
 if_ne(meta(owner), h.txn.owner, [set_outcome(STALE)])])])
 
-define([place_read], [	mov meta(op[]K) h.instr[]K.op
-	xor meta(op[]K) meta(pass)
-if_ge(meta(op[]K), 0x1, [if_le(meta(op[]K), 0x7F,
-[	mov meta(block) h.instr[]K.cell
-	shr meta(block) 0x6
-	regadd access meta(block) 0x1
+define([place_second], [	mov meta(op[]K) h.instr[]K.op
+	xor meta(op[]K) 0x80
+do_block[]])
+
+define([place_read], [if_ge(meta(op[]K), 0x1, [if_le(meta(op[]K), 0x7F,
+[	regadd access meta(block[]K) 0x1
+	mov meta(new[]K) h.instr[]K.operand
 dispatch([	regrd h.instr[]K.result r[]n h.instr[]K.cell
 ])dnl
-	mov meta(new[]K) h.instr[]K.operand
-	mov meta(addend) 0x0
+if_ge(meta(op[]K), 0x3, [if_eq(meta(op[]K), 0x3, [	add meta(new[]K) h.instr[]K.result
+], [	mov meta(addend) 0x0
 if_ge(meta(op[]K), 0x20, [	mov meta(part) meta(op[]K)
 	and meta(part) 0x20
 if_ne(meta(part), 0x0, [	mov meta(addend) h.txn.sum
@@ -108,11 +112,11 @@ if_eq(meta(op[]K), 0x4, [if_ge(meta(below), 0x80000000, [set_outcome(ABORT)])])d
 if_eq(meta(op[]K), 0x5, [if_ge(meta(below), 0x80000000, [	add meta(new[]K) 0x5B
 ])])])dnl
 	add meta(new[]K) meta(addend)
+])])], [	mov meta(op[]K) 0x0
 ])])])
 
-define([place_write], [if_ge(meta(op[]K), 0x2, [if_le(meta(op[]K), 0x6,
-[dispatch([	regwr r[]n h.instr[]K.cell meta(new[]K)
-])])])])
+define([place_write], [if_ge(meta(op[]K), 0x2, [dispatch([	regwr r[]n h.instr[]K.cell meta(new[]K)
+])])])
 
 define([flow_entry], [	mov meta(entry) meta(tenant)
 	shl meta(entry) 0x8
@@ -210,7 +214,8 @@ if_eq(meta(outcome), OK, [if_eq(meta(pass), 0x0,
 if_ne(meta(owner), h.txn.owner, [set_outcome(STALE)])dnl
 if_ge(h.txn.home, hex(BLOCKS), [set_outcome(STALE)])dnl
 each_place([place_owner])dnl
-if_eq(meta(outcome), OK, [do_lock_check])])])dnl
+if_eq(meta(outcome), OK, [do_lock_check])],
+[each_place([place_second])])])dnl
 if_eq(meta(outcome), OK, [each_place([place_read])dnl
 if_eq(meta(outcome), OK, [each_place([place_write])dnl
 if_eq(meta(pass), 0x0, [do_commit[]if_ne(h.txn.lock_acquire, 0x0, [do_acquire])], [do_release])])])dnl
@@ -348,7 +353,6 @@ struct metadata_t {
 	bit<64> local_metadata_tenant
 	bit<64> local_metadata_owner
 	bit<64> local_metadata_serial
-	bit<32> local_metadata_block
 	bit<32> local_metadata_lock
 	bit<32> local_metadata_mask
 	bit<32> local_metadata_addend
@@ -357,6 +361,8 @@ struct metadata_t {
 	bit<32> local_metadata_address
 	bit<16> local_metadata_homa_port
 each_place([	bit<8> local_metadata_op[]K
+])dnl
+each_place([	bit<32> local_metadata_block[]K
 ])dnl
 each_place([	bit<32> local_metadata_new[]K
 ])dnl

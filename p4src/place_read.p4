@@ -7,44 +7,52 @@
 #define OP CAT(m.op, K)
 #define NEW CAT(m.new, K)
 #define READ(i, n) if (i.reg == n) { i.result = CAT(r, n).read((bit<32>)i.cell); }
-		OP = INSTR.op ^ m.pass;	/* not of this pass: 0 or OP_SECOND_PASS and above */
-		if (OP >= OP_READ && OP <= OP_SECOND_PASS - 1) {
-			m.block = (bit<32>)INSTR.cell >> BLOCK_SHIFT;
-			access.count(m.block);
-			EACH_REGISTER(READ, INSTR, else)
-			NEW = INSTR.operand;
-			m.addend = 0;
-			if (OP >= OP_DEPENDENT) {
-				m.part = OP & OP_DEPENDENT;
-				if (m.part != 0) {
-					m.addend = h.txn.sum;
-				}
-				if (OP >= OP_SOURCE) {
-					h.txn.sum = h.txn.sum + INSTR.result;
-				}
-				OP = OP & OP_CODE;
-			}
-			if (OP >= OP_ADD) {
-				NEW = NEW + INSTR.result;
-			}
-			if (OP >= OP_CADD) {
-				if (OP == OP_CHARGE) {
-					m.addend = m.addend + NEW;
-					if (m.addend >= 0x80000000) {
-						NEW = NEW - 1;
+		if (OP >= OP_READ) {
+			if (OP <= OP_SECOND_PASS - 1) {
+				access.count(CAT(m.block, K));
+				NEW = INSTR.operand;
+				EACH_REGISTER(READ, INSTR, else)
+				if (OP >= OP_ADD) {
+					if (OP == OP_ADD) {
+						NEW = NEW + INSTR.result;
+					} else {
+						m.addend = 0;
+						if (OP >= OP_DEPENDENT) {
+							m.part = OP & OP_DEPENDENT;
+							if (m.part != 0) {
+								m.addend = h.txn.sum;
+							}
+							if (OP >= OP_SOURCE) {
+								h.txn.sum = h.txn.sum + INSTR.result;
+							}
+							OP = OP & OP_CODE;
+						}
+						if (OP >= OP_ADD) {
+							NEW = NEW + INSTR.result;
+						}
+						if (OP >= OP_CADD) {
+							if (OP == OP_CHARGE) {
+								m.addend = m.addend + NEW;
+								if (m.addend >= 0x80000000) {
+									NEW = NEW - 1;
+								}
+								m.addend = 0;
+							}
+							m.below = NEW + m.addend;
+							if (OP == OP_CADD && m.below >= 0x80000000) {
+								m.outcome = TXN_ABORT;
+							}
+							m.below = m.below - REFILL_BELOW;
+							if (OP == OP_REFILL && m.below >= 0x80000000) {
+								NEW = NEW + REFILL_BY;
+							}
+						}
+						NEW = NEW + m.addend;
 					}
-					m.addend = 0;
 				}
-				m.below = NEW + m.addend;
-				if (OP == OP_CADD && m.below >= 0x80000000) {
-					m.outcome = TXN_ABORT;
-				}
-				m.below = m.below - REFILL_BELOW;
-				if (OP == OP_REFILL && m.below >= 0x80000000) {
-					NEW = NEW + REFILL_BY;
-				}
+			} else {
+				OP = OP_NONE;
 			}
-			NEW = NEW + m.addend;
 		}
 #undef OP
 #undef NEW

@@ -54,7 +54,6 @@ struct metadata_t {
 	bit<64> tenant;
 	bit<64> owner;
 	bit<64> serial;
-	bit<32> block;
 	bit<32> lock;
 	bit<32> mask;
 	bit<32> addend;
@@ -62,7 +61,8 @@ struct metadata_t {
 	bit<48> mac;
 	bit<32> address;
 	bit<16> homa_port;
-	/* of each instruction place: its op if it is executed in this pass; the cell's new value */
+	/* of each instruction place: its op, below OP_SECOND_PASS if it is of this pass; its block; the
+	   cell's new value */
 	bit<8> op0;
 	bit<8> op1;
 	bit<8> op2;
@@ -71,6 +71,14 @@ struct metadata_t {
 	bit<8> op5;
 	bit<8> op6;
 	bit<8> op7;
+	bit<32> block0;
+	bit<32> block1;
+	bit<32> block2;
+	bit<32> block3;
+	bit<32> block4;
+	bit<32> block5;
+	bit<32> block6;
+	bit<32> block7;
 	bit<32> new0;
 	bit<32> new1;
 	bit<32> new2;

@@ -112,28 +112,33 @@ control Transaction(inout headers_t h, inout metadata_t m) {
 			}
 		}
 
-		if (m.outcome == TXN_OK && m.pass == 0) {
-			m.owner = owner.read((bit<32>)h.txn.home);
-			if (m.owner != h.txn.owner) {
-				m.outcome = TXN_STALE;
-			}
-			if (h.txn.home >= BLOCKS) {
-				m.outcome = TXN_STALE;
-			}
+		if (m.outcome == TXN_OK) {
+			if (m.pass == 0) {
+				m.owner = owner.read((bit<32>)h.txn.home);
+				if (m.owner != h.txn.owner) {
+					m.outcome = TXN_STALE;
+				}
+				if (h.txn.home >= BLOCKS) {
+					m.outcome = TXN_STALE;
+				}
 #define PHASE "place_owner.p4"
 #include "each_place.p4"
-			if (m.outcome == TXN_OK) {
-				m.lock = lock.read((bit<32>)h.txn.home);
-				m.mask = m.lock & h.txn.lock_check;
-				if (m.mask != 0) {
-					h.txn.pass = PASS_RETRY;
-					h.txn.retries = h.txn.retries + 1;
-					if (h.txn.retries >= RETRIES_MAX) {
-						m.outcome = TXN_CONFLICT;
-					} else {
-						m.outcome = TXN_RETRY;
+				if (m.outcome == TXN_OK) {
+					m.lock = lock.read((bit<32>)h.txn.home);
+					m.mask = m.lock & h.txn.lock_check;
+					if (m.mask != 0) {
+						h.txn.pass = PASS_RETRY;
+						h.txn.retries = h.txn.retries + 1;
+						if (h.txn.retries >= RETRIES_MAX) {
+							m.outcome = TXN_CONFLICT;
+						} else {
+							m.outcome = TXN_RETRY;
+						}
 					}
 				}
+			} else {
+#define PHASE "place_second.p4"
+#include "each_place.p4"
 			}
 		}
 
