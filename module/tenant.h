@@ -73,7 +73,9 @@ struct homa_tenant {
 	u32 seq_high[HOMA_TXN_SPACES];	/* the highest sequence number that any flow ever used */
 	bool timer_armed;
 	struct homa_rtt rtt;		/* of the switch */
-	ktime_t answered;		/* when the latest that it has answered was sent */
+	ktime_t answered;		/* of calls sent once: when the latest answered one was */
+	u32 heard;			/* the same: so many were answered; and since then */
+	u32 asking;			/* so many that had been repeated */
 	struct homa_tenant_stats stats;
 
 	struct hrtimer timer;		/* repeats and time-outs; stopped before the table's put */

@@ -117,6 +117,7 @@ static void start(struct homa_txn_call *call, struct homa_alloc *alloc, struct h
 	call->interval_us = first_interval(t, call->resend_us);
 	call->give_up = ktime_add_us(now, homa_knob(t->hn, txn_timeout_us));
 	call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
+	call->heard = t->heard;
 	call->outstanding = true;
 	call->alloc = alloc;
 	call->flow = flow;
@@ -165,10 +166,17 @@ void homa_txn_call_answered(struct homa_txn_call *call)
 	struct homa_tenant *t = call->tenant;
 
 	lockdep_assert_held(&t->lock);
-	if (!call->repeated && homa_rtt_wants_answer(&t->rtt, jiffies))
+	/* Which one of several packets it is an answer to, it does not say. */
+	if (call->repeated) {
+		t->asking++;
+		return;
+	}
+	if (homa_rtt_wants_answer(&t->rtt, jiffies))
 		homa_rtt_add_answer(&t->rtt, ktime_to_ns(ktime_sub(ktime_get(), call->sent)),
 				    jiffies);
 	t->answered = max(t->answered, call->sent);
+	t->heard++;
+	t->asking = 0;
 }
 
 void homa_txn_call_discard(struct homa_txn_call *call)
@@ -207,11 +215,13 @@ static u32 next_interval(u32 interval_us, u32 resend_us)
 }
 
 /* While the switch answers nothing, it may only be slow, and one packet is enough to find out: the
- * oldest call's. Once it has answered what was sent later than a call, that call was lost.
+ * oldest call's; one more for each that was answered after a repeat, as long as only such are. While
+ * it answers others it has a queue. Once it has answered what was sent later than a call, that call
+ * was lost.
  */
-bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered)
+bool homa_txn_may_repeat(u32 nth, u32 asking, bool is_silent, ktime_t sent, ktime_t answered)
 {
-	return is_oldest || ktime_before(sent, answered);
+	return (is_silent && nth <= asking) || ktime_before(sent, answered);
 }
 
 struct due_calls {
@@ -238,7 +248,7 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 	u32 slack_us = first_interval(t, homa_knob(t->hn, txn_resend_us)) / 8;
 	struct homa_txn_call *call, *next;
 	ktime_t at = KTIME_MAX;
-	bool is_oldest = true;
+	u32 nth = 0;
 
 	lockdep_assert_held(&t->lock);
 	list_for_each_entry_safe(call, next, &t->outstanding, link) {
@@ -249,15 +259,17 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 			continue;
 		}
 		if (!ktime_before(now, call->due)) {
-			bool repeat = homa_txn_may_repeat(is_oldest, call->sent, t->answered);
+			bool repeat = homa_txn_may_repeat(nth, t->asking, call->heard == t->heard,
+							  call->sent, t->answered);
 
 			if (repeat && due->nr == RESEND_BATCH)
 				return true;
+			call->heard = t->heard;
 			if (repeat)
 				repeat_call(call, now, due);
 			call->due = min(ktime_add_us(now, call->interval_us), call->give_up);
 		}
-		is_oldest = false;
+		nth++;
 		at = min(at, call->due);
 	}
 	if (!list_empty(&t->outstanding))

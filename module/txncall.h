@@ -12,7 +12,7 @@
 
 struct homa_txn_call {
 	refcount_t ref;
-	bool outstanding;		/* tenant.lock, as the next nine */
+	bool outstanding;		/* tenant.lock, as the next ten */
 	struct list_head link;		/* tenant.outstanding, or a list of whoever detached it */
 	struct list_head sock_link;	/* hsk->txns, under hsk->txn_lock too */
 	struct homa_alloc *alloc;	/* that the flow is of */
@@ -22,6 +22,7 @@ struct homa_txn_call {
 	ktime_t sent;			/* when last */
 	bool repeated;
 	u32 interval_us;		/* between the last repeat and the next */
+	u32 heard;			/* tenant.heard when it was sent, or was last due */
 
 	/* These never change once it is outstanding. */
 	struct homa_tenant *tenant;
@@ -46,7 +47,7 @@ bool homa_txn_call_detach(struct homa_txn_call *call);
 void homa_txn_call_answered(struct homa_txn_call *call);	/* before it is detached */
 
 /* Pure: whether a call that is due is sent again, or only waited for longer. */
-bool homa_txn_may_repeat(bool is_oldest, ktime_t sent, ktime_t answered);
+bool homa_txn_may_repeat(u32 nth, u32 asking, bool is_silent, ktime_t sent, ktime_t answered);
 
 /* For whoever has detached it, without a lock. */
 void homa_txn_call_finish(struct homa_txn_call *call, int error);

@@ -411,10 +411,37 @@ static void timer__one_asks_for_all(struct kunit *test)
 	/* Nearly all repeats are the first's; the others have a turn when it has timed out. */
 	KUNIT_EXPECT_LE(test, rig.nr_sent, 3 + 6 + 2);
 	KUNIT_EXPECT_EQ(test, rig.sent[3].flow, rig.sent[0].flow);
-	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(true, t, 0));
-	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(false, t, 0));
-	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(false, t, t));
-	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(false, t, t + 1));
+	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(0, 0, true, t, 0));
+	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(0, 0, false, t, 0));
+	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(1, 0, true, t, 0));
+	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(1, 1, true, t, 0));
+	KUNIT_EXPECT_FALSE(test, homa_txn_may_repeat(1, 0, true, t, t));
+	KUNIT_EXPECT_TRUE(test, homa_txn_may_repeat(1, 0, false, t, t + 1));
+}
+
+/* Which of its packets an answer is to is unknown: it says nothing about what was sent in between. */
+static void timer__answer_to_a_repeat(struct kunit *test)
+{
+	u32 resend_us = rig.hn.knobs.txn_resend_us;
+	int i;
+
+	rig.hn.knobs.txn_resend_us = 2000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
+		msleep(10);
+	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+	rig.hn.knobs.txn_resend_us = resend_us;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	answer(0);
+	KUNIT_EXPECT_EQ(test, rig.t->answered, 0);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 1u);
+	for (i = 1; i < rig.nr_sent && be32_to_cpu(rig.sent[i].flow) != FIRST_FLOW + 1; i++)
+		;
+	answer(i);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 2);
+	KUNIT_EXPECT_NE(test, rig.t->answered, 0);
+	KUNIT_EXPECT_EQ(test, rig.t->heard, 1u);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 0u);
 }
 
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
@@ -846,6 +873,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flows__worn_out),
 	KUNIT_CASE(timer__repeats_then_gives_up),
 	KUNIT_CASE(timer__one_asks_for_all),
+	KUNIT_CASE(timer__answer_to_a_repeat),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),
