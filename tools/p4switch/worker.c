@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 
 #include <rte_swx_ctl.h>
@@ -14,9 +15,11 @@
 #include "port.h"
 #include "worker.h"
 
-#define RUN		640	/* instructions at a time: when idle, 40 looks at each port */
-#define IDLE_RUNS	8	/* without a packet before the first nap */
-#define BUSY_RUNS	8	/* with packets, at most, in a burst and between looks at control */
+#define RUN		64	/* instructions at a time: when idle, 4 looks at each port */
+#define IDLE_RUNS	4	/* without a packet before the first nap */
+#define POLL_RUNS	10	/* the same between looks at control, if it never naps */
+#define BURST_RUNS	80	/* with packets, at most, before what they became is sent */
+#define BUSY_RUNS	20	/* with packets, at least, between looks at control */
 
 struct worker {
 	struct target target;	/* first: commands get back from it to here */
@@ -39,18 +42,6 @@ static void run(struct worker *w)
 	rte_swx_pipeline_flush(w->p);
 }
 
-/* What came together leaves together: each flush is a system call, and may wake a host up. */
-static unsigned int run_burst(struct worker *w)
-{
-	unsigned int runs = 0;
-
-	do
-		rte_swx_pipeline_run(w->p, RUN);
-	while (++runs < BUSY_RUNS && port_pending());
-	rte_swx_pipeline_flush(w->p);
-	return runs;
-}
-
 /* Packets that the program has dropped: they go to a port of the library's own, behind ours. */
 static uint64_t dropped(struct worker *w)
 {
@@ -60,11 +51,28 @@ static uint64_t dropped(struct worker *w)
 	return stats.n_pkts_drop;
 }
 
+static bool is_inside(struct worker *w)
+{
+	return port_received() != port_sent() + dropped(w);
+}
+
+/* What came together leaves together: each flush is a system call, and may wake a host up. */
+static unsigned int run_burst(struct worker *w)
+{
+	unsigned int runs = 0;
+
+	do
+		rte_swx_pipeline_run(w->p, RUN);
+	while (++runs < BURST_RUNS && (port_pending() || is_inside(w)));
+	rte_swx_pipeline_flush(w->p);
+	return runs;
+}
+
 /* No packet is half-way through the program when this returns. */
 static void settle(struct worker *w)
 {
 	port_gate(GATE_CLOSED);
-	while (port_received() != port_sent() + dropped(w))
+	while (is_inside(w))
 		run(w);
 	port_gate(GATE_OPEN);
 }
@@ -75,7 +83,7 @@ static void drain(struct target *t)
 	struct worker *w = (struct worker *)t;
 
 	port_gate(GATE_LOOPBACK);
-	while (port_waiting() || port_received() != port_sent() + dropped(w))
+	while (port_waiting() || is_inside(w))
 		run(w);
 	port_gate(GATE_OPEN);
 }
@@ -151,7 +159,10 @@ static bool time_for_control(struct worker *w, bool received, unsigned int runs)
 		w->busy = 0;
 		return true;
 	}
-	if (++w->idle < IDLE_RUNS)
+	w->idle++;
+	if (!w->max_nap)
+		return w->idle % POLL_RUNS == 0;
+	if (w->idle < IDLE_RUNS)
 		return false;
 	w->nap = next_nap(w);
 	return true;
@@ -216,6 +227,7 @@ int worker_run(const struct worker_config *config)
 	w.target.boot >>= 11;	/* exact also where numbers are doubles */
 	w.l2->ctl = w.ctl;
 	catch_signals(&mask);
+	prctl(PR_SET_TIMERSLACK, 1);	/* a nap of a microsecond is one */
 	while (!stopped && !ret)
 		ret = turn(&w, &mask);
 	settle(&w);
