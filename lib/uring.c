@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #define RECEIVERS	8
 #define SPARE_SENDERS	8		/* for calls; each transaction and lock has its own */
 #define CLOSE_WAIT_US	5000000
+#define WAIT_US		50000		/* of a recvmsg: more than nearly all answers take */
 #define REGION_MIN	(4u << 20)	/* the kernel wants 2 MB and one page a CPU */
 #define REGION_MAX	(256u << 20)
 #define NONE		UINT32_MAX
@@ -344,24 +346,30 @@ static unsigned int send_here(struct uring *u, struct p4a_io_event *ev, unsigned
 	return n;
 }
 
-/* Up to max events of messages that are there; each has a receiver of its own until the next reap. */
-static int receive_here(struct uring *u, struct p4a_io_event *ev, unsigned int max)
+/*
+ * Up to max events of messages that are there; each has a receiver of its own until the next reap.
+ * Waits for the first, up to WAIT_US, unless `flags` is MSG_DONTWAIT.
+ */
+static int receive_here(struct uring *u, struct p4a_io_event *ev, unsigned int max, int flags)
 {
+	bool more = max > 0;
 	unsigned int n = 0;
 	uint32_t i;
 
-	for (i = 0; i < RECEIVERS && n < max && (u->unanswered || !i); i++) {
+	for (i = 0; more && i < RECEIVERS; i++) {
 		struct receiver *r = &u->recv[i];
 		int res, rc;
 
 		prepare(r);
-		res = recvmsg(u->sock, &r->hdr, MSG_DONTWAIT);
-		rc = received(u, r, res < 0 ? -errno : res, &ev[n]);
-		if (rc < 0)
-			return rc;
-		if (!rc)
-			break;
+		res = recvmsg(u->sock, &r->hdr, flags);
+		more = res >= 0 && r->hdr.msg_flags & MSG_MORE;
+		res = res < 0 ? -errno : res;
+		rc = received(u, r, res, &ev[n]);
+		if (rc < 0 || res == -EINTR)
+			return rc < 0 ? rc : res;
 		n += rc;
+		more = more && n < max;
+		flags = MSG_DONTWAIT;
 	}
 	return n;
 }
@@ -374,7 +382,10 @@ static int wait_here(struct uring *u, int64_t timeout_us)
 	return ppoll(&p, 1, timeout_us < 0 ? NULL : &ts, NULL) < 0 ? -errno : 0;
 }
 
-/* An answer takes a round trip: who has just sent the only question does not look for it at once. */
+/*
+ * Without a limit worth mentioning, recvmsg waits. Else an answer takes a round trip: who has just
+ * sent the only question does not look for it at once.
+ */
 static int reap_here(struct uring *u, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
 {
 	bool asks = u->to_send != NONE;
@@ -382,13 +393,15 @@ static int reap_here(struct uring *u, struct p4a_io_event *ev, unsigned int max,
 
 	if (n || u->to_send != NONE)
 		return n;
+	if (timeout_us < 0 || timeout_us >= WAIT_US)
+		return receive_here(u, ev, max, 0);
 	if (!asks || u->unanswered > 1 || !timeout_us) {
-		n = receive_here(u, ev, max);
+		n = receive_here(u, ev, max, MSG_DONTWAIT);
 		if (n || !timeout_us)
 			return n;
 	}
 	rc = wait_here(u, timeout_us);
-	return rc ? rc : receive_here(u, ev, max);
+	return rc ? rc : receive_here(u, ev, max, MSG_DONTWAIT);
 }
 
 /*
@@ -495,6 +508,15 @@ static const struct p4a_io_ops uring_ops = {
 	.now_us = now_us, .fd = ring_fd, .close = close_uring,
 };
 
+static int limit_wait(struct uring *u, struct p4a_error *err)
+{
+	const struct timeval most = { .tv_usec = WAIT_US };
+
+	if (!setsockopt(u->sock, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)))
+		return 0;
+	return p4a_fail(err, -errno, "SO_RCVTIMEO: %s", strerror(errno));
+}
+
 /* The kernel wants a page for each CPU that it could have, a number that it does not tell. */
 static int map_region(struct uring *u, struct p4a_error *err)
 {
@@ -556,7 +578,9 @@ int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
 		.io = { .ops = &uring_ops }, .nl = nl, .sock = sock, .allocator = *allocator,
 		.tenant = tenant, .wanted = 1, .to_send = NONE,
 	};
-	rc = make_senders(u, n, err);
+	rc = limit_wait(u, err);
+	if (!rc)
+		rc = make_senders(u, n, err);
 	if (rc)
 		goto undo_alloc;
 	rc = map_region(u, err);

@@ -165,49 +165,50 @@ static void spin(struct homa_ready *ready, const struct waiter *waiter, u64 unti
 	WRITE_ONCE(ready->is_polled, false);
 }
 
-static void sleep(const struct waiter *waiter)
+/* These return what is left of the time. */
+static long sleep(const struct waiter *waiter, long timeo)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
 	if (!READ_ONCE(waiter->woken))
-		schedule();
+		timeo = schedule_timeout(timeo);
 	__set_current_state(TASK_RUNNING);
+	return timeo;
 }
 
-static void spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter)
+static long spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter, long timeo)
 {
 	u32 max = homa_knob(hsk->net, poll_usecs) * NSEC_PER_USEC;
 	struct homa_ready *ready = &hsk->ready;
 	u64 start;
 
 	/* Where others want the CPU not even the time is looked at. */
-	if (!max || !single_task_running()) {
-		sleep(waiter);
-		return;
-	}
+	if (!max || !single_task_running())
+		return sleep(waiter, timeo);
 	start = ktime_get_ns();
 	if (READ_ONCE(ready->poll_ns) && !READ_ONCE(ready->is_polled))
 		spin(ready, waiter, start + min(READ_ONCE(ready->poll_ns), max));
-	sleep(waiter);
+	timeo = sleep(waiter, timeo);
 	WRITE_ONCE(ready->poll_ns, homa_poll_time(ktime_get_ns() - start, max));
+	return timeo;
 }
 
-static int why_not_wait(const struct homa_sock *hsk, u32 how)
+static int why_not_wait(const struct homa_sock *hsk, long timeo)
 {
 	if (hsk->is_shutdown)
 		return -ESHUTDOWN;
-	if (how & HOMA_READY_NONBLOCK)
+	if (!timeo)
 		return -EAGAIN;
 	return signal_pending(current) ? -EINTR : 0;
 }
 
 /* We are about to sleep. Who had a long message ends only a turn of its own. */
-static void end_turn(const struct homa_ready *ready, u32 how)
+static void end_turn(const struct homa_ready *ready, bool heavy)
 {
-	if (!(how & HOMA_READY_HEAVY) || homa_turns_is_taker())
+	if (!heavy || homa_turns_is_taker())
 		homa_turns_end(ready);
 }
 
-struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, long timeo, bool heavy)
 {
 	struct homa_ready *ready = &hsk->ready;
 	struct waiter waiter = { .task = current };
@@ -215,13 +216,12 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	int err = 0;
 
 	spin_lock_bh(&hsk->lock);
-	while (!(done = take(ready)) && !(err = why_not_wait(hsk, how))) {
+	while (!(done = take(ready)) && !(err = why_not_wait(hsk, timeo))) {
 		waiter.woken = false;
-		hlist_add_head(&waiter.link,
-			       how & HOMA_READY_HEAVY ? &ready->heavy : &ready->waiters);
+		hlist_add_head(&waiter.link, heavy ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);
-		end_turn(ready, how);
-		spin_or_sleep(hsk, &waiter);
+		end_turn(ready, heavy);
+		timeo = spin_or_sleep(hsk, &waiter, timeo);
 		spin_lock_bh(&hsk->lock);
 		hlist_del_init(&waiter.link);
 	}
@@ -231,7 +231,7 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how)
 	if (done)
 		return done;
 	/* Who goes to poll for more is about to sleep there. */
-	end_turn(ready, how);
+	end_turn(ready, heavy);
 	return ERR_PTR(err);
 }
 

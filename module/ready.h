@@ -42,13 +42,10 @@ void homa_sock_complete(struct homa_sock *hsk, struct homa_done *done);
  */
 struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done);
 
-#define HOMA_READY_NONBLOCK	1
-#define HOMA_READY_HEAVY	2	/* the message before was a long one */
-
-/* Takes the oldest short message, or else the oldest long one; waits for one if there is none;
- * EAGAIN, EINTR, ESHUTDOWN.
+/* Takes the oldest short message, or else the oldest long one; waits for one, up to `timeo` jiffies,
+ * if there is none; EAGAIN, EINTR, ESHUTDOWN. heavy: the message before was a long one.
  */
-struct homa_done *homa_ready_wait(struct homa_sock *hsk, u32 how);
+struct homa_done *homa_ready_wait(struct homa_sock *hsk, long timeo, bool heavy);
 
 /* It is withdrawn. False: it is not in the queue. hsk->lock is held. */
 bool homa_ready_remove(struct homa_sock *hsk, struct homa_done *done);

@@ -36,16 +36,17 @@ static int take_private(struct homa_rpc *rpc)
 	return ret;
 }
 
-static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, bool nonblock)
+static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, long timeo)
 {
 	struct homa_rpc *rpc = id & 1 ? NULL : homa_rpc_find(hsk, id, NULL);
-	int err = 0, ret;
+	int ret;
 
 	if (!rpc)
 		return ERR_PTR(homa_fail(hsk, -EINVAL, "recvmsg: id names no private RPC"));
 	ret = rpc->is_private ? take_private(rpc) : -EINVAL;
-	if (!ret && !nonblock)
-		err = wait_event_interruptible(hsk->private_wait, (ret = take_private(rpc)));
+	if (!ret && timeo)
+		timeo = wait_event_interruptible_timeout(hsk->private_wait,
+							 (ret = take_private(rpc)), timeo);
 	if (ret > 0)
 		return rpc;
 	homa_rpc_put(rpc);
@@ -53,7 +54,7 @@ static struct homa_rpc *wait_private(struct homa_sock *hsk, u64 id, bool nonbloc
 		return ERR_PTR(-ESHUTDOWN);
 	if (ret < 0)
 		return ERR_PTR(ret);
-	return ERR_PTR(err ? -EINTR : -EAGAIN);
+	return ERR_PTR(timeo < 0 ? -EINTR : -EAGAIN);
 }
 
 static int copy_piece(const struct sk_buff *skb, u32 offset, u32 n, u64 to)
@@ -287,19 +288,19 @@ static int take_args(struct homa_sock *hsk, const struct msghdr *msg,
 }
 
 /* As deliver_rpc(). */
-static int receive(struct homa_sock *hsk, u64 id, u32 how, struct msghdr *msg,
+static int receive(struct homa_sock *hsk, u64 id, long timeo, bool heavy, struct msghdr *msg,
 		   int *addr_len, void __user *control, struct homa_recvmsg_args *args)
 {
 	struct homa_done *done;
 	struct homa_rpc *rpc;
 
 	if (id) {
-		rpc = wait_private(hsk, id, how & HOMA_READY_NONBLOCK);
+		rpc = wait_private(hsk, id, timeo);
 		if (IS_ERR(rpc))
 			return write_args(control, args) ?: PTR_ERR(rpc);
 		return deliver_rpc(hsk, rpc, msg, addr_len, control, args);
 	}
-	done = homa_ready_wait(hsk, how);
+	done = homa_ready_wait(hsk, timeo, heavy);
 	if (IS_ERR(done))
 		return write_args(control, args) ?: PTR_ERR(done);
 	if (!done->rpc)
@@ -311,8 +312,8 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 {
 	void __user *control = msg->msg_control_user;
 	struct homa_sock *hsk = homa_sk(sk);
-	u32 how = flags & MSG_DONTWAIT ? HOMA_READY_NONBLOCK : 0;
 	struct homa_recvmsg_args args __uninitialized;
+	bool heavy = false;
 	u64 id;
 	int ret;
 
@@ -321,15 +322,19 @@ int homa_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int
 	homa_held_send(hsk);
 	ret = take_args(hsk, msg, &args, &id);
 	/* As the pages that it gives back tell, see ready.c. */
-	if (!ret && args.num_bpages > 1)
-		how |= HOMA_READY_HEAVY;
+	if (!ret)
+		heavy = args.num_bpages > 1;
 	while (!ret) {
 		/* Offsets beyond num_bpages stay as they are. */
 		memset(&args, 0, offsetof(struct homa_recvmsg_args, bpage_offsets));
-		ret = receive(hsk, id, how, msg, addr_len, control, &args);
+		ret = receive(hsk, id, sock_rcvtimeo(sk, flags & MSG_DONTWAIT), heavy, msg,
+			      addr_len, control, &args);
 	}
+	if (ret < 0)
+		return ret;
 	/* The caller sees how far it moves; io_uring starts over from it after an error. */
-	if (ret > 0)
-		msg->msg_control_user = control + sizeof(args);
+	msg->msg_control_user = control + sizeof(args);
+	if (!id && !homa_ready_is_empty(&hsk->ready))
+		msg->msg_flags |= MSG_MORE;
 	return ret;
 }

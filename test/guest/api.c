@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "t_expect.h"
@@ -94,6 +95,18 @@ static int recv_args(int fd, struct homa_recvmsg_args *args, struct sockaddr_sto
 	if (ret >= 0 && from)
 		EXPECT(msg.msg_namelen, addr_len);
 	return ret < 0 ? -errno : ret;
+}
+
+static int recv_within(int fd, struct homa_recvmsg_args *args, int ms)
+{
+	struct timeval most = { .tv_usec = 1000 * ms };
+	int ret;
+
+	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)), 0);
+	ret = recv_args(fd, args, NULL, 0);
+	most.tv_usec = 0;
+	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)), 0);
+	return ret;
 }
 
 static bool is_ready(int fd, int events, int timeout_ms)
@@ -241,6 +254,8 @@ static void round_trip(struct t_homa *client, struct t_homa *server, uint32_t fl
 	args.id = send.id;
 	if (flags)
 		EXPECT(recv_args(client->fd, &args, NULL, MSG_DONTWAIT), -EAGAIN);
+	args.id = flags ? send.id : 0;
+	EXPECT(recv_within(client->fd, &args, 20), -EAGAIN);
 	EXPECT(reply(server, id, &from, 5), 0);
 	EXPECT(is_ready(client->fd, POLLIN, flags ? 20 : 5000), !flags);
 	if (!flags) {		/* not private: it cannot be asked for by its id */
@@ -284,6 +299,30 @@ static void reply_states(struct t_homa *client, struct t_homa *server)
 	EXPECT(recv_args(client->fd, &got, NULL, 0), 5);
 	got.id = 0;
 	EXPECT(recv_args(client->fd, &got, NULL, MSG_DONTWAIT), -EAGAIN);
+}
+
+static void says_if_there_is_more(struct t_homa *client, struct t_homa *server)
+{
+	struct homa_sendmsg_args send = { 0 };
+	struct homa_recvmsg_args args = { 0 };
+	struct sockaddr_storage from;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		send.id = 0;
+		EXPECT(send_args(client->fd, &send, 10), 0);
+		EXPECT(reply(server, next_request(server, &from, 10), &from, 5), 0);
+	}
+	usleep(100000);
+	for (i = 0; i < 2; i++) {
+		struct msghdr msg = { .msg_control = &args, .msg_controllen = sizeof(args) };
+
+		args.id = 0;
+		EXPECT(recvmsg(client->fd, &msg, 0), 5);
+		EXPECT(msg.msg_flags & MSG_MORE, i ? 0 : MSG_MORE);
+	}
+	args.id = 0;
+	EXPECT(recv_args(client->fd, &args, NULL, MSG_DONTWAIT), -EAGAIN);
 }
 
 /* ---------------------------------------------------------------- errors of an RPC */
@@ -540,6 +579,7 @@ int main(int argc, char **argv)
 	round_trip(&client, &server, 0);
 	round_trip(&client, &server, HOMA_SENDMSG_PRIVATE);
 	reply_states(&client, &server);
+	says_if_there_is_more(&client, &server);
 	failing_rpc(&client);
 	ioctls(&client);
 	options(&client);

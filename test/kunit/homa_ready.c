@@ -67,7 +67,7 @@ static int read_one(void *data)
 {
 	struct reader *r = data;
 
-	r->got = homa_ready_wait(r->hsk, false);
+	r->got = homa_ready_wait(r->hsk, MAX_SCHEDULE_TIMEOUT, false);
 	complete(&r->over);
 	return 0;
 }
@@ -77,7 +77,7 @@ static int read_all(void *data)
 	struct reader *r = data;
 	struct homa_done *done;
 
-	while (!IS_ERR(done = homa_ready_wait(r->hsk, false))) {
+	while (!IS_ERR(done = homa_ready_wait(r->hsk, MAX_SCHEDULE_TIMEOUT, false))) {
 		r->nr++;
 		done->release(done);
 	}
@@ -133,15 +133,28 @@ static void oldest_first(struct kunit *test)
 {
 	struct rig *rig = make(test, 0);
 
-	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, 0, false)), (long)-EAGAIN);
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	homa_sock_complete(rig->hsk, &rig->done[1]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&polls), 2);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[0]);
 	homa_ready_put_back(rig->hsk, &rig->done[0]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, false), &rig->done[0]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, true)), (long)-EAGAIN);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, MAX_SCHEDULE_TIMEOUT, false),
+			    &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[1]);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, 0, false)), (long)-EAGAIN);
+}
+
+static void time_out(struct kunit *test)
+{
+	struct rig *rig = make(test, 0);
+	unsigned long start = jiffies;
+
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, 3, false)), (long)-EAGAIN);
+	KUNIT_EXPECT_GE(test, jiffies - start, 3UL);
+	KUNIT_EXPECT_EQ(test, nr_waiters(rig->hsk), 0u);
+	homa_sock_complete(rig->hsk, &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 3, false), &rig->done[0]);
 }
 
 static bool withdraw(struct rig *rig, u32 nr)
@@ -168,14 +181,14 @@ static void withdrawn(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, withdraw(rig, 3));
 	KUNIT_EXPECT_TRUE(test, withdraw(rig, 2));
 	homa_sock_complete(rig->hsk, &rig->done[1]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[1]);
 	KUNIT_EXPECT_FALSE(test, withdraw(rig, 1));
 	KUNIT_EXPECT_TRUE(test, homa_ready_is_empty(&rig->hsk->ready));
 	homa_ready_put_back(rig->hsk, &rig->done[1]);
 	homa_sock_complete(rig->hsk, &rig->done[0]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[0]);
 }
 
 static void short_first(struct kunit *test)
@@ -187,11 +200,12 @@ static void short_first(struct kunit *test)
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	for (i = 0; i < OVERTAKE_MAX; i++) {
 		homa_sock_complete(rig->hsk, &rig->done[1 + i % 2]);
-		KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1 + i % 2]);
+		KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false),
+				    &rig->done[1 + i % 2]);
 	}
 	homa_sock_complete(rig->hsk, &rig->done[1]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[0]);
-	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, true), &rig->done[1]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[0]);
+	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 0, false), &rig->done[1]);
 	KUNIT_EXPECT_TRUE(test, homa_ready_is_empty(&rig->hsk->ready));
 }
 
@@ -330,14 +344,14 @@ static void claims(struct kunit *test)
 	memset(turns_here()->claim, 0, sizeof(turns_here()->claim));	/* of other cases */
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));	/* nobody knows which CPU */
-	homa_ready_wait(rig->hsk, true);
+	homa_ready_wait(rig->hsk, 0, false);
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
 	homa_turns_begin(&other->hsk->ready);
 	homa_turns_claim(&other->hsk->ready);
 	turns_here()->passed = PASS_BYTES;
 	KUNIT_EXPECT_FALSE(test, may_go_on(turns_here()));
-	homa_ready_wait(rig->hsk, true);
+	homa_ready_wait(rig->hsk, 0, false);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
 	KUNIT_EXPECT_EQ(test, turns_here()->passed, 0u);
 	homa_turns_end(ready);
@@ -347,9 +361,9 @@ static void claims(struct kunit *test)
 	homa_turns_end(&other->hsk->ready);
 	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
 	homa_sock_complete(rig->hsk, &rig->done[0]);
-	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK);
+	homa_ready_wait(rig->hsk, 0, false);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
-	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK);	/* nothing left */
+	homa_ready_wait(rig->hsk, 0, false);	/* nothing left */
 	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
@@ -397,10 +411,10 @@ static void own_claim(struct kunit *test)
 	turns_here()->taker = NULL;
 	KUNIT_EXPECT_FALSE(test, is_ours(turns_here()));
 	/* A thread that had a long one before ends its own claim, not that of others. */
-	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK | HOMA_READY_HEAVY);
+	homa_ready_wait(rig->hsk, 0, true);
 	KUNIT_EXPECT_TRUE(test, is_claimed(turns_here()));
 	turns_here()->taker = current;
-	homa_ready_wait(rig->hsk, HOMA_READY_NONBLOCK | HOMA_READY_HEAVY);
+	homa_ready_wait(rig->hsk, 0, true);
 	KUNIT_EXPECT_FALSE(test, is_claimed(turns_here()));
 	migrate_enable();
 }
@@ -408,6 +422,7 @@ static void own_claim(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(poll_time),
 	KUNIT_CASE(oldest_first),
+	KUNIT_CASE(time_out),
 	KUNIT_CASE(withdrawn),
 	KUNIT_CASE(short_first),
 	KUNIT_CASE(last_waiter_first),
