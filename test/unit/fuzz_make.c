@@ -12,6 +12,7 @@
 #define OLD 64			/* messages that are sent again */
 #define OLD_BYTES 600
 #define TOLD 16
+#define OWNERS 6
 
 static struct {
 	struct { size_t len; uint8_t bytes[OLD_BYTES]; } old[OLD];
@@ -19,6 +20,7 @@ static struct {
 	uint32_t cell[TOLD];		/* ids of cells */
 	struct { uint64_t rpc; struct p4w_lock m; } asked[FUZZ_TENANTS + 1];	/* LOCK, by tenant */
 	struct p4w_lock hold[FUZZ_TENANTS + 1];	/* the UNLOCK that is due, or zeroes */
+	uint64_t owner[OWNERS], last_owner;	/* of locks, by all tenants */
 } made;
 
 uint32_t fuzz_rnd(uint32_t n)
@@ -100,10 +102,20 @@ static size_t make_lock_info(uint8_t *out, const struct p4d_tenant *t)
 	return len;
 }
 
+/* Another one for each hold; but now and then one that has given its hold back asks again. */
+static void renew_owner(uint64_t *owner)
+{
+	if (!*owner || rnd(8))
+		*owner = ++made.last_owner;
+}
+
 static size_t make_unlock(uint8_t *out, const struct p4d_tenant *t)
 {
 	struct p4w_lock *m = &made.hold[t->id];
 
+	for (unsigned int i = 0; i < OWNERS; i++)
+		if (made.owner[i] == be64toh(m->owner))
+			renew_owner(&made.owner[i]);
 	memcpy(out, m, sizeof(*m));
 	memset(m, 0, sizeof(*m));
 	return sizeof(*m);
@@ -113,15 +125,18 @@ static size_t make_lock(uint8_t *out, const struct p4d_tenant *t, uint8_t type)
 {
 	bool lock = type == P4W_LOCK, by_cell = lock && rnd(3);
 	uint64_t token = rnd(2) || !lock ? made.token[rnd(16)] : 0;
+	uint64_t *owner = &made.owner[rnd(OWNERS)];
 	struct p4w_lock m = {
 		.msg = head(t, type, sizeof(m), by_cell && rnd(2) ? made.cell[rnd(16)] : 0,
 			    lock ? (1 + rnd(2)) | by_cell * P4W_LOCK_BY_CELL : 0),
-		.owner = htobe64(1 + rnd(6)), .token = htobe64(token),
+		.owner = htobe64(*owner = *owner ? *owner : ++made.last_owner), .token = htobe64(token),
 		.lease_us = htonl(lock ? 1 + rnd(rnd(3) ? 3000 : LEASE_US) : 0),
 		.wait_us = htonl(lock && !rnd(3) ? rnd(20000) : 0),
 		.name = { 1 + rnd(rnd(20) ? 3 : 200) },
 	};
 
+	if (!lock)
+		renew_owner(owner);
 	memcpy(out, &m, sizeof(m));
 	return sizeof(m);
 }
