@@ -192,6 +192,9 @@ static void bad_questions__name_the_field(void **state)
 		{ "{\"cmd\":\"history\",\"limit\":1}", "limit" },
 		{ "{\"cmd\":\"history\",\"since_us\":-1}", "since_us" },
 		{ "{\"cmd\":\"why\"}", "cmd" },
+		{ "{\"cmd\":\"history\",\"since\":5}", "since" },
+		{ "{\"cmd\":\"show\",\"tenant\":1}", "tenant" },
+		{ "{\"id\":1,\"cmd\":\"info\",\"limit\":3}", "limit" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

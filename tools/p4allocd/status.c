@@ -362,6 +362,29 @@ static const struct p4d_tenant *tenant_of(const struct p4d_engine *e, uint64_t i
 	return NULL;
 }
 
+/* A name that is not known is as likely one that is misspelt: what it was to leave out would come. */
+static struct json_object *check_fields(struct json_object *request, const char *cmd)
+{
+	static const struct { const char *name, *of; } known[] = {
+		{ "cmd", NULL }, { "id", NULL }, { "tenant", "explain" }, { "since_us", "history" },
+		{ "limit", "history" },
+	};
+	char text[120];
+
+	json_object_object_foreach(request, key, value) {
+		bool fits = false;
+
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			fits |= !strcmp(key, known[i].name) &&
+				(!known[i].of || !strcmp(cmd, known[i].of));
+		if (fits)
+			continue;
+		snprintf(text, sizeof(text), "%.40s: is not a field of %s", key, cmd);
+		return error(key, text);
+	}
+	return NULL;
+}
+
 static struct json_object *answer_object(const struct p4d_engine *e,
 					 const struct p4d_status_conf *conf, bool store_ok,
 					 uint64_t now, struct json_object *request)
@@ -376,7 +399,8 @@ static struct json_object *answer_object(const struct p4d_engine *e,
 	if (strcmp(name, "info") && strcmp(name, "show") && strcmp(name, "history") &&
 	    strcmp(name, "explain"))
 		return error("cmd", "cmd: \"info\", \"show\", \"explain\" or \"history\"");
-	if ((o = get_number(request, "since_us", 0, &since)) ||
+	if ((o = check_fields(request, name)) ||
+	    (o = get_number(request, "since_us", 0, &since)) ||
 	    (o = get_number(request, "limit", 2, &limit)) ||
 	    (o = get_number(request, "tenant", 1, &tenant)))
 		return o;
