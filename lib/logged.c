@@ -287,7 +287,8 @@ void p4a_logged_synced(struct p4a_ctx *ctx, int err)
 
 void p4a_logged_break(struct p4a_ctx *ctx)
 {
-	p4a_log_flush(ctx->log);
+	/* Its callers are about to hear of what came, and the next run will take the file for whole. */
+	p4a_log_sync(ctx->log);
 	release(ctx, -EIO);
 }
 

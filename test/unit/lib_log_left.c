@@ -387,6 +387,28 @@ static void disk__that_takes_no_result(void **state)
 	fake_close(f);
 }
 
+/* The ring fails while a result is on its way to the disk. */
+static void ring__that_fails(void **state)
+{
+	struct fake *f = open_logged(P4A_LOG_HOST);
+	struct p4a_completion c;
+
+	start_batch(f);
+	f->sync_late = true;
+	assert_int_equal(submit(f), 0);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	fake_sync(f);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
+	on_disk = 0;
+	f->reap_error = -EBADF;
+	assert_int_equal(p4a_poll(f->ctx, &c, 1), 1);
+	assert_int_equal(c.status, P4A_TXN_OK);
+	assert_int_equal(c.err, -EIO);
+	assert_int_equal(on_disk, f->ctx->log->size);
+	fake_close(f);
+}
+
 static int make_dir(void **state)
 {
 	layout = fake_layout(KEYS);
@@ -420,6 +442,7 @@ int main(void)
 		LEFT_TEST(lock__is_of_the_last),
 		LEFT_TEST(disk__that_takes_nothing),
 		LEFT_TEST(disk__that_takes_no_result),
+		LEFT_TEST(ring__that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
