@@ -150,6 +150,8 @@ static int take_completions(bool all)
 
 	do {
 		n = info().outstanding ? p4a_wait(r.ctx, c, 32, 1000000) : p4a_poll(r.ctx, c, 32);
+		if (n == -EINTR)	/* SIGTERM: what is outstanding ends first */
+			n = 0;
 		for (int i = 0; i < n; i++)
 			rc = take_completion(&c[i]) ?: rc;
 	} while (n >= 0 && !rc && all && (n || info().outstanding));
