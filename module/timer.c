@@ -23,7 +23,8 @@
  * sender is not silent.
  *
  * A question that is not answered for timeout_ticks ends its RPC; if nobody else has heard of the
- * peer either, all the peer's RPCs (live.c).
+ * peer either, all the peer's RPCs (live.c). If a question is late, because this host stood still
+ * (a virtual machine does, at times), the time that it is late does not count.
  *
  * A packet does not touch the deadline if it is later than it must be: it only notes the time, and
  * at the deadline one sees how much of the wait is left. All of this is under rpc->lock.
@@ -63,10 +64,11 @@ static u64 pause(const struct homa_timer_view *v)
 enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay_ns)
 {
 	u64 wait = pause(v);
+	u64 late = v->silent_ns > wait ? v->silent_ns - wait : 0;
 
 	if (v->wait == HOMA_WAIT_NOTHING)
 		return HOMA_TIMER_OFF;
-	if (v->nr_mute && v->mute_ns >= v->timeout_ns)
+	if (v->nr_mute && v->mute_ns >= v->timeout_ns + late)
 		/* Less what jiffies and nanoseconds may differ by. */
 		return v->peer_ns + 2 * TICK_NSEC >= v->timeout_ns ? HOMA_TIMER_DEAD :
 								     HOMA_TIMER_GIVE_UP;
@@ -79,6 +81,7 @@ enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay
 	if (!v->nr_mute && v->nr_calm && v->peer_ns < wait &&
 	    (wait < HOMA_TIMER_CALM_NS || v->is_crowded))
 		return HOMA_TIMER_PASS;
+	*delay_ns = late;
 	return v->wait == HOMA_WAIT_ANSWER || v->wait == HOMA_WAIT_DATA ? HOMA_TIMER_ASK :
 									  HOMA_TIMER_NEED_ACK;
 }
@@ -323,7 +326,9 @@ static void ask_missing(struct homa_rpc *rpc, u64 now, struct sk_buff_head *queu
 				  granted - rpc->in.gaps.recv_end);
 }
 
-static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, struct sk_buff_head *queue)
+/* `late`: ns since it was due. While this host stood still, nobody was silent. */
+static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, u64 late,
+		struct sk_buff_head *queue)
 {
 	const struct homa_path path = homa_rpc_path(rpc);
 	struct homa_silence *s = &rpc->silence;
@@ -335,6 +340,7 @@ static void ask(struct homa_rpc *rpc, enum homa_timer_do what, u64 now, struct s
 	/* A time-out is counted from when we last heard of the RPC, but for pauses that we made. */
 	if (!s->nr_mute)
 		s->mute_since = s->nr_calm ? now : s->since;
+	s->mute_since = min(now, s->mute_since + late);
 	if (s->nr_calm)
 		WRITE_ONCE(rpc->peer->live.asked_ns, now);
 	if (s->nr_mute < U8_MAX)
@@ -361,7 +367,7 @@ void homa_timer_all_sent(struct homa_rpc *rpc, struct sk_buff_head *queue)
 		hasten(rpc, now, pause - (now - s->since));
 		return;
 	}
-	ask(rpc, HOMA_TIMER_ASK, now, queue);
+	ask(rpc, HOMA_TIMER_ASK, now, now - s->since, queue);
 	hasten(rpc, now, pause);
 }
 
@@ -410,7 +416,7 @@ static enum homa_timer_do carry_out(struct homa_rpc *rpc, enum homa_timer_do wha
 	switch (what) {
 	case HOMA_TIMER_ASK:
 	case HOMA_TIMER_NEED_ACK:
-		ask(rpc, what, now, queue);
+		ask(rpc, what, now, *delay_ns, queue);
 		return decide(rpc, now, delay_ns);
 	case HOMA_TIMER_PASS:
 		/* In a crowd, the pause is as long as it gets, but for more of a crowd. */

@@ -80,7 +80,7 @@ struct homa_timer_view {
 #define HOMA_TIMER_CROWD_NS	1000000ull	/* between such questions to one peer */
 #define HOMA_TIMER_CROWDED_MAX	3		/* doublings of the longest pause in a crowd */
 
-/* Pure. *delay_ns: until to look again, for WAIT. */
+/* Pure. *delay_ns: until to look again, for WAIT; since when it was due, for ASK and NEED_ACK. */
 enum homa_timer_do homa_timer_decide(const struct homa_timer_view *v, u64 *delay_ns);
 
 #endif /* P4HOMA_TIMER_H */

@@ -104,6 +104,10 @@ static void table(struct kunit *test)
 		{ HOMA_WAIT_DATA, 10 * MS, 1000 * MS, 1000 * MS - 2 * TICK_NSEC, 9, 0,
 		  HOMA_TIMER_DEAD },
 		{ HOMA_WAIT_ACK, 10 * MS, 1000 * MS, 5000 * MS, 9, 0, HOMA_TIMER_DEAD },
+		/* it is we who have slept, for 5 s: it is asked again, and that time does not count */
+		{ HOMA_WAIT_DATA, 5014 * MS, 5026 * MS, 5014 * MS, 2, 0, HOMA_TIMER_ASK, 5000 * MS },
+		{ HOMA_WAIT_ANSWER, 5005 * MS, 0, 5005 * MS, 0, 0, HOMA_TIMER_ASK, 5000 * MS },
+		{ HOMA_WAIT_DATA, 5100 * MS, 6100 * MS, 6100 * MS, 9, 0, HOMA_TIMER_DEAD },
 		/* the peer says that it lives: 10, 20, 40 ... 1000, 1000 ms */
 		{ HOMA_WAIT_DATA, 9 * MS, 0, 50 * MS, 0, 1, HOMA_TIMER_WAIT, MS },
 		{ HOMA_WAIT_DATA, 10 * MS, 0, 50 * MS, 0, 1, HOMA_TIMER_ASK },
@@ -244,6 +248,27 @@ static void busy_server_is_not_given_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, error, 0);
 	KUNIT_EXPECT_GE(test, resends, 1);
 	KUNIT_EXPECT_LE(test, resends, 12);	/* the pauses have grown */
+	finish(test, rpc);
+}
+
+/* Nor because this host was not there to hear it. */
+static void we_stood_still(struct kunit *test)
+{
+	struct homa_rpc *rpc = make(test, 2, HOMA_OUTGOING);
+	int i;
+
+	start(rpc);
+	for (i = 0; i < 3; i++) {	/* before a question, and between two */
+		spin_lock_bh(&rpc->lock);
+		rpc->silence.since -= 5000 * MS;
+		rpc->silence.mute_since -= 5000 * MS;
+		spin_unlock_bh(&rpc->lock);
+		msleep(20);
+		KUNIT_EXPECT_EQ(test, error, 0);
+	}
+	KUNIT_EXPECT_GE(test, resends, 2);
+	msleep(600);
+	KUNIT_EXPECT_EQ(test, error, -ETIMEDOUT);
 	finish(test, rpc);
 }
 
@@ -433,6 +458,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(silent_server),
 	KUNIT_CASE(silent_client),
 	KUNIT_CASE(busy_server_is_not_given_up),
+	KUNIT_CASE(we_stood_still),
 	KUNIT_CASE(off_while_we_hold_the_sender),
 	KUNIT_CASE(asks_for_each_gap),
 	KUNIT_CASE(learns_from_what_it_caused),
