@@ -18,7 +18,9 @@
  * first cannot make all good ids look old, and the second goes on. Far is an eighth of what is
  * remembered, and one that is not so far only gets a bit: a few wrong ones cost as many good ones, no
  * more. The run that was not used for longest makes room. A run speaks for the ids from where it began;
- * of those before, nothing is known.
+ * of those before, nothing is known. But once a run has made room, others of its life that get that far
+ * do not take what they do not know for new, and what is below its end and belongs to none is refused:
+ * its client may still wait for the response of a program that has died.
  *
  * Clients that are not ours may count from 2 after each start (life 0). Once such a client has been
  * idle for HOMA_SEEN_IDLE_MS, ids that look old may be those of a new start.
@@ -91,9 +93,14 @@ static bool is_finished(const struct homa_seen_run *run, u32 n)
 	return n < run->top && test_bit(n & (run->size - 1), run->bits);
 }
 
+static bool may_be_over(const struct homa_seen_run *run, u64 now_ms)
+{
+	return !run->life && now_ms - run->used_ms > HOMA_SEEN_IDLE_MS;
+}
+
 static bool is_new_start(const struct homa_seen_run *run, u32 n, u64 now_ms)
 {
-	return !run->life && n < run->top && now_ms - run->used_ms > HOMA_SEEN_IDLE_MS;
+	return n < run->top && may_be_over(run, now_ms);
 }
 
 static bool is_empty(const struct homa_seen *seen)
@@ -106,10 +113,22 @@ static bool is_empty(const struct homa_seen *seen)
 	return true;
 }
 
+/* So far went runs of that life that have made room, but for those of an earlier start. */
+static u32 lost_of(const struct homa_seen *seen, u32 life, u64 now_ms)
+{
+	const struct homa_seen_run *run;
+	u32 lost = 0;
+
+	for (run = seen->run; run < seen->run + HOMA_SEEN_RUNS; run++)
+		if (run->top && run->life == life && !may_be_over(run, now_ms))
+			lost = max(lost, run->lost);
+	return lost;
+}
+
 static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64 now_ms)
 {
 	const struct homa_seen_run *run;
-	bool may_be_anew = false;
+	bool may_be_anew = false, is_below = true;
 	u32 n = number(id);
 	int i;
 
@@ -123,15 +142,20 @@ static noinline enum homa_seen_as look(const struct homa_seen *seen, u64 id, u64
 		/* Where runs overlap, either may have it. */
 		if (n >= run->first && is_finished(run, n))
 			return HOMA_SEEN_FINISHED;
+		is_below &= n < run->first;
 	}
 	i = run_of(seen, id);
+	/* Of life 0, perhaps only an earlier start has gone so far: who counts on must not be shut out. */
+	if (i < 0 && (is_below || life(id)) && n < lost_of(seen, life(id), now_ms))
+		return HOMA_SEEN_FINISHED;
 	if (i < 0)
 		return is_empty(seen) ? HOMA_SEEN_FIRST : HOMA_SEEN_DOUBTFUL;
 	return may_be_anew || n < seen->run[i].sure ? HOMA_SEEN_DOUBTFUL : HOMA_SEEN_NEW;
 }
 
 /* It is later than all that were finished. Of what is looked at, `top` only goes up and `sure` only down,
- * but where a run begins anew. So old values make no finished id new.
+ * but where a run begins anew, or another one of its life has made room: before it is the only one again.
+ * So old values make no finished id new.
  */
 bool homa_seen_is_new(const struct homa_seen *seen, u64 id)
 {
@@ -245,7 +269,8 @@ static void make_room(struct homa_seen_run *run, u32 n, struct homa_seen_mem *me
 		forget_below(run, n - run->size + 1);
 }
 
-static void begin(struct homa_seen_run *run, u64 id, u64 now_ms, struct homa_seen_mem *mem)
+static void begin(struct homa_seen_run *run, u64 id, u32 lost, u64 now_ms,
+		  struct homa_seen_mem *mem)
 {
 	u32 n = number(id);
 
@@ -257,6 +282,7 @@ static void begin(struct homa_seen_run *run, u64 id, u64 now_ms, struct homa_see
 	run->base = run->first;
 	WRITE_ONCE(run->top, max(run->first, 1u));
 	WRITE_ONCE(run->sure, U32_MAX);
+	run->lost = lost;
 	run->mark = 0;
 	run->mark_ms = now_ms;
 	smp_store_release(&run->begun, run->begun + 1);		/* the same */
@@ -284,6 +310,19 @@ static bool is_only_of_life(const struct homa_seen *seen, const struct homa_seen
 		if (other != run && other->top && other->life == run->life)
 			return false;
 	return true;
+}
+
+/* It makes room. Runs of its life cannot tell what it had, as far as it went. */
+static void give_up(struct homa_seen *seen, const struct homa_seen_run *old)
+{
+	struct homa_seen_run *run;
+
+	for (run = seen->run; run < seen->run + HOMA_SEEN_RUNS; run++) {
+		if (!run->top || run->life != old->life)
+			continue;
+		run->lost = max(run->lost, old->top);
+		WRITE_ONCE(run->sure, max(run->sure, run->lost));
+	}
 }
 
 bool homa_seen_has_run(const struct homa_seen *seen, u64 id, u64 now_ms)
@@ -314,12 +353,16 @@ static struct homa_seen_run *use_run(struct homa_seen *seen, u64 id, u64 now_ms,
 	int i = run_of(seen, id);
 	struct homa_seen_run *run = i < 0 ? longest_unused(seen) : &seen->run[i];
 
+	if (i < 0 && !may_be_over(run, now_ms))
+		give_up(seen, run);
 	if (i < 0 || is_new_start(run, number(id), now_ms)) {
-		begin(run, id, now_ms, mem);
+		begin(run, id, lost_of(seen, life(id), now_ms), now_ms, mem);
 		WRITE_ONCE(seen->only, NULL);
+	} else if (may_be_over(run, now_ms)) {
+		run->lost = 0;
 	}
-	if (run != seen->only)
-		WRITE_ONCE(seen->only, is_only_of_life(seen, run) ? run : NULL);
+	if (run != seen->only)		/* with what give_up() has done to it */
+		smp_store_release(&seen->only, is_only_of_life(seen, run) ? run : NULL);
 	if (now_ms - run->mark_ms >= HOMA_SEEN_LATE_MS) {
 		forget_below(run, run->mark);
 		run->mark = below_later(run);
@@ -333,7 +376,7 @@ void homa_seen_prove(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_see
 {
 	struct homa_seen_run *run = use_run(seen, id, now_ms, mem);
 
-	WRITE_ONCE(run->sure, min(run->sure, number(id)));
+	WRITE_ONCE(run->sure, min(run->sure, max(number(id), run->lost)));
 }
 
 void homa_seen_trust(struct homa_seen *seen, u64 id, u64 now_ms, struct homa_seen_mem *mem)

@@ -25,6 +25,7 @@ struct homa_seen_run {
 	u32 top;		/* all from here on are not; 0: the run is not in use */
 	u32 size;		/* of `bits`, a power of two: number n is bit n % size */
 	u32 sure;		/* below, there may be some that were finished and forgotten */
+	u32 lost;		/* so far went runs of its life that have made room; <= sure */
 	u32 mark;		/* at mark_ms, so many later ones were finished that it is too late now */
 	u32 begun;		/* counts up when it begins; odd meanwhile */
 	u64 mark_ms;

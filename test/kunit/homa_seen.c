@@ -272,6 +272,97 @@ static void made_up(struct kunit *test)
 	done_with(test, seen);
 }
 
+static void use(struct homa_seen *seen, u64 id, u64 now_ms)
+{
+	homa_seen_prove(seen, id, now_ms, &mem);
+	homa_seen_add(seen, id, now_ms, &mem);
+}
+
+/* What was finished in a run that has made room is not new to one that gets as far. */
+static void makes_room(struct kunit *test)
+{
+	const u32 nr = 7 * HOMA_SEEN_FAR / 2;
+	struct homa_seen *seen = make(test);
+	u32 n, looks_new = 0;
+
+	homa_seen_trust(seen, ID(0), 0, &mem);
+	for (n = 0; n < nr; n++)
+		if (homa_seen_look(seen, ID(n), 0) != HOMA_SEEN_NEW)
+			homa_seen_prove(seen, ID(n), 0, &mem);
+	while (n--)
+		homa_seen_add(seen, ID(n), 1, &mem);
+	for (n = 0; n < nr; n++)
+		looks_new += homa_seen_look(seen, ID(n), 1) == HOMA_SEEN_NEW;
+	KUNIT_EXPECT_EQ(test, looks_new, 0);
+	done_with(test, seen);
+}
+
+/* Its client may still wait for what has run there, since the program died. */
+static void has_made_room(struct kunit *test)
+{
+	const u32 leap = 2 * HOMA_SEEN_FAR;
+	struct homa_seen *seen = make(test);
+	u32 n;
+
+	for (n = leap; n <= 5 * leap; n += leap)
+		use(seen, ID(n), n / leap);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(leap), 5), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(leap + 1), 5), HOMA_SEEN_DOUBTFUL);
+	use(seen, ID(2), 6);
+	/* That this is new does not tell of later ones. */
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(leap), 6), HOMA_SEEN_FINISHED);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(3), 6), HOMA_SEEN_DOUBTFUL);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, ID(5 * leap + 1), 6), HOMA_SEEN_NEW);
+	done_with(test, seen);
+}
+
+/* The second and the third have made room, not the first. */
+static void between(struct kunit *test)
+{
+	static const u32 order[] = { 1, 2, 3, 4, 1, 5, 6 };
+	const u32 leap = 2 * HOMA_SEEN_FAR;
+	struct homa_seen *seen = make(test);
+	u64 life;
+	u32 i;
+
+	for (life = 0; life < 2; life++) {
+		for (i = 0; i < ARRAY_SIZE(order); i++)
+			use(seen, life << 32 | 2 * (order[i] * leap + i), 9 * life + i);
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen, life << 32 | 2 * (3 * leap + 2), 99),
+				life ? HOMA_SEEN_FINISHED : HOMA_SEEN_DOUBTFUL);
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen, life << 32 | 2 * (leap + 9), 99),
+				HOMA_SEEN_DOUBTFUL);
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen, life << 32 | 2, 99), HOMA_SEEN_FINISHED);
+	}
+	done_with(test, seen);
+}
+
+/* A client that counts from 2, and has started anew, is refused nothing for it. */
+static void made_room_before(struct kunit *test)
+{
+	const u32 leap = 2 * HOMA_SEEN_FAR;
+	struct homa_seen *seen = make(test);
+	u64 later = 7 + HOMA_SEEN_IDLE_MS;
+	struct homa_seen was;
+	u32 n;
+
+	for (n = leap; n <= 6 * leap; n += leap)
+		use(seen, 2 * n, n / leap);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2, 6), HOMA_SEEN_FINISHED);
+	was = *seen;
+	use(seen, 2 * (6 * leap + 10), later);	/* goes on with a run of the earlier start */
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2, later), HOMA_SEEN_DOUBTFUL);
+	*seen = was;
+	for (n = 1; n < 5 * leap; n += n < leap ? leap + HOMA_SEEN_FAR : leap) {
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2 * n, ++later), HOMA_SEEN_DOUBTFUL);
+		use(seen, 2 * n, later);
+		KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2 * n, later), HOMA_SEEN_FINISHED);
+	}
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2 * (n - leap + 1), later), HOMA_SEEN_NEW);
+	KUNIT_EXPECT_EQ(test, homa_seen_look(seen, 2 * leap, later), HOMA_SEEN_DOUBTFUL);
+	done_with(test, seen);
+}
+
 /* However many clients there are: what is finished stays so, at the cost of what comes late. */
 static void memory_is_bounded(struct kunit *test)
 {
@@ -414,6 +505,48 @@ static void random_requests(struct kunit *test)
 	bitmap_free(done);
 }
 
+/* Leaps, and requests that come or finish in any order: none that was finished ever looks new. */
+static void random_runs(struct kunit *test)
+{
+	enum { N = 1 << 21, OPEN = 256 };
+	unsigned long *done = bitmap_zalloc(N, GFP_KERNEL);
+	u32 open[OPEN] = { 0 }, next = 0, step, wrong = 0, begun = 0;
+	struct homa_seen *seen = make(test);
+	struct rnd_state rnd;
+
+	KUNIT_ASSERT_NOT_NULL(test, done);
+	prandom_seed_state(&rnd, 20261);
+	for (step = 0; step < 400000; step++) {
+		u32 *at = &open[prandom_u32_state(&rnd) % OPEN], r = prandom_u32_state(&rnd), n;
+		enum homa_seen_as as;
+
+		/* The next one, or one that was left out; or a late packet of one that has been. */
+		next += r % 2 + (r % 4001 ? 0 : r / 4001 % (4 * HOMA_SEEN_FAR));
+		if (next >= N)
+			break;
+		n = next - min(next, r % 3 ? 0 : r / 3 % (1u << r / 64 % 21));
+		as = homa_seen_look(seen, ID(n), step / 64);
+		wrong += as == HOMA_SEEN_NEW && test_bit(n, done);
+		if (as == HOMA_SEEN_FINISHED || test_bit(n, done))
+			continue;
+		if (as == HOMA_SEEN_FIRST)
+			homa_seen_trust(seen, ID(n), step / 64, &mem);
+		else if (as == HOMA_SEEN_DOUBTFUL)
+			homa_seen_prove(seen, ID(n), step / 64, &mem);
+		begun++;
+		/* Another one ends instead. */
+		swap(*at, n);
+		if (!n)
+			continue;
+		homa_seen_add(seen, ID(n), step / 64, &mem);
+		__set_bit(n, done);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	KUNIT_EXPECT_GT(test, begun, 100000);
+	done_with(test, seen);
+	bitmap_free(done);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(remembers),
 	KUNIT_CASE(in_order_is_small),
@@ -429,8 +562,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(before_the_first),
 	KUNIT_CASE(unwanted),
 	KUNIT_CASE(made_up),
+	KUNIT_CASE(makes_room),
+	KUNIT_CASE(has_made_room),
+	KUNIT_CASE(between),
+	KUNIT_CASE(made_room_before),
 	KUNIT_CASE(memory_is_bounded),
 	KUNIT_CASE(random_requests),
+	KUNIT_CASE(random_runs),
 	{}
 };
 
