@@ -79,7 +79,10 @@ uint8_t *p4a_log_read(int fd, size_t *len);
 int p4a_log_disown(int fd, const struct p4a_log_open_rec *open, uint32_t segment);
 
 enum { P4A_LOG_IS_WHOLE, P4A_LOG_MAY_LACK, P4A_LOG_HOLDS_NOTHING };
-/* A file whose process is gone gets the END that it lacks, if it is whole. One of those, or -errno. */
+/*
+ * A file whose process is gone gets the END that it lacks, if it is whole. One of those, or -errno. One that
+ * tells of no batch says nothing of whether those before it are whole.
+ */
 int p4a_log_end_left(int fd, uint32_t boot);
 
 /* Whether a file's name is one of a segment. */

@@ -77,13 +77,14 @@ static bool is_whole(const struct p4a_log_open_rec *open, uint32_t boot)
 	       (life & P4A_LOG_OUTLIVES_HOST || (life && life == boot));
 }
 
-/* The last batch that has begun there and not ended; 0: none. */
-static uint32_t open_batch(struct p4a_log_reader *r)
+/* The last batch that has begun there and not ended; 0: none. *any: the file tells of batches. */
+static uint32_t open_batch(struct p4a_log_reader *r, bool *any)
 {
 	union p4a_log_record rec;
 	uint32_t batch = 0;
 
 	while (p4a_log_reader_next(r, &rec)) {
+		*any |= rec.head.type == P4A_LOG_GRANT || rec.head.type == P4A_LOG_END;
 		if (rec.head.type == P4A_LOG_GRANT)
 			batch = le32toh(rec.head.arg);
 		if (rec.head.type == P4A_LOG_END && le32toh(rec.head.arg) == batch)
@@ -93,9 +94,9 @@ static uint32_t open_batch(struct p4a_log_reader *r)
 }
 
 /* 0: it has an END for all that has begun there. */
-static int add_end(int fd, struct p4a_log_reader *r)
+static int add_end(int fd, struct p4a_log_reader *r, bool *any)
 {
-	uint32_t batch = open_batch(r);
+	uint32_t batch = open_batch(r, any);
 	union p4a_log_record rec;
 	uint32_t len;
 
@@ -105,9 +106,9 @@ static int add_end(int fd, struct p4a_log_reader *r)
 	return p4a_log_write(fd, rec.bytes, len, r->at);
 }
 
-static int end_on_disk(int fd, struct p4a_log_reader *r, const struct p4a_log_open_rec *open)
+static int end_on_disk(int fd, struct p4a_log_reader *r, const struct p4a_log_open_rec *open, bool *any)
 {
-	int rc = fdatasync(fd) ? -errno : add_end(fd, r);
+	int rc = fdatasync(fd) ? -errno : add_end(fd, r, any);
 
 	if (!rc && fdatasync(fd))
 		rc = -errno;
@@ -120,6 +121,7 @@ int p4a_log_end_left(int fd, uint32_t boot)
 {
 	struct p4a_log_open_rec open;
 	struct p4a_log_reader r;
+	bool any = false;
 	size_t len;
 	uint8_t *data = p4a_log_read(fd, &len);
 	int rc = data ? p4a_log_reader_init(&r, data, len, &open) : -errno;
@@ -129,9 +131,11 @@ int p4a_log_end_left(int fd, uint32_t boot)
 	} else if (rc == -EBADMSG || rc == -EPROTONOSUPPORT || (!rc && !is_whole(&open, boot))) {
 		rc = P4A_LOG_MAY_LACK;
 	} else if (!rc) {
-		rc = le32toh(open.life) & P4A_LOG_OUTLIVES_HOST ? end_on_disk(fd, &r, &open) :
-								  add_end(fd, &r);
-		rc = rc ? rc : r.damaged ? P4A_LOG_MAY_LACK : P4A_LOG_IS_WHOLE;
+		rc = le32toh(open.life) & P4A_LOG_OUTLIVES_HOST ? end_on_disk(fd, &r, &open, &any) :
+								  add_end(fd, &r, &any);
+		if (!rc)
+			rc = r.damaged ? P4A_LOG_MAY_LACK :
+			     any ? P4A_LOG_IS_WHOLE : P4A_LOG_HOLDS_NOTHING;
 	}
 	free(data);
 	return rc;

@@ -277,9 +277,21 @@ static void begin_elsewhere(uint32_t batch)
 	assert_int_equal(p4a_log_open(f->ctx, &opts), 0);
 	assert_int_equal(p4a_hello(f->ctx), 0);
 	f->ctx->next_batch = batch;
-	f->epoch += 5;
+	f->epoch += batch;
 	assert_int_equal(p4a_request(f->ctx, &demand), 1);
 	fake_close(f);
+}
+
+/* It is there again, and is told to ask for the one after that. */
+static bool is_ended_by_hello(uint32_t batch)
+{
+	struct fake *f = open_logged(P4A_LOG_PROCESS);
+
+	assert_int_equal(replay().unended, 2);
+	f->ctx->next_batch = batch + 1;
+	p4a_logged_hello(f->ctx);
+	fake_close(f);
+	return !replay().unended;
 }
 
 /* It has died between grant and record, or before: whoever waits for its END gets it when it is there again. */
@@ -287,19 +299,26 @@ static void never_begun__is_ended_by_hello(void **state)
 {
 	struct fake *f;
 
+	/* There was no log before: it may have been lost. */
 	begin_elsewhere(40);
+	assert_false(is_ended_by_hello(40));
+	assert_false(is_ended_by_hello(40));
+	f = open_logged(P4A_LOG_PROCESS);
+	start_batch(f);
+	kill_node(f);
+	begin_elsewhere(42);
 	fake_close(open_logged(P4A_LOG_PROCESS));
-	assert_int_equal(replay().unended, 2);	/* there was no log before: it may have been removed */
+	assert_true(is_ended_by_hello(42));
+	begin_elsewhere(43);
+	assert_true(is_ended_by_hello(43));
+	/* What was in it may be lost: the host was restarted. */
 	f = open_logged(P4A_LOG_PROCESS);
-	assert_int_equal(replay().unended, 0);
-	fake_close(f);
-	change_open(2, 8, 2);
-	begin_elsewhere(41);
-	f = open_logged(P4A_LOG_PROCESS);
-	f->ctx->next_batch = 42;
-	assert_int_equal(p4a_hello(f->ctx), 0);
-	assert_int_equal(replay().unended, 2);	/* what was there may be lost */
-	fake_close(f);
+	start_batch(f);
+	change_open(f->ctx->log->name.segment, 8, 2);
+	kill_node(f);
+	begin_elsewhere(44);
+	assert_false(is_ended_by_hello(44));
+	assert_false(is_ended_by_hello(44));
 }
 
 /* The grant was on its way when the switch was lost. */
