@@ -97,6 +97,18 @@ refused() {
 	netem change delay 10us
 }
 
+# A short outage takes the first of many requests, and later ones come before they are sent again.
+overtaken() {
+	client --to 10.0.0.2:4999 --count 1 --max-failed 1 > /dev/null 2>&1	# the neighbour is known now
+	netem change delay 10us loss 100%
+	start many client --count 5000 --parallel 5000
+	many=$pid
+	sleep 0.025
+	netem change delay 10us loss 0%
+	check 'requests that come first' client --count 10
+	finishes $many 'leave 5000 earlier ones as they are' /tmp/many.log
+}
+
 # Somebody makes up requests in the client's name, whose host has not sent any to that server yet.
 forged() {
 	check 'a made-up request far ahead of all others' on h1 late 10.0.0.2:4000 +100000
@@ -137,6 +149,9 @@ while [ $round -lt "${ROUNDS:-1}" ]; do
 	reboot h1 h2
 	netem add delay 10us
 	start_server h2
+	overtaken
+	reboot h1 h2
+	netem add delay 10us
 	forged
 	stop_server 'each request ran once'
 done
