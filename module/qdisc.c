@@ -37,6 +37,7 @@
 
 #define FLOWS		256	/* of each kind; those that share one wait for each other */
 #define LIMIT		10000	/* packets, where the device doesn't say */
+#define QUANTUM_LEAST	256	/* bytes: a device may say that its MTU is 0 */
 #define AHEAD_MAX	(100ll * 1000000)	/* a share is a matter of the last megabyte */
 
 /* Packets in order. */
@@ -335,7 +336,7 @@ static struct sk_buff *dequeue(struct Qdisc *sch)
 	if (q->now.head)
 		skb = take(&q->now);
 	else
-		skb = take_waiting(q, mbps, psched_mtu(qdisc_dev(sch)));
+		skb = take_waiting(q, mbps, max_t(u32, psched_mtu(qdisc_dev(sch)), QUANTUM_LEAST));
 	if (!skb)
 		return NULL;
 	if (mbps)
