@@ -350,9 +350,23 @@ static int run_rounds(struct node *n)
 	return 0;
 }
 
+/* The others wait for that, whatever is wrong here. */
+static int say_goodbye(struct node *n)
+{
+	int rc = peer_tell(n->client, PEER_BYE, 0, 0);
+
+	if (rc)
+		return node_fail(n, rc, "bye", peer_client_error(n->client));
+	rc = peer_serve_byes(n->server, ROUND_MS);
+	if (rc)
+		return node_fail(n, rc, "bye", "a peer does not end");
+	rc = NODE_AGAIN(p4a_leave(n->ctx));
+	return rc < 0 ? node_fail(n, rc, "leave", p4a_last_error(n->ctx)) : 0;
+}
+
 int node_run(struct node *n)
 {
-	int rc;
+	int rc, gone;
 
 	if (n->cfg.relayout && p4a_counts_new(&n->counts, NODE_COUNTS))
 		return node_fail(n, -ENOMEM, "counts", NULL);
@@ -365,14 +379,8 @@ int node_run(struct node *n)
 	report_progress(n, "end", true);
 	if (n->cfg.check)
 		rc = n->cfg.check(n->cfg.arg, n);
-	if (rc)
-		return rc;
-	rc = peer_tell(n->client, PEER_BYE, 0, 0);
-	if (rc)
-		return node_fail(n, rc, "bye", peer_client_error(n->client));
-	rc = peer_serve_byes(n->server, ROUND_MS);
-	if (rc)
-		return node_fail(n, rc, "bye", "a peer does not end");
-	rc = NODE_AGAIN(p4a_leave(n->ctx));
-	return rc < 0 ? node_fail(n, rc, "leave", p4a_last_error(n->ctx)) : report_finals(n);
+	gone = say_goodbye(n);
+	if (!gone)
+		gone = report_finals(n);
+	return rc ? rc : gone;
 }
