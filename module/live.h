@@ -35,7 +35,8 @@ static inline bool homa_live_heard(struct homa_live *live)
 /* Not jiffies_to_nsecs(), which goes round in 72 minutes. */
 static inline u64 homa_live_silent_ns(const struct homa_live *live)
 {
-	unsigned long heard = READ_ONCE(live->heard);	/* first: it may be heard of meanwhile */
+	/* First: it may be heard of meanwhile. */
+	unsigned long heard = smp_load_acquire(&live->heard);
 
 	return (u64)(jiffies - heard) * TICK_NSEC;
 }
