@@ -179,7 +179,8 @@ static enum homa_timer_do decide(const struct homa_rpc *rpc, u64 now, u64 *delay
 	};
 
 	view.most_ns = view.timeout_ns / MIN_QUESTIONS;
-	view.first_ns = first_pause(rpc, view.wait);
+	/* However late the first question: there must be time to answer it. */
+	view.first_ns = min(first_pause(rpc, view.wait), view.timeout_ns / 2);
 	view.again_ns = view.first_ns;
 	/* Nothing is known of the peer but what the knobs say. */
 	if (view.wait <= HOMA_WAIT_DATA && !homa_rtt_least(&rpc->peer->rtt))

@@ -232,6 +232,23 @@ static void silent_client(struct kunit *test)
 	finish(test, rpc);
 }
 
+/* The first question comes later than the end should: it is asked, and there is an end. */
+static void patient_server(struct kunit *test)
+{
+	struct homa_rpc *rpc = make(test, 3, HOMA_OUTGOING);
+
+	rpc->net->knobs.request_ack_ticks = 400;
+	rpc->out.length = 100;
+	rpc->out.sent = 100;
+	start(rpc);
+	msleep(200);
+	KUNIT_EXPECT_EQ(test, need_acks, 0);
+	msleep(800);
+	KUNIT_EXPECT_GE(test, need_acks, 3);
+	KUNIT_EXPECT_EQ(test, ended, 1);
+	finish(test, rpc);
+}
+
 static void busy_server_is_not_given_up(struct kunit *test)
 {
 	struct homa_rpc *rpc = make(test, 2, HOMA_OUTGOING);
@@ -457,6 +474,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(table),
 	KUNIT_CASE(silent_server),
 	KUNIT_CASE(silent_client),
+	KUNIT_CASE(patient_server),
 	KUNIT_CASE(busy_server_is_not_given_up),
 	KUNIT_CASE(we_stood_still),
 	KUNIT_CASE(off_while_we_hold_the_sender),
