@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pure half is what unit tests link; the rest talks to kernel, switch and disk.
 P4ALLOCD_PURE := proto curve divide account check target measure plan keys flows history escrow fields records lockinfo named crowd locking lockcell cellblock out epoch waits why reservation grant resize reconcile held request engine
-P4ALLOCD_IO := log loop jsonline store store_sqlite soft_cmd digits switch_soft service explain metrics http status
+P4ALLOCD_IO := log loop jsonline store store_sqlite soft_cmd soft_answer digits switch_soft service explain metrics http status
 P4ALLOCD_FILE := tools/p4allocd/store.c tools/p4allocd/store_sqlite.c
 P4ALLOCD_ETCD := etcd election store_etcd address config seat
 P4ALLOCD_REST := options netlink server main

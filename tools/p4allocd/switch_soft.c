@@ -20,6 +20,7 @@
 
 #include "digits.h"
 #include "jsonline.h"
+#include "soft_answer.h"
 #include "soft_cmd.h"
 #include "switch.h"
 
@@ -150,39 +151,6 @@ static void refused(struct soft *sw, const char *fmt, ...)
 
 /* -------------------------------------------------------------------------------- answers */
 
-static bool get_uint(struct json_object *o, const char *name, uint64_t max, uint64_t *out)
-{
-	struct json_object *v;
-
-	if (!json_object_object_get_ex(o, name, &v) || !json_object_is_type(v, json_type_int) ||
-	    (json_object_get_int64(v) < 0 && json_object_get_uint64(v) == 0))
-		return false;
-	*out = json_object_get_uint64(v);
-	return *out <= max;
-}
-
-/* Of a batch, an answer each; NULL if there are none. */
-static struct json_object *results_of(struct json_object *o)
-{
-	struct json_object *results;
-
-	return json_object_object_get_ex(o, "results", &results) &&
-	       json_object_is_type(results, json_type_array) ? results : NULL;
-}
-
-static bool get_values(struct json_object *o, uint64_t *out, size_t count)
-{
-	struct json_object *values;
-
-	if (!json_object_object_get_ex(o, "values", &values) ||
-	    !json_object_is_type(values, json_type_array) ||
-	    json_object_array_length(values) != count)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		out[i] = json_object_get_uint64(json_object_array_get_idx(values, i));
-	return true;
-}
-
 /* It names none: it is older than the first that is named, or does not look at fields that it does not know. */
 static void refuse_control(struct soft *sw, const char *says)
 {
@@ -194,13 +162,13 @@ static bool take_info(struct soft *sw, struct json_object *o)
 {
 	uint64_t version, control, registers, dependent, blocks, slots, flows;
 
-	if (!get_uint(o, "version", UINT64_MAX, &version) ||
-	    !get_uint(o, "registers", P4W_MAX_REGISTERS, &registers) || !registers ||
-	    !get_uint(o, "dependent", registers - 1, &dependent) ||
-	    !get_uint(o, "blocks", P4W_MAX_BLOCKS, &blocks) || !blocks ||
-	    !get_uint(o, "flows", 65536, &flows) || !flows ||
-	    !get_uint(o, "block_slots", P4W_BLOCK_SLOTS, &slots) || slots != P4W_BLOCK_SLOTS ||
-	    !get_uint(o, "boot", UINT64_MAX, &sw->info.boot)) {
+	if (!p4d_answer_uint(o, "version", UINT64_MAX, &version) ||
+	    !p4d_answer_uint(o, "registers", P4W_MAX_REGISTERS, &registers) || !registers ||
+	    !p4d_answer_uint(o, "dependent", registers - 1, &dependent) ||
+	    !p4d_answer_uint(o, "blocks", P4W_MAX_BLOCKS, &blocks) || !blocks ||
+	    !p4d_answer_uint(o, "flows", 65536, &flows) || !flows ||
+	    !p4d_answer_uint(o, "block_slots", P4W_BLOCK_SLOTS, &slots) || slots != P4W_BLOCK_SLOTS ||
+	    !p4d_answer_uint(o, "boot", UINT64_MAX, &sw->info.boot)) {
 		refused(sw, "switch %s: its info is not one of a p4switch", sw->path);
 		return false;
 	}
@@ -209,7 +177,7 @@ static bool take_info(struct soft *sw, struct json_object *o)
 			(unsigned long long)version, P4W_VERSION);
 		return false;
 	}
-	if (!get_uint(o, "control", UINT64_MAX, &control) || control < P4W_CONTROL_VERSION) {
+	if (!p4d_answer_uint(o, "control", UINT64_MAX, &control) || control < P4W_CONTROL_VERSION) {
 		refuse_control(sw, "it names none");
 		return false;
 	}
@@ -288,11 +256,11 @@ static void drained(struct soft *sw, struct take *t)
 /* Only a home block counts serials; what the others hold is older. */
 static bool take_serials(struct soft *sw, struct take *t, struct json_object *o)
 {
-	struct json_object *results = results_of(o);
+	struct json_object *results = p4d_answer_results(o);
 	uint64_t values[P4W_MAX_BLOCKS];
 
 	if (!results ||
-	    !get_values(json_object_array_get_idx(results, TAKE_SERIALS), values, t->blocks))
+	    !p4d_answer_values(json_object_array_get_idx(results, TAKE_SERIALS), values, t->blocks))
 		return false;
 	for (unsigned int i = 0; i < t->blocks; i++)
 		sw->events.serial(sw->events.arg, values[i]);
@@ -317,15 +285,15 @@ static bool take_cells(struct soft *sw, struct step *s, const struct p4d_digits 
 
 static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 {
-	struct json_object *results = results_of(o);
+	struct json_object *results = p4d_answer_results(o);
 	uint64_t seen[P4W_MAX_BLOCKS], bits;
 
 	if (!results ||
-	    !get_values(json_object_array_get_idx(results, 0), seen,
+	    !p4d_answer_values(json_object_array_get_idx(results, 0), seen,
 			p4d_blocks_count(&s->of.blocks)))
 		return false;
 	sw->events.counted(sw->events.arg, &s->of, seen);
-	if (!get_values(json_object_array_get_idx(results, COUNT_LOCK), &bits, 1))
+	if (!p4d_answer_values(json_object_array_get_idx(results, COUNT_LOCK), &bits, 1))
 		return false;
 	if (bits)
 		sw->events.stuck(sw->events.arg, &s->of, bits);
@@ -335,14 +303,14 @@ static bool take_counts(struct soft *sw, struct step *s, struct json_object *o)
 /* The registers of one slot, an answer each. */
 static bool take_closed(struct soft *sw, struct step *s, struct json_object *o)
 {
-	struct json_object *results = results_of(o);
+	struct json_object *results = p4d_answer_results(o);
 	uint32_t value[P4W_CELL_REGISTERS];
 	uint64_t one;
 
 	if (!results)
 		return false;
 	for (unsigned int r = 0; r < P4W_CELL_REGISTERS; r++) {
-		if (!get_values(json_object_array_get_idx(results, r), &one, 1))
+		if (!p4d_answer_values(json_object_array_get_idx(results, r), &one, 1))
 			return false;
 		value[r] = one;
 	}
@@ -359,9 +327,9 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o,
 		take_info(sw, o);
 		return true;
 	case STEP_OWNER:
-		return get_values(o, sw->owner, sw->info.geo.blocks);
+		return p4d_answer_values(o, sw->owner, sw->info.geo.blocks);
 	case STEP_SERIAL:
-		if (!get_values(o, sw->serial, sw->info.geo.blocks))
+		if (!p4d_answer_values(o, sw->serial, sw->info.geo.blocks))
 			return false;
 		come_up(sw);
 		return true;
@@ -385,19 +353,6 @@ static bool use_answer(struct soft *sw, struct step *s, struct json_object *o,
 	return true;
 }
 
-static bool says_ok(struct json_object *o)
-{
-	struct json_object *ok, *results = results_of(o);
-
-	if (!json_object_object_get_ex(o, "ok", &ok) || !json_object_get_boolean(ok))
-		return false;
-	for (size_t i = 0; results && i < json_object_array_length(results); i++)
-		if (json_object_object_get_ex(json_object_array_get_idx(results, i), "ok", &ok) &&
-		    !json_object_get_boolean(ok))
-			return false;
-	return true;
-}
-
 /* What was asked for when it was refused. */
 static const char *name_of(enum step_kind kind)
 {
@@ -412,22 +367,15 @@ static const char *name_of(enum step_kind kind)
 	return names[kind];
 }
 
-static const char *text_of(struct json_object *o, const char *name)
-{
-	struct json_object *v;
-
-	return json_object_object_get_ex(o, name, &v) ? json_object_get_string(v) ?: "" : "";
-}
-
 static void on_refusal(struct soft *sw, const struct step *s, struct json_object *o, const char *text)
 {
-	if (!s || !*text_of(o, "error"))
+	if (!s || !*p4d_answer_text(o, "error"))
 		refused(sw, "switch %s answered: %.120s", sw->path, text);
-	else if (s->kind == STEP_INFO && !strcmp(text_of(o, "field"), "control"))
-		refuse_control(sw, text_of(o, "error"));
+	else if (s->kind == STEP_INFO && !strcmp(p4d_answer_text(o, "field"), "control"))
+		refuse_control(sw, p4d_answer_text(o, "error"));
 	else
 		refused(sw, "switch %s refuses a %s: %.60s: %.60s", sw->path, name_of(s->kind),
-			text_of(o, "field"), text_of(o, "error"));
+			p4d_answer_text(o, "field"), p4d_answer_text(o, "error"));
 }
 
 static void on_line(struct p4d_lines *l, char *text)
@@ -437,7 +385,7 @@ static void on_line(struct p4d_lines *l, char *text)
 	struct p4d_digits digits;
 	struct json_object *o = p4d_digits_parse(text, &digits);
 
-	if (!s || !says_ok(o)) {
+	if (!s || !p4d_answer_ok(o)) {
 		on_refusal(sw, s, o, text);
 		json_object_put(o);
 		return;
