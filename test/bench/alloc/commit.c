@@ -127,7 +127,7 @@ static void commit(void)
 static void run(const char *path, unsigned int together, double least)
 {
 	static const uint64_t none[P4W_MAX_BLOCKS];
-	const struct p4d_switch_info info = { { 20, 256, 65536 }, 1, none, none };
+	const struct p4d_switch_info info = { { 20, 256, 65536, 0 }, 1, none, none };
 	char err[256], name[32];
 	uint64_t from, ns;
 	uint32_t next = 0;

@@ -150,7 +150,7 @@ static void transmit(struct play *p, uint32_t tenant, uint32_t node)
 int main(void)
 {
 	static const uint64_t none[P4W_MAX_BLOCKS];
-	const struct p4d_switch_info info = { { 20, 256, 65536 }, 1, none, none };
+	const struct p4d_switch_info info = { { 20, 256, 65536, 0 }, 1, none, none };
 	struct play *p = bench_alloc(1, sizeof(*p));
 	uint64_t sum = 0;
 
