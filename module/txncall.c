@@ -125,7 +125,8 @@ static void start(struct homa_txn_call *call, struct homa_alloc *alloc, struct h
 	sock_hold(homa_to_sk(call->hsk));
 	refcount_inc(&call->ref);
 	list_add_tail(&call->link, &t->outstanding);
-	t->nr_outstanding++;
+	if (!t->nr_outstanding++)
+		t->asking = 0;
 	t->stats.txns++;
 	arm(t, call->due);
 }

@@ -444,6 +444,30 @@ static void timer__answer_to_a_repeat(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rig.t->asking, 0u);
 }
 
+/* Nothing that was sent after it will ever be answered; one interval more, and it is asked for. */
+static void timer__last_one_lost(struct kunit *test)
+{
+	int i;
+
+	rig.t->asking = 5;			/* of a batch that is over */
+	rig.hn.knobs.txn_resend_us = 50000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 0u);
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	answer(0);
+	KUNIT_ASSERT_EQ(test, rig.nr_sent, 3);
+	for (i = 0; i < 200 && rig.nr_sent < 4; i++)
+		msleep(10);
+	KUNIT_ASSERT_GE(test, rig.nr_sent, 4);
+	KUNIT_EXPECT_EQ(test, rig.sent[3].flow, rig.sent[1].flow);
+	answer(1);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 1u);
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	KUNIT_EXPECT_EQ(test, list_last_entry(&rig.t->outstanding, struct homa_txn_call, link)->heard,
+			rig.t->heard);
+}
+
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, send_one(1), 0);		/* the timer is armed for in 10 s */
@@ -874,6 +898,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__repeats_then_gives_up),
 	KUNIT_CASE(timer__one_asks_for_all),
 	KUNIT_CASE(timer__answer_to_a_repeat),
+	KUNIT_CASE(timer__last_one_lost),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),
