@@ -192,13 +192,14 @@ static long spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter, lo
 	return timeo;
 }
 
-static int why_not_wait(const struct homa_sock *hsk, long timeo)
+/* A signal that comes when the time is over wins: its caller would go on to wait, and not know of it. */
+static int why_not_wait(const struct homa_sock *hsk, long timeo, bool may_wait)
 {
 	if (hsk->is_shutdown)
 		return -ESHUTDOWN;
-	if (!timeo)
-		return -EAGAIN;
-	return signal_pending(current) ? -EINTR : 0;
+	if (may_wait && signal_pending(current))
+		return -EINTR;
+	return timeo ? 0 : -EAGAIN;
 }
 
 /* We are about to sleep. Who had a long message ends only a turn of its own. */
@@ -212,11 +213,12 @@ struct homa_done *homa_ready_wait(struct homa_sock *hsk, long timeo, bool heavy)
 {
 	struct homa_ready *ready = &hsk->ready;
 	struct waiter waiter = { .task = current };
+	bool may_wait = timeo;
 	struct homa_done *done;
 	int err = 0;
 
 	spin_lock_bh(&hsk->lock);
-	while (!(done = take(ready)) && !(err = why_not_wait(hsk, timeo))) {
+	while (!(done = take(ready)) && !(err = why_not_wait(hsk, timeo, may_wait))) {
 		waiter.woken = false;
 		hlist_add_head(&waiter.link, heavy ? &ready->heavy : &ready->waiters);
 		spin_unlock_bh(&hsk->lock);

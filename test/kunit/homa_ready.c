@@ -155,6 +155,15 @@ static void time_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_waiters(rig->hsk), 0u);
 	homa_sock_complete(rig->hsk, &rig->done[0]);
 	KUNIT_EXPECT_PTR_EQ(test, homa_ready_wait(rig->hsk, 3, false), &rig->done[0]);
+
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, why_not_wait(rig->hsk, 0, true), -EINTR);
+	KUNIT_EXPECT_EQ(test, why_not_wait(rig->hsk, 0, false), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, 3, false)), (long)-EINTR);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(homa_ready_wait(rig->hsk, 0, false)), (long)-EAGAIN);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, why_not_wait(rig->hsk, 0, true), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, why_not_wait(rig->hsk, 3, true), 0);
 }
 
 static bool withdraw(struct rig *rig, u32 nr)
