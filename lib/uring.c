@@ -30,6 +30,7 @@
 #define SPARE_SENDERS	8		/* for calls; each transaction and lock has its own */
 #define CLOSE_WAIT_US	5000000
 #define WAIT_US		50000		/* of a recvmsg: more than nearly all answers take */
+#define WAIT_MOST_US	75000		/* the same, as its kernel counts jiffies */
 #define REGION_MIN	(4u << 20)	/* the kernel wants 2 MB and one page a CPU */
 #define REGION_MAX	(256u << 20)
 #define NONE		UINT32_MAX
@@ -383,8 +384,9 @@ static int wait_here(struct uring *u, int64_t timeout_us)
 }
 
 /*
- * Without a limit worth mentioning, recvmsg waits. Else an answer takes a round trip: who has just
- * sent the only question does not look for it at once.
+ * Without a limit worth mentioning, recvmsg waits; but once only, as a signal that comes between two of
+ * them would not end the wait. Else an answer takes a round trip: who has just sent the only question
+ * does not look for it at once.
  */
 static int reap_here(struct uring *u, struct p4a_io_event *ev, unsigned int max, int64_t timeout_us)
 {
@@ -393,9 +395,12 @@ static int reap_here(struct uring *u, struct p4a_io_event *ev, unsigned int max,
 
 	if (n || u->to_send != NONE)
 		return n;
-	if (timeout_us < 0 || timeout_us >= WAIT_US)
-		return receive_here(u, ev, max, 0);
-	if (!asks || u->unanswered > 1 || !timeout_us) {
+	if (timeout_us < 0 || timeout_us >= WAIT_US) {
+		n = receive_here(u, ev, max, 0);
+		if (n || (timeout_us >= 0 && timeout_us <= WAIT_MOST_US))
+			return n;
+		timeout_us -= timeout_us < 0 ? 0 : WAIT_MOST_US;
+	} else if (!asks || u->unanswered > 1 || !timeout_us) {
 		n = receive_here(u, ev, max, MSG_DONTWAIT);
 		if (n || !timeout_us)
 			return n;
