@@ -5,10 +5,10 @@
 # The demo's rack, shorter; then once more with one value altered, which the oracle must find.
 . /lib/scenario.sh
 
-run_rack() { BIN=/bin SPEC=/lib/p4db.spec OUT=/tmp/rack TXNS=5000 rack.sh; }
+run_rack() { BIN=/bin SPEC=/lib/p4db.spec OUT=/tmp/rack TXNS=${1:-5000} rack.sh; }
 
 altered_is_found() {
-	! CORRUPT=1 run_rack > /tmp/altered.log || { cat /tmp/altered.log; return 1; }
+	! CORRUPT=1 run_rack 2000 > /tmp/altered.log || { cat /tmp/altered.log; return 1; }
 	grep 'must be' /tmp/altered.log
 }
 
