@@ -31,7 +31,13 @@ FILENAME != "-" {
 	show(name, $3)
 	next
 }
-/^value / { name = plain($2); note(name, $3, $4, $5); show(name, $4); next }
+/^value / {
+	name = plain($2)
+	note(name, $3, $4, $5)
+	if (!limits_of(name)) printf "bench: %s-%s %s %s\n", name, $4, $5, unit[$3]
+	show(name, $4)
+	next
+}
 /^(failed|not ok)/ { bad = 1 }
 /^bench: .* must .* (ok|short)$/ { count[$NF]++ }	# judged elsewhere
 { print; fflush() }

@@ -38,12 +38,17 @@ kill -9 $server
 serve --transport tcp --epoll
 check "tcp: epoll on both sides" counted tcp 100
 check "tcp: epoll, long messages" client tcp 10.0.0.2 --outstanding 4 --len 300000 --epoll
+serve --transport tcp --epoll --threads 3
+check "tcp: threads on one epoll set" await 30 client tcp 10.0.0.2 --threads 5 --len 300000
 serve --transport udp
 check "udp" counted udp 1000
 serve --threads 3
 check "homa" counted homa 200000
 check "homa: senders beside, more threads" client homa 10.0.0.2 --beside 2:50000 --threads 2
 check "homa: several outstanding, longer replies" client homa 10.0.0.2 --outstanding 5 --reply 70000
+serve --ports 3 --threads 2
+check "homa: a port for each thread" await 30 client homa 10.0.0.2 --ports 3 --threads 3 --outstanding 2
+port=$((port + 2))
 serve --threads 3 --batch 10
 bundled() {	# bundled OPTION...: with messages that share buffers on both sides
 	before=$(count h1)+$(count h2)
@@ -84,4 +89,6 @@ check "figures: another limit on virtio" judged 'raw virtio-rpc100 homa 9 700 1 
 check "figures: at least" judged 'raw lo-rate tcp 9 1 1 1000 1' 'raw lo-rate homa 9 1 1 1300 1' ok
 check "figures: too few" judged 'raw lo-rate tcp 9 1 1 1000 1' 'raw lo-rate homa 9 1 1 1298 1' short
 check "figures: absolute" judged 'value scale-rpc memory homa 1025' short
+printed() { echo 'value new contended homa 7' | awk -f /lib/figures.awk -v dir=/tmp /lib/limits - | grep -qx "$1"; }
+check "figures: without a limit" printed 'bench: new-homa 7 /RPC'
 finish

@@ -36,7 +36,7 @@ struct bench_options {
 	uint32_t outstanding, threads, batch;
 	uint32_t count, warmup;
 	uint32_t senders, sender_len;
-	uint32_t peers;
+	uint32_t peers, ports;
 	uint32_t timeout;
 	bool epoll, json;
 	const char *samples;
@@ -45,6 +45,7 @@ struct bench_options {
 struct worker {
 	pthread_t thread;
 	const struct bench_options *opt;
+	struct sockaddr_storage peer;	/* whom it calls */
 	bool lead;
 	uint32_t len, reply, outstanding;
 	uint64_t warm;		/* RPCs before measuring began, leads only */

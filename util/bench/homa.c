@@ -3,7 +3,8 @@
  * homa.c - RPCs over Homa.
  *
  * Messages are used where the kernel has put them: an echo is sent from the pages of the request,
- * which go back to the kernel with the next recvmsg. With --batch one call takes all messages that have
+ * which go back to the kernel with the next recvmsg. A server has a socket, with --ports several, with
+ * threads of its own each. With --batch one call takes all messages that have
  * come, and one sends all that are for them.
  */
 #include <errno.h>
@@ -190,7 +191,7 @@ static void answer(struct homa *h, struct batch *b, uint32_t nr)
 	b->out[slot].msg_hdr.msg_iovlen = i;
 }
 
-struct server {
+struct server {			/* of one port */
 	struct homa homa;
 	uint32_t batch;
 };
@@ -217,18 +218,29 @@ static void *serve_thread(void *arg)
 	return NULL;
 }
 
-static void serve(const struct bench_options *opt)
+static void start_server(struct server *s, const struct bench_options *opt)
 {
-	struct server s = { .batch = opt->batch };
 	pthread_t thread;
 	uint32_t i;
 
-	open_homa(&s.homa, bench_bound_socket(opt, SOCK_DGRAM, IPPROTO_HOMA));
-	for (i = 1; i < opt->threads; i++) {
-		if (pthread_create(&thread, NULL, serve_thread, &s))
+	s->batch = opt->batch;
+	open_homa(&s->homa, bench_bound_socket(opt, SOCK_DGRAM, IPPROTO_HOMA));
+	for (i = 0; i < opt->threads; i++) {
+		if (pthread_create(&thread, NULL, serve_thread, s))
 			bench_die("pthread_create");
 	}
-	serve_thread(&s);
+}
+
+static void serve(const struct bench_options *opt)
+{
+	struct server *s = bench_alloc(opt->ports * sizeof(*s));
+	struct bench_options own = *opt;
+	uint32_t i;
+
+	for (i = 0; i < opt->ports; i++, own.port++)
+		start_server(&s[i], &own);
+	for (;;)
+		pause();
 }
 
 /* ---------------------------------------------------------------- client */
@@ -247,7 +259,7 @@ struct client {
 static void request(struct client *c, uint64_t slot)
 {
 	struct batch *b = &c->batch;
-	uint32_t i = next_to_send(b, (void *)&c->w->opt->peer, c->w->opt->peer_len);
+	uint32_t i = next_to_send(b, &c->w->peer, c->w->opt->peer_len);
 	void *buf = c->buf + (size_t)i * c->w->len;
 
 	b->out_args[i].completion_cookie = slot;

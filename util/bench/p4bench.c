@@ -22,23 +22,25 @@
 #include "bench.h"
 
 static const char usage[] =
-	"usage: p4bench server [--transport homa|tcp|udp] [--port N] [--threads N] [--epoll] [-6]\n"
-	"               [--batch N]\n"
+	"usage: p4bench server [--transport homa|tcp|udp] [--port N] [--ports N] [--threads N]\n"
+	"               [--epoll] [--batch N] [-6]\n"
 	"       p4bench client --to ADDRESS:PORT [--transport homa|tcp|udp] [--len N] [--reply N]\n"
-	"               [--outstanding N] [--threads N] [--count N] [--warmup N]\n"
+	"               [--ports N] [--outstanding N] [--threads N] [--count N] [--warmup N]\n"
 	"               [--beside SENDERS:LEN] [--epoll] [--batch N] [--timeout SECONDS] [--samples FILE] [-j]\n"
 	"       p4bench hold --to ADDRESS:PORT [--count N] [--peers N] [--len N]\n"
 	"  --transport T      homa (default), tcp or udp\n"
 	"  --port N           of the server, 4000\n"
+	"  --ports N          Homa: a server socket on each of N ports from that on, 1; the client's threads\n"
+	"                     call one after another of them\n"
 	"  --len N            bytes of a request, 16 .. 1000000, 100\n"
 	"  --reply N          bytes of a response; as --len if not given\n"
 	"  --outstanding N    RPCs that each thread has under way, 1; TCP: connections\n"
-	"  --threads N        client: with a socket each, 1; Homa server: on its one socket, 1\n"
-	"                     (a TCP server has one for each connection, or with --epoll one in all)\n"
+	"  --threads N        client: with a socket each, 1; Homa server: on each socket, 1; TCP server with\n"
+	"                     --epoll: on one epoll set, 1 (without, it has one for each connection)\n"
 	"  --count N          RPCs that are measured, of the first thread that has done them, 1000\n"
 	"  --warmup N         RPCs of each thread before that, 100\n"
 	"  --beside S:LEN     S further threads that send LEN bytes all the time, for 16 bytes back\n"
-	"  --epoll            TCP: non-blocking, one thread for all connections\n"
+	"  --epoll            TCP: non-blocking, a thread for many connections\n"
 	"  --batch N          Homa: takes and sends up to N messages with one system call, 1\n"
 	"  --timeout N        gives up after that, 60\n"
 	"  --samples FILE     each round trip that was measured, ns, a line each\n"
@@ -52,7 +54,7 @@ static const char usage[] =
 
 static struct bench_options opt = {
 	.transport = &bench_homa, .family = AF_INET, .port = 4000, .len = 100, .outstanding = 1,
-	.threads = 1, .batch = 1, .count = 1000, .warmup = 100, .timeout = 60, .peers = 1,
+	.threads = 1, .batch = 1, .count = 1000, .warmup = 100, .timeout = 60, .peers = 1, .ports = 1,
 };
 
 static const struct transport *const transports[] = { &bench_homa, &bench_tcp, &bench_udp };
@@ -167,6 +169,16 @@ static void *worker_thread(void *arg)
 	return NULL;
 }
 
+static struct sockaddr_storage next_port(struct sockaddr_storage peer, uint32_t nr)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
+	in_port_t *port = peer.ss_family == AF_INET ? &v4->sin_port : &v6->sin6_port;
+
+	*port = htons(ntohs(*port) + nr);
+	return peer;
+}
+
 static struct worker *start_workers(uint32_t nr)
 {
 	struct worker *workers = bench_alloc(nr * sizeof(*workers));
@@ -176,6 +188,7 @@ static struct worker *start_workers(uint32_t nr)
 		struct worker *w = &workers[i];
 
 		w->opt = &opt;
+		w->peer = next_port(opt.peer, i % opt.ports);
 		w->lead = i < opt.threads;
 		w->len = w->lead ? opt.len : opt.sender_len;
 		w->reply = w->lead ? opt.reply : sizeof(struct bench_header);
@@ -279,7 +292,7 @@ static void client(void)
 /* ---------------------------------------------------------------- command line */
 
 enum { JSON = 'j', V6 = '6', HELP = 'h', TRANSPORT = 256, PORT, TO, LEN, REPLY, OUTSTANDING,
-       THREADS, COUNT, WARMUP, BESIDE, EPOLL, BATCH, TIMEOUT, SAMPLES, PEERS };
+       THREADS, COUNT, WARMUP, BESIDE, EPOLL, BATCH, TIMEOUT, SAMPLES, PEERS, PORTS };
 
 static const struct option long_options[] = {
 	{ "transport", required_argument, NULL, TRANSPORT },
@@ -297,6 +310,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, TIMEOUT },
 	{ "samples", required_argument, NULL, SAMPLES },
 	{ "peers", required_argument, NULL, PEERS },
+	{ "ports", required_argument, NULL, PORTS },
 	{ "json", no_argument, NULL, JSON },
 	{ "help", no_argument, NULL, HELP },
 	{ 0 }
@@ -400,6 +414,9 @@ static void take_option(int c)
 	case PEERS:
 		opt.peers = arg_number("--peers", optarg, 1, 1000000);
 		break;
+	case PORTS:
+		opt.ports = arg_number("--ports", optarg, 1, 1024);
+		break;
 	case V6:
 		opt.family = AF_INET6;
 		break;
@@ -421,6 +438,8 @@ int main(int argc, char **argv)
 		take_option(c);
 	role = optind == argc - 1 ? argv[optind] : "";
 	opt.reply = opt.reply ? opt.reply : opt.len;
+	if (opt.ports > 1 && opt.transport != &bench_homa)
+		arg_fail("--ports is for Homa only");
 	if (!strcmp(role, "server")) {
 		opt.transport->serve(&opt);
 		return 1;

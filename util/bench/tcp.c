@@ -3,8 +3,9 @@
  * tcp.c - RPCs over TCP: a connection for each RPC that is outstanding, so none waits behind others.
  *
  * Two ways: blocking sockets with a thread for each connection, or (--epoll, and always if a thread
- * has several outstanding) one thread for all of them. Short messages take one send and one recv a
- * side, long ones as few as TCP's buffers allow.
+ * has several outstanding) one thread for all of them; on the server, --threads on one epoll set, where
+ * a connection is one thread's until it has answered. Short messages take one send and one recv a side,
+ * long ones as few as TCP's buffers allow.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +26,7 @@ struct connection {
 	uint32_t sent, to_send;		/* of the outgoing one */
 	uint64_t started, number;	/* client */
 	bool awaits_room;
+	uint32_t once;			/* EPOLLONESHOT, or 0 */
 };
 
 static void no_delay(int fd)
@@ -132,9 +134,12 @@ static void run_blocking(struct worker *w)
 
 /* ---------------------------------------------------------------- epoll */
 
-static void watch(int epfd, int op, struct connection *c, uint32_t events)
+static void watch(int epfd, int op, struct connection *c)
 {
-	struct epoll_event event = { .events = events, .data.ptr = c };
+	struct epoll_event event = { .events = EPOLLIN | c->once, .data.ptr = c };
+
+	if (c->awaits_room)
+		event.events |= EPOLLOUT;
 
 	if (epoll_ctl(epfd, op, c->fd, &event))
 		bench_die("epoll_ctl");
@@ -151,7 +156,8 @@ static void push(int epfd, struct connection *c)
 	c->sent += n > 0 ? n : 0;
 	if (c->awaits_room != (c->sent < c->to_send)) {
 		c->awaits_room = !c->awaits_room;
-		watch(epfd, EPOLL_CTL_MOD, c, c->awaits_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
+		if (!c->once)
+			watch(epfd, EPOLL_CTL_MOD, c);
 	}
 }
 
@@ -165,12 +171,12 @@ static bool pull(struct connection *c, bool *closed)
 	return is_complete(c);
 }
 
-static int wait_events(int epfd, struct epoll_event *events)
+static int wait_events(int epfd, struct epoll_event *events, int max)
 {
 	int n;
 
 	do {
-		n = epoll_wait(epfd, events, EVENTS, -1);
+		n = epoll_wait(epfd, events, max, -1);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		bench_die("epoll_wait");
@@ -188,29 +194,65 @@ static void serve_event(int epfd, struct connection *c, uint32_t events)
 		push(epfd, c);
 	} else if (closed) {
 		free_connection(c);	/* close() ends its being watched */
+		return;
 	}
+	if (c->once)
+		watch(epfd, EPOLL_CTL_MOD, c);
 }
 
-static void serve_epoll(int listener)
+struct epoll_server {
+	int epfd, max;			/* events that a thread takes at a time */
+	struct connection door;		/* listens */
+};
+
+static void let_in(struct epoll_server *s)
 {
-	struct connection door = { .fd = listener };
+	int fd = accept(s->door.fd, NULL, NULL);
+	struct connection *c;
+
+	if (s->door.once)
+		watch(s->epfd, EPOLL_CTL_MOD, &s->door);
+	if (fd < 0)
+		return;
+	c = make_connection(fd);
+	c->once = s->door.once;
+	watch(s->epfd, EPOLL_CTL_ADD, c);
+}
+
+static void *serve_epoll_thread(void *arg)
+{
 	struct epoll_event events[EVENTS];
-	int epfd = epoll_create1(0), n, i;
+	struct epoll_server *s = arg;
+	int n, i;
 
-	watch(epfd, EPOLL_CTL_ADD, &door, EPOLLIN);
 	for (;;) {
-		n = wait_events(epfd, events);
+		n = wait_events(s->epfd, events, s->max);
 		for (i = 0; i < n; i++) {
-			if (events[i].data.ptr != &door) {
-				serve_event(epfd, events[i].data.ptr, events[i].events);
-				continue;
-			}
-			int fd = accept(listener, NULL, NULL);
-
-			if (fd >= 0)
-				watch(epfd, EPOLL_CTL_ADD, make_connection(fd), EPOLLIN);
+			if (events[i].data.ptr == &s->door)
+				let_in(s);
+			else
+				serve_event(s->epfd, events[i].data.ptr, events[i].events);
 		}
 	}
+	return NULL;
+}
+
+static void serve_epoll(int listener, uint32_t threads)
+{
+	struct epoll_server s = { .epfd = epoll_create1(0), .max = EVENTS, .door.fd = listener };
+	pthread_t thread;
+	uint32_t i;
+
+	if (threads > 1) {
+		s.door.once = EPOLLONESHOT;
+		s.max = 1;
+	}
+	watch(s.epfd, EPOLL_CTL_ADD, &s.door);
+	for (i = 1; i < threads; i++) {
+		if (pthread_create(&thread, NULL, serve_epoll_thread, &s))
+			bench_die("pthread_create");
+	}
+	serve_epoll_thread(&s);
 }
 
 static void start_request(int epfd, struct worker *w, struct connection *c)
@@ -251,12 +293,12 @@ static void run_epoll(struct worker *w)
 
 	for (busy = 0; busy < w->outstanding; busy++) {
 		c[busy] = connect_to(w->opt);
-		watch(epfd, EPOLL_CTL_ADD, c[busy], EPOLLIN);
+		watch(epfd, EPOLL_CTL_ADD, c[busy]);
 	}
 	for (i = 0; i < (int)w->outstanding; i++)
 		start_request(epfd, w, c[i]);
 	while (busy) {
-		n = wait_events(epfd, events);
+		n = wait_events(epfd, events, EVENTS);
 		for (i = 0; i < n; i++)
 			busy -= client_event(epfd, w, events[i].data.ptr, events[i].events);
 	}
@@ -276,7 +318,7 @@ static void serve(const struct bench_options *opt)
 	if (listen(listener, BENCH_MAX_OUTSTANDING))
 		bench_die("listen");
 	if (opt->epoll)
-		serve_epoll(listener);
+		serve_epoll(listener, opt->threads);
 	for (;;) {
 		fd = accept(listener, NULL, NULL);
 		if (fd < 0)
