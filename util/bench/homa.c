@@ -218,14 +218,14 @@ static void *serve_thread(void *arg)
 	return NULL;
 }
 
-static void start_server(struct server *s, const struct bench_options *opt)
+static void start_server(struct server *s, const struct bench_options *opt, uint32_t threads)
 {
 	pthread_t thread;
 	uint32_t i;
 
 	s->batch = opt->batch;
 	open_homa(&s->homa, bench_bound_socket(opt, SOCK_DGRAM, IPPROTO_HOMA));
-	for (i = 0; i < opt->threads; i++) {
+	for (i = 0; i < threads; i++) {
 		if (pthread_create(&thread, NULL, serve_thread, s))
 			bench_die("pthread_create");
 	}
@@ -237,10 +237,12 @@ static void serve(const struct bench_options *opt)
 	struct bench_options own = *opt;
 	uint32_t i;
 
-	for (i = 0; i < opt->ports; i++, own.port++)
-		start_server(&s[i], &own);
-	for (;;)
-		pause();
+	for (i = 1; i < opt->ports; i++) {
+		own.port++;
+		start_server(&s[i], &own, opt->threads);
+	}
+	start_server(s, opt, opt->threads - 1);
+	serve_thread(s);
 }
 
 /* ---------------------------------------------------------------- client */
