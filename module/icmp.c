@@ -3,7 +3,9 @@
  * icmp.c - ICMP errors about packets of ours. Those of the peer itself end the RPC that is quoted and
  * all others with that peer; with that port, if it is the port that nobody has. What others say on
  * the way, that the peer cannot be reached, may pass, as while routes change: the peer is asked, and only
- * if it is silent for a time-out, that is why (timer.c). Softirq, in an RCU read-side section.
+ * if it is silent for a time-out, that is why (timer.c). A router that knows a better first hop is
+ * believed as the kernel believes it for other protocols; its tables then say of the route that is
+ * kept with the peer that it is good no more (route.c). Softirq, in an RCU read-side section.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -11,6 +13,7 @@
 #include <net/icmp.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
+#include <net/ndisc.h>
 #include <net/route.h>
 #include <p4wire.h>
 
@@ -20,6 +23,7 @@
 #include "net.h"
 #include "peer.h"
 #include "rpc.h"
+#include "sock.h"
 #include "timer.h"
 
 /* "Fragmentation needed" is no error: the route learns the new MTU. */
@@ -50,33 +54,46 @@ int homa_icmp6_errno(u8 type, u8 code)
 	return 0;
 }
 
-/* The quoted packet must be one of ours, for an RPC that is alive. */
-static void icmp_for(struct homa_net *hn, const struct in6_addr *daddr,
-		     const struct p4w_common *c, int error)
+/* The RPC of which the quoted packet is, with a reference; NULL: none that is alive, so nobody has seen
+ * a packet of ours.
+ */
+static struct homa_rpc *quoted_rpc(struct homa_net *hn, const struct in6_addr *daddr,
+				   const struct p4w_common *c)
 {
 	struct homa_sock *hsk = homa_sock_find(hn, ntohs(c->sport));
 	struct homa_rpc *rpc = NULL;
 	u64 id = be64_to_cpu(c->sender_id);
-	bool ours, is_final;
+	bool ours;
 
 	/* 0: an RPC that is being made, and will have another id. */
 	if (hsk && id)
 		rpc = homa_rpc_find(hsk, id, daddr);
 	if (!rpc)
-		return;
+		return NULL;
 	spin_lock_bh(&rpc->lock);
 	ours = rpc->dport == ntohs(c->dport) && rpc->state != HOMA_DEAD;
-	is_final = ours && error != -EHOSTUNREACH;
-	if (is_final)
-		homa_live_fail(rpc, error);
-	else if (ours)
-		homa_timer_unreachable(rpc);
 	spin_unlock_bh(&rpc->lock);
 	if (ours)
-		homa_count(hn, icmp_errors);
+		return rpc;
+	homa_rpc_put(rpc);
+	return NULL;
+}
+
+static void fail_for(struct homa_rpc *rpc, int error)
+{
+	bool is_final = error != -EHOSTUNREACH, is_alive;
+
+	spin_lock_bh(&rpc->lock);
+	is_alive = rpc->state != HOMA_DEAD;
+	if (is_alive && is_final)
+		homa_live_fail(rpc, error);
+	else if (is_alive)
+		homa_timer_unreachable(rpc);
+	spin_unlock_bh(&rpc->lock);
+	if (is_alive)
+		homa_count(rpc->net, icmp_errors);
 	if (is_final)
 		homa_live_refused(rpc, error == -ENOTCONN ? rpc->dport : 0, error);
-	homa_rpc_put(rpc);
 }
 
 int homa_icmp(struct sk_buff *skb, u32 info)
@@ -87,14 +104,23 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	int code = icmp_hdr(skb)->code;
 	int error = homa_icmp_errno(type, code);
 	struct in6_addr daddr;
+	struct homa_rpc *rpc;
 
 	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED)
 		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
-	if (!error || !pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common)))
+	if ((!error && type != ICMP_REDIRECT) ||
+	    !pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common)))
 		return 0;
 	iph = (const struct iphdr *)skb->data;
 	daddr = homa_addr_v4(iph->daddr);
-	icmp_for(homa_net(net), &daddr, (const void *)iph + iph->ihl * 4, error);
+	rpc = quoted_rpc(homa_net(net), &daddr, (const void *)iph + iph->ihl * 4);
+	if (!rpc)
+		return 0;
+	if (error)
+		fail_for(rpc, error);
+	else
+		ipv4_sk_redirect(skb, homa_to_sk(rpc->hsk));
+	homa_rpc_put(rpc);
 	return 0;
 }
 
@@ -106,15 +132,27 @@ int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code
 	int error = homa_icmp6_errno(type, code);
 	struct net *net = dev_net(skb->dev);
 	const struct ipv6hdr *ip6;
+	int ifindex = inet6_iif(skb);
 	struct in6_addr daddr;
+	struct homa_rpc *rpc;
 
 	if (type == ICMPV6_PKT_TOOBIG)
 		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
-	if (!error || !pskb_may_pull(skb, offset + sizeof(struct p4w_common)))
+	if ((!error && type != NDISC_REDIRECT) ||
+	    !pskb_may_pull(skb, offset + sizeof(struct p4w_common)))
 		return 0;
 	ip6 = (const struct ipv6hdr *)skb->data;
-	if (homa_addr_from_wire(&daddr, &ip6->daddr, inet6_iif(skb)))
-		icmp_for(homa_net(net), &daddr, (const void *)skb->data + offset, error);
+	if (!homa_addr_from_wire(&daddr, &ip6->daddr, ifindex))
+		return 0;
+	rpc = quoted_rpc(homa_net(net), &daddr, (const void *)skb->data + offset);
+	if (!rpc)
+		return 0;
+	if (error)
+		fail_for(rpc, error);
+	else	/* not ip6_sk_redirect(), which takes only what comes by the device that is bound to */
+		ip6_redirect(skb, net, ifindex, READ_ONCE(homa_to_sk(rpc->hsk)->sk_mark),
+			     sock_net_uid(net, homa_to_sk(rpc->hsk)));
+	homa_rpc_put(rpc);
 	return 0;
 }
 
