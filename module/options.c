@@ -4,12 +4,12 @@
  */
 #include <linux/compat.h>
 #include <linux/cpumask.h>
-#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/inet_common.h>
 
 #include "addr.h"
+#include "collect.h"
 #include "held.h"
 #include "options.h"
 #include "peer.h"
@@ -239,23 +239,6 @@ static void describe(struct homa_rpc *rpc, struct homa_rpc_info *info)
 	spin_unlock_bh(&rpc->lock);
 }
 
-/* References to up to `max` RPCs of the socket, oldest first. */
-static u32 collect(struct homa_sock *hsk, struct homa_rpc **rpcs, u32 max)
-{
-	struct homa_rpc *rpc;
-	u32 nr = 0;
-
-	spin_lock_bh(&hsk->rpcs_lock);
-	hlist_for_each_entry(rpc, &hsk->rpcs.head, in_sock) {
-		if (nr == max)
-			break;
-		homa_rpc_get(rpc);
-		rpcs[nr++] = rpc;
-	}
-	spin_unlock_bh(&hsk->rpcs_lock);
-	return nr;
-}
-
 /* As many as there are now, but no more than fit; *nr: how many were found. */
 static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *total, u32 *nr)
 {
@@ -275,7 +258,7 @@ static struct homa_rpc_info *describe_all(struct homa_sock *hsk, u64 room, u32 *
 		kvfree(infos);
 		return ERR_PTR(-ENOMEM);
 	}
-	*nr = collect(hsk, rpcs, max);
+	*nr = homa_collect(hsk, rpcs, max);
 	for (i = 0; i < *nr; i++) {
 		describe(rpcs[i], &infos[i]);
 		homa_rpc_put(rpcs[i]);
@@ -338,7 +321,7 @@ static int abort_all(struct homa_sock *hsk, u32 error)
 	rpcs = kvmalloc_array(nr, sizeof(*rpcs), GFP_LIST);
 	if (!rpcs)
 		return homa_fail(hsk, -ENOMEM, "abort: no memory for a list of the RPCs");
-	nr = collect(hsk, rpcs, nr);
+	nr = homa_collect(hsk, rpcs, nr);
 	for (i = 0; i < nr; i++) {
 		if (homa_rpc_is_client(rpcs[i]))
 			abort_rpc(rpcs[i], error);

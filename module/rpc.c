@@ -314,7 +314,7 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	if (!hlist_unhashed_lockless(&rpc->done.link) || !RB_EMPTY_NODE(&rpc->in_stalled))
 		remove_from_queues(rpc);
 	spin_lock(&hsk->rpcs_lock);
-	homa_fifo_del(&hsk->rpcs, &rpc->in_sock);
+	homa_fifo_del_init(&hsk->rpcs, &rpc->in_sock);	/* homa_collect() looks */
 	hsk->nr_rpcs--;
 	spin_unlock(&hsk->rpcs_lock);
 }
