@@ -15,9 +15,13 @@
  * make it.
  *
  * On the way in, consecutive packets of a message become one buffer of our form again. All else is
- * passed on at once. Softirq; no lock.
+ * passed on at once. Softirq; no lock. What a device holds it gives back to us to be completed, and the
+ * kernel warns if nobody is there: so before we go, nothing more is held, and we wait for what is.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/jump_label.h>
+#include <linux/math64.h>
 #include <linux/netdevice.h>
 #include <linux/sctp.h>
 #include <net/gro.h>
@@ -34,6 +38,7 @@
 #define WOVEN_HEADER	((u32)offsetof(struct p4w_data, offset))
 #define OFFSET_BYTES	((u32)sizeof_field(struct p4w_data, offset))
 #define SCTP_SHORTER	((u32)(HEADER - sizeof(struct sctphdr)))
+#define HOLD_MAX_MS	10000	/* if a device is told to hold packets for longer, the kernel may warn */
 #define GSO_TCP		(SKB_GSO_TCPV4 | SKB_GSO_TCPV6)
 /* What may be in front of a buffer on its way to the device. */
 #define ROOM		((u32)(MAX_HEADER + sizeof(struct ipv6hdr) + HEADER + 1))
@@ -316,6 +321,8 @@ static bool ends_message(const struct p4w_data *d, u32 bytes)
 	return offset >= length || bytes >= length - offset;
 }
 
+static DEFINE_STATIC_KEY_FALSE(is_leaving);
+
 /* Returns a held buffer that is to be passed on now. */
 static struct sk_buff *gro_receive(struct list_head *head, struct sk_buff *skb)
 {
@@ -326,7 +333,7 @@ static struct sk_buff *gro_receive(struct list_head *head, struct sk_buff *skb)
 
 	d = skb_gro_header(skb, off + HEADER, off);
 	if (!d || skb_gro_len(skb) <= HEADER || NAPI_GRO_CB(skb)->flush || skb_is_gso(skb) ||
-	    d->common.type != P4W_DATA)
+	    d->common.type != P4W_DATA || static_branch_unlikely(&is_leaving))
 		goto pass;
 	bytes = skb_gro_len(skb) - HEADER;
 	held = find_held(head, d);
@@ -368,6 +375,23 @@ static const struct net_offload offload = {
 	},
 };
 
+/* Until all that devices hold now has been given back: as long as they are told to hold it, and until
+ * what came in the last tick is old.
+ */
+static u32 hold_ms(void)
+{
+	struct net_device *dev;
+	struct net *net;
+	u64 ns = 0;
+
+	rcu_read_lock();
+	for_each_net_rcu(net)
+		for_each_netdev_rcu(net, dev)
+			ns = max_t(u64, ns, READ_ONCE(dev->gro_flush_timeout));
+	rcu_read_unlock();
+	return min_t(u64, div_u64(ns, NSEC_PER_MSEC), HOLD_MAX_MS) + jiffies_to_msecs(2);
+}
+
 int homa_offload_init(void)
 {
 	int err = inet_add_offload(&offload, P4W_IPPROTO);
@@ -382,6 +406,9 @@ int homa_offload_init(void)
 
 void homa_offload_exit(void)
 {
+	static_branch_enable(&is_leaving);
+	synchronize_net();
+	msleep(hold_ms());
 	inet6_del_offload(&offload, P4W_IPPROTO);
 	inet_del_offload(&offload, P4W_IPPROTO);
 }

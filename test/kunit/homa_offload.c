@@ -375,6 +375,18 @@ static void merges_nothing_else(struct kunit *test)
 	passes_on(test, 0xffffff00, other_id, 1424, false);	/* ends beyond the last number */
 }
 
+static void holds_nothing_when_leaving(struct kunit *test)
+{
+	struct sk_buff *skb = make(test, 0, 1424, 0);
+	LIST_HEAD(held);
+
+	static_branch_enable(&is_leaving);
+	KUNIT_EXPECT_NULL(test, gro(test, &held, skb));
+	static_branch_disable(&is_leaving);
+	KUNIT_EXPECT_TRUE(test, NAPI_GRO_CB(skb)->flush);
+	kfree_skb(skb);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(cuts_into_true_packets),
 	KUNIT_CASE(length_on_the_wire),
@@ -384,6 +396,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(unweaves),
 	KUNIT_CASE(merges_and_cuts_again),
 	KUNIT_CASE(merges_nothing_else),
+	KUNIT_CASE(holds_nothing_when_leaving),
 	{}
 };
 
