@@ -6,12 +6,12 @@
  * message is a request of the drawn size and a response of RESPONSE_BYTES; its time ends when the
  * response is here. The same seed gives each transport the same messages at the same times.
  */
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrivals.h"
 #include "backlog.h"
 #include "load.h"
 #include "ports.h"
@@ -26,10 +26,7 @@
 /* Messages of one transport. */
 struct stream {
 	const struct transport *transport;
-	double load;			/* share of a link */
-	double gap_ns;			/* mean, between messages of all hosts */
-	uint64_t next;			/* when the next one begins */
-	uint64_t random;
+	struct arrivals arrivals;
 	uint64_t out;			/* counted ones under way */
 	struct message *newest;		/* of them */
 	uint64_t out_bytes;		/* of all that are under way */
@@ -67,32 +64,6 @@ void message_done(struct message *m)
 	free(m);
 }
 
-/* splitmix64: 0 <= x < 1 */
-static double random_real(struct stream *s)
-{
-	uint64_t z = s->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (double)((z ^ z >> 31) >> 11) / (1ul << 53);
-}
-
-static void draw_next(struct stream *s)
-{
-	s->next += fmax(1, -log(1 - random_real(s)) * s->gap_ns);
-}
-
-static void draw_hosts(struct stream *s, int *from, int *to)
-{
-	if (opt->incast) {
-		*to = 0;
-		*from = 1 + random_real(s) * (opt->hosts - 1);
-		return;
-	}
-	*from = random_real(s) * opt->hosts;
-	*to = (*from + 1 + (int)(random_real(s) * (opt->hosts - 1))) % opt->hosts;
-}
-
 static void add_counted(struct stream *s, struct message *m)
 {
 	m->older = s->newest;
@@ -115,13 +86,10 @@ static void remove_counted(struct stream *s, struct message *m)
 
 static void begin_message(struct stream *s)
 {
-	double u = random_real(s);
-	struct message *m;
-	int from, to;
+	struct arrival a = arrivals_take(&s->arrivals);
+	struct message *m = new_message(s, a.from, a.to, a.bytes);
 
-	draw_hosts(s, &from, &to);
-	m = new_message(s, from, to, workload_bytes(opt->workload, u));
-	m->decile = u * WORKLOAD_DECILES;
+	m->decile = a.decile;
 	m->is_counted = now >= count_from && now < count_to;
 	if (m->is_counted)
 		add_counted(s, m);
@@ -154,9 +122,8 @@ static void begin_what_is_due(void)
 	struct stream *s;
 
 	for (s = streams; s < streams + nr_streams; s++)
-		while (s->next <= now) {
+		while (s->arrivals.next <= now) {
 			begin_message(s);
-			draw_next(s);
 			overloaded |= s->out_bytes > opt->backlog_max;
 		}
 }
@@ -169,8 +136,8 @@ static void load_until(uint64_t until)
 		uint64_t next = until;
 
 		for (s = streams; s < streams + nr_streams; s++)
-			if (s->next < next)
-				next = s->next;
+			if (s->arrivals.next < next)
+				next = s->arrivals.next;
 		wait_until(next);
 		begin_what_is_due();
 	}
@@ -224,21 +191,6 @@ static void say_progress(const char *what)
 	fputc('\n', stderr);
 }
 
-static void prepare(struct stream *s, int nr)
-{
-	double link = opt->rate_mbps * 1e-3 / 8;		/* bytes a ns */
-	double bytes = workload_mean_wire(opt->workload);
-
-	s->random = opt->seed * 1000 + nr;
-	/* A link carries responses too if all send to all. */
-	if (opt->incast)
-		s->gap_ns = bytes / link / s->load;
-	else
-		s->gap_ns = (bytes + wire_bytes(RESPONSE_BYTES)) / link / s->load / opt->hosts;
-	s->next = now;
-	draw_next(s);
-}
-
 static void open_streams(void)
 {
 	struct stream *s;
@@ -247,13 +199,16 @@ static void open_streams(void)
 	nr_streams = opt->nr_streams;
 	for (i = 0; i < nr_streams; i++) {
 		streams[i].transport = opt->stream[i].transport;
-		streams[i].load = opt->stream[i].load;
+		streams[i].arrivals = (struct arrivals){
+			.workload = opt->workload, .hosts = opt->hosts, .incast = opt->incast,
+		};
 	}
 	for (s = streams; s < streams + nr_streams; s++)
 		s->transport->open(opt->hosts, 1);
 	settle();
-	for (s = streams; s < streams + nr_streams; s++)
-		prepare(s, s - streams);
+	for (i = 0; i < nr_streams; i++)
+		arrivals_start(&streams[i].arrivals, opt->stream[i].load, opt->rate_mbps,
+			       opt->seed * 1000 + i, now);
 }
 
 static void begin_to_count(void)

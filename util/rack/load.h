@@ -74,6 +74,7 @@ struct load_options {
 	bool incast;
 	double seconds, warmup;
 	uint64_t seed, backlog_max;
+	double load;			/* of measure_ideal: share of a link */
 	int nr_streams;
 	struct {
 		const struct transport *transport;
@@ -83,5 +84,10 @@ struct load_options {
 
 /* -1: the reference cannot be used. */
 int measure_load(const struct load_options *o);
+
+/* ---- ideal_load.c: how long they would take if links knew everything, see ideal.h */
+
+/* Without a reference, slowdown is by the time alone in this rack. -1: it cannot be used. */
+int measure_ideal(const struct load_options *o);
 
 #endif /* RACK_LOAD_H */

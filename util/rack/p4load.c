@@ -25,7 +25,9 @@ static void usage(FILE *to)
 	      "       p4load run --workload W --stream TRANSPORT:LOAD [--stream ...]\n"
 	      "           --reference FILE [--seconds S] [--warmup S] [--incast] [--hosts N]\n"
 	      "           [--rate MBPS] [--seed N] [--backlog BYTES]\n"
-	      "Runs in a guest where util/rack/rack.sh has made network namespaces h1, h2, ...\n"
+	      "       p4load ideal --workload W --load LOAD [--reference FILE] [--seconds S]\n"
+	      "           [--warmup S] [--incast] [--hosts N] [--rate MBPS] [--seed N]\n"
+	      "idle and run need a guest where util/rack/rack.sh has made network namespaces h1, h2, ...\n"
 	      "TRANSPORT: homa, tcp (cubic) or dctcp. W: w1 .. w5. LOAD: percent of a link.\n"
 	      "idle prints `TRANSPORT BYTES NS`, how long messages take that are alone; run takes\n"
 	      "the fastest of each size from FILE as the reference of slowdown. All hosts send to\n"
@@ -33,7 +35,10 @@ static void usage(FILE *to)
 	      "  decile TRANSPORT N MIN_BYTES MAX_BYTES COUNT P50 P99 MEAN     (slowdown)\n"
 	      "  total TRANSPORT COUNT P50 P99 MEAN OFFERED_GBPS DONE_SHARE UNFINISHED\n"
 	      "  queue MEAN P99 MAX DROPPED MARKED                             (bytes, packets)\n"
-	      "and stops early, saying `overload`, when messages of more than --backlog bytes wait.\n",
+	      "and stops early, saying `overload`, when messages of more than --backlog bytes wait.\n"
+	      "ideal prints the same lines for links that know everything and send whole packets\n"
+	      "(`ideal`), and that can interrupt them (`preempt`), then `bound MEAN`: no scheduler\n"
+	      "has a mean slowdown below that. Without --reference it is that of this rack alone.\n",
 	      to);
 }
 
@@ -64,6 +69,7 @@ static void add_stream(const char *text)
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "load", required_argument, NULL, 'l' },
 		{ "workload", required_argument, NULL, 'w' },
 		{ "stream", required_argument, NULL, 's' },
 		{ "reference", required_argument, NULL, 'r' },
@@ -85,6 +91,9 @@ static void parse(int argc, char **argv)
 			opt.workload = workload_find(optarg);
 			if (!opt.workload)
 				arg_fail("--workload is '%s', must be w1 .. w5", optarg);
+			break;
+		case 'l':
+			opt.load = arg_real("--load", optarg, 0.001, 300) / 100;
 			break;
 		case 's':
 			add_stream(optarg);
@@ -141,6 +150,8 @@ int main(int argc, char **argv)
 		open_hosts(opt.hosts);
 		return measure_load(&opt) ? 1 : 0;
 	}
+	if (!strcmp(verb, "ideal") && argc - optind == 1 && opt.workload && opt.load)
+		return measure_ideal(&opt) ? 1 : 0;
 	usage(stderr);
 	return 2;
 }

@@ -8,7 +8,6 @@
 
 #define POINTS		36
 #define STEPS		100000	/* of the integrals: far finer than the points are apart */
-#define SEGMENT		1424	/* message bytes of a packet: 1500 - 20 (IP) - 56 (Homa) */
 #define HEADERS		(14 + 20 + 56)
 #define FRAMING		24
 #define FRAME_MIN	60

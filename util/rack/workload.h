@@ -14,6 +14,7 @@
 
 #define WORKLOAD_DECILES	10
 #define RESPONSE_BYTES		8
+#define SEGMENT			1424	/* message bytes of a packet: 1500 - 20 (IP) - 56 (Homa) */
 
 struct workload;
 
