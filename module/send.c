@@ -70,6 +70,19 @@ static u32 seg_bytes(u32 mtu, u32 ip_header)
 	return mtu > headers ? mtu - headers : 0;
 }
 
+/* Bytes of a message in a packet on that way. Older kernels look at its device under no protection but
+ * the caller's.
+ */
+static u32 seg_on(const struct dst_entry *dst, const struct in6_addr *daddr)
+{
+	u32 mtu;
+
+	rcu_read_lock();	/* the route may lose its device at any moment, and that its memory */
+	mtu = dst_mtu(dst);
+	rcu_read_unlock();
+	return seg_bytes(mtu, homa_ip_header_len(daddr));
+}
+
 /* Where no packet waits, and the receiver has a buffer in hand before the next is made, a grant for
  * a part of it costs more than it can save.
  */
@@ -79,7 +92,7 @@ static u32 unsched_bytes(struct homa_net *hn, const struct dst_entry *dst, u32 s
 	u32 bytes = max_t(u32, homa_knob(hn, unsched_bytes), seg);
 	const struct net_device *dev;
 
-	rcu_read_lock();	/* the route may lose its device at any moment, and that its memory */
+	rcu_read_lock();	/* as in seg_on() */
 	dev = READ_ONCE(dst->dev);
 	if (!homa_link_waits(hn, dev))
 		bytes = max(bytes,
@@ -91,7 +104,7 @@ static u32 unsched_bytes(struct homa_net *hn, const struct dst_entry *dst, u32 s
 int homa_msg_out_init(struct homa_msg_out *out, const struct homa_peer *peer,
 		      const struct dst_entry *dst)
 {
-	out->seg = seg_bytes(dst_mtu(dst), homa_ip_header_len(&peer->addr));
+	out->seg = seg_on(dst, &peer->addr);
 	if (!out->seg)
 		return -EINVAL;
 	out->unsched = out->length;
@@ -246,7 +259,7 @@ static bool current_cut(struct homa_rpc *rpc, struct cut *cut)
 	cut->dst = homa_peer_route(rpc->peer, homa_to_sk(rpc->hsk), &cut->saddr);
 	if (IS_ERR(cut->dst))
 		return false;
-	seg = seg_bytes(dst_mtu(cut->dst), homa_ip_header_len(&rpc->peer->addr));
+	seg = seg_on(cut->dst, &rpc->peer->addr);
 	cut->seg = seg ? min(seg, rpc->out.seg) : rpc->out.seg;
 	cut->segs = homa_offload_segs(cut->dst->dev, cut->seg, homa_knob(rpc->net, max_gso_size));
 	return true;
@@ -464,7 +477,7 @@ int homa_xmit_small(struct homa_sock *hsk, const struct in6_addr *daddr, const v
 	path.peer = homa_peer_get(path.net, daddr);
 	if (!path.peer)
 		return -ENOMEM;
-	rcu_read_lock();	/* as in unsched_bytes() */
+	rcu_read_lock();	/* as in seg_on() */
 	skb = route_packet(&path, len, clamp(priority, 0, P4W_PRIORITIES - 1));
 	rcu_read_unlock();
 	if (IS_ERR(skb)) {

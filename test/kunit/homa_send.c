@@ -215,6 +215,25 @@ static void granted_beside_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, granted_priority(&hn, NULL, 0), 0);
 }
 
+static bool is_protected;
+
+static unsigned int ask_device(const struct dst_entry *dst)
+{
+	is_protected = rcu_read_lock_held();
+	return 1500;
+}
+
+static void mtu_of_a_route(struct kunit *test)
+{
+	struct in6_addr v4 = { .s6_addr16 = { [5] = 0xffff } }, v6 = { .s6_addr = { 0xfd } };
+	struct dst_ops ops = { .mtu = ask_device };
+	struct dst_entry dst = { .ops = &ops };
+
+	KUNIT_EXPECT_EQ(test, seg_on(&dst, &v4), 1424);
+	KUNIT_EXPECT_TRUE(test, is_protected);
+	KUNIT_EXPECT_EQ(test, seg_on(&dst, &v6), 1404);
+}
+
 static void mtu(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, seg_bytes(1500, 20), 1424);
@@ -235,6 +254,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(buffers_end_where_packets_end),
 	KUNIT_CASE(repeats),
 	KUNIT_CASE(granted_beside_others),
+	KUNIT_CASE(mtu_of_a_route),
 	KUNIT_CASE(mtu),
 	{}
 };
