@@ -46,8 +46,9 @@ struct p4a_replay_grant {
 	uint32_t batch, segment;
 	uint16_t node;
 	uint16_t nodes;			/* of the tenant then */
-	bool over;			/* an END comes after it in the same file */
+	bool over;			/* an END of it, or of a later one, comes after it in the same file */
 	bool ended;			/* and no drain after that */
+	uint64_t end;			/* highest batch of an END before the next GRANT, plus 1; 0: none */
 };
 
 struct p4a_replay_batch {		/* what all nodes say of a grant */
@@ -83,7 +84,7 @@ struct p4a_replay {
 	uint64_t seen;			/* bit n: a log of node n was added */
 	uint32_t nodes;
 	uint64_t damaged, torn, beheaded;
-	size_t current;			/* of the file being read: its last grant is grants[current - 1] */
+	size_t first;			/* of the file being read: its grants are grants[first] and on */
 	/* Made by p4a_replay_run(): */
 	struct p4a_list batches;	/* struct p4a_replay_batch, by epoch */
 	struct p4a_list serials;	/* struct p4a_place, in order */
@@ -93,6 +94,7 @@ struct p4a_replay {
 	struct p4a_list by_epoch;	/* size_t: intents by epoch, if an epoch is to be settled */
 	struct p4a_replay_info info;
 	uint64_t looked_at;		/* records, so far, to settle epochs: for tests */
+	uint64_t marked;		/* grants, so far, looked at for whether they are over: likewise */
 };
 
 /* Which grants there were, and who has ended them: 0 or -ENOMEM. */

@@ -132,30 +132,40 @@ static int add_grant(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 	t->segment = le64toh(rec->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
 	t->node = le16toh(open->node);
 	t->nodes = le16toh(open->nodes);
-	r->current = r->grants.n;
 	return 0;
 }
 
-/*
- * That batch, and those before in this file, are over: nothing was outstanding when it was written. In older
- * logs drains came after it.
- */
+/* That batch, and those before in this file, are over: nothing was outstanding when it was written. */
 static void add_end(struct p4a_replay *r, const struct p4a_log_open_rec *open,
 		    const union p4a_log_record *rec)
 {
-	uint32_t batch = le32toh(rec->head.arg), segment = le64toh(rec->head.seq) >> P4A_LOG_SEGMENT_SHIFT;
-	bool last = le32toh(open->head.arg) > P4A_LOG_VERSION_DRAIN_LAST;
+	uint32_t batch = le32toh(rec->head.arg);
 	unsigned int node = le16toh(open->node);
 	struct p4a_replay_grant *g = r->grants.data;
-	size_t i;
 
 	if (batch > r->ended[node])
 		r->ended[node] = batch;
-	for (i = r->current; i && g[i - 1].node == node && g[i - 1].segment == segment; i--) {
-		if (g[i - 1].batch > batch)
-			continue;
-		g[i - 1].over = true;
-		g[i - 1].ended = last;
+	if (r->grants.n == r->first)
+		return;
+	g += r->grants.n - 1;
+	if (batch >= g->end)
+		g->end = (uint64_t)batch + 1;
+}
+
+/* From the last to the first, since an END is for grants before it. In older logs drains came after it. */
+static void mark_over(struct p4a_replay *r, const struct p4a_log_open_rec *open)
+{
+	bool last = le32toh(open->head.arg) > P4A_LOG_VERSION_DRAIN_LAST;
+	struct p4a_replay_grant *g = r->grants.data;
+	uint64_t end = 0;
+	size_t i;
+
+	for (i = r->grants.n; i > r->first; i--) {
+		if (g[i - 1].end > end)
+			end = g[i - 1].end;
+		g[i - 1].over = g[i - 1].batch < end;
+		g[i - 1].ended = g[i - 1].over && last;
+		r->marked++;
 	}
 }
 
@@ -212,10 +222,11 @@ static int add_records(struct p4a_replay *r, struct p4a_log_reader *reader,
 {
 	union p4a_log_record rec;
 
-	r->current = 0;
+	r->first = r->grants.n;
 	while (p4a_log_reader_next(reader, &rec))
 		if (add_record(r, open, &rec))
 			return -ENOMEM;
+	mark_over(r, open);
 	/* Without an OPEN there is no telling where the log ended. */
 	if (!open->head.type && reader->torn == reader->len) {
 		reader->damaged = reader->len;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "lib_books.h"
+#include "replay.h"
 
 static uint64_t seed;
 
@@ -481,6 +482,136 @@ static void random__losses_are_noticed(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- who is over */
+
+static struct {
+	uint8_t *data;
+	size_t len, room;
+	uint64_t next;
+} file;
+
+static void put(union p4a_log_record *rec, enum p4a_log_type type, uint32_t arg)
+{
+	uint32_t len = p4a_log_seal(rec, type, 0, arg, file.next++);
+
+	assert_true(file.len + len <= file.room);
+	memcpy(file.data + file.len, rec, len);
+	file.len += len;
+}
+
+static void begin_file(unsigned int records)
+{
+	union p4a_log_record rec = { .open = {
+		.magic = P4A_LOG_MAGIC, .tenant = htole32(7), .nodes = htole16(1),
+	} };
+
+	file.room = (records + 1) * sizeof(struct p4a_log_open_rec);
+	file.data = malloc(file.room);
+	assert_non_null(file.data);
+	file.len = 0;
+	file.next = UINT64_C(1) << P4A_LOG_SEGMENT_SHIFT;
+	put(&rec, P4A_LOG_OPEN, P4A_LOG_VERSION);
+}
+
+static void put_grant(uint64_t e, uint32_t batch)
+{
+	union p4a_log_record rec = { .grant = { .epoch = htole64(e) } };
+
+	put(&rec, P4A_LOG_GRANT, batch);
+}
+
+static void put_end(uint32_t batch)
+{
+	union p4a_log_record rec = { 0 };
+
+	put(&rec, P4A_LOG_END, batch);
+}
+
+static void read_file(struct p4a_replay *r)
+{
+	struct p4a_error err;
+
+	assert_int_equal(p4a_replay_add(r, file.data, file.len, &err), 0);
+	free(file.data);
+}
+
+static struct p4a_replay *new_replay(void)
+{
+	struct p4a_error err;
+	struct p4a_replay *r;
+
+	assert_int_equal(p4a_replay_new(&r, 7, &err), 0);
+	return r;
+}
+
+/* Each grant is looked at once, whatever the ENDs between them are of. */
+static void empty_batches__take_as_many_steps(void **state)
+{
+	const unsigned int n = 250000;
+	const struct p4a_replay_grant *g;
+	struct p4a_replay *r;
+	unsigned int i, kind;
+
+	for (kind = 0; kind < 3; kind++) {
+		begin_file(2 * n);
+		for (i = 1; i <= n; i++) {
+			put_grant(i, kind ? n + 1 - i : i);
+			put_end(kind == 2 ? 0 : i);
+		}
+		r = new_replay();
+		read_file(r);
+		g = r->grants.data;
+		assert_int_equal(r->grants.n, n);
+		for (i = 0; i < n; i++)
+			assert_int_equal(g[i].over, kind < 2);
+		assert_int_equal(r->marked, n);
+		p4a_replay_free(r);
+	}
+}
+
+/* As the words are: an END of a batch is for all grants of it, and of batches before, that come before it
+ * in the same file.
+ */
+static void over__as_ends_say(void **state)
+{
+	uint32_t batch[20];
+	bool over[20];
+	unsigned int round, i, j, n;
+	const struct p4a_replay_grant *g;
+	struct p4a_replay *r;
+
+	for (round = 0; round < 2000; round++) {
+		seed = round;
+		r = new_replay();
+		begin_file(1);		/* of the same segment: what comes in the next is not for it */
+		put_grant(1, 0);
+		read_file(r);
+		begin_file(20);
+		for (i = n = 0; i < 20; i++) {
+			uint32_t b = below(6);
+
+			if (below(2)) {
+				put_grant(2 + i, b);
+				over[n] = false;
+				batch[n++] = b;
+				continue;
+			}
+			put_end(b);
+			for (j = 0; j < n; j++)
+				over[j] |= batch[j] <= b;
+		}
+		read_file(r);
+		g = r->grants.data;
+		assert_int_equal(r->grants.n, n + 1);
+		assert_false(g[0].over);
+		for (i = 0; i < n; i++) {
+			assert_int_equal(g[i + 1].over, over[i]);
+			assert_int_equal(g[i + 1].ended, over[i]);
+		}
+		p4a_replay_free(r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -498,6 +629,8 @@ int main(void)
 		cmocka_unit_test(files__wrong_ones),
 		cmocka_unit_test(random__against_a_model),
 		cmocka_unit_test(random__losses_are_noticed),
+		cmocka_unit_test(empty_batches__take_as_many_steps),
+		cmocka_unit_test(over__as_ends_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
