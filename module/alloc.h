@@ -21,6 +21,7 @@ struct homa_grant_spec {
 
 struct homa_flow {
 	struct homa_txn_call *call;	/* outstanding on it, or NULL */
+	__be64 repeated_id;		/* of the last that was answered after a repeat, or 0 */
 	u32 seq;			/* the last one used */
 	u16 idle;			/* place in the ring of idle flows: not about this flow */
 };

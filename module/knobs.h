@@ -35,7 +35,7 @@ struct homa_net;
 	X(seen_max, "bytes", 0, 1 << 30, 1 << 26, "to remember what was finished out of order") \
 	X(timeout_ticks, "ms", 10, 600000, 1000, "silence that ends an RPC") \
 	X(tso, "flag", 0, 1, 0, "let devices cut buffers as if they were TCP's") \
-	X(txn_resend_us, "us", 100, 10000000, 10000, "the same of a transaction, at most and at first") \
+	X(txn_resend_us, "us", 100, 10000000, 10000, "the same of a transaction, unless its switch is late") \
 	X(txn_timeout_us, "us", 1000, 60000000, 2000000, "silence that ends a transaction") \
 	X(unsched_bytes, "bytes", 0, 1000000, 40000, "of a message, sent without a grant") \
 	X(window, "bytes", 0, 1 << 30, 0, "granted ahead to a message; 0: dynamic") \

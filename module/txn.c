@@ -258,10 +258,14 @@ static struct homa_txn_call *take_answered(struct homa_tenant *t, const struct p
 
 	lockdep_assert_held(&t->lock);
 	flow = find_flow(t, be32_to_cpu(got->flow));
-	call = flow ? flow->call : NULL;
-	if (!call || !ipv6_addr_equal(&call->daddr, saddr) ||
-	    !homa_txn_is_answer(&call->packet, got))
+	if (!flow)
 		return NULL;
+	call = flow->call;
+	if (!call || !ipv6_addr_equal(&call->daddr, saddr) ||
+	    !homa_txn_is_answer(&call->packet, got)) {
+		homa_txn_answered_again(t, flow, got->common.sender_id ^ cpu_to_be64(1));
+		return NULL;
+	}
 	homa_txn_call_answered(call);
 	homa_txn_call_detach(call);
 	count_status(t, got->status);

@@ -29,7 +29,8 @@
 #include "txncall.h"
 #include "txnpkt.h"
 
-#define BACKOFF_MAX	16	/* times txn_resend_us, at most, between two repeats */
+#define BACKOFF_MAX	16	/* times txn_resend_us, at most, before and between repeats */
+#define PAUSE_MIN	NSEC_PER_MSEC
 #define RESEND_BATCH	32	/* packets that the timer sends between two holds of the lock */
 
 void homa_txn_call_put(struct homa_txn_call *call)
@@ -92,14 +93,24 @@ static bool link_to_socket(struct homa_txn_call *call)
 	return ok;
 }
 
+static u32 longest_interval(u32 resend_us)
+{
+	return BACKOFF_MAX * resend_us;
+}
+
+static struct homa_rtt_conf rtt_conf(const struct homa_tenant *t, u32 resend_us)
+{
+	return (struct homa_rtt_conf) {
+		.floor_ns = (u64)homa_knob(t->hn, resend_min_us) * NSEC_PER_USEC,
+		.initial_ns = (u64)resend_us * NSEC_PER_USEC,
+		.most_ns = (u64)longest_interval(resend_us) * NSEC_PER_USEC,
+	};
+}
+
 /* Silence before the first repeat: from what the switch's answers usually take. */
 static u32 first_interval(const struct homa_tenant *t, u32 resend_us)
 {
-	const struct homa_rtt_conf conf = {
-		.floor_ns = (u64)homa_knob(t->hn, resend_min_us) * NSEC_PER_USEC,
-		.initial_ns = (u64)resend_us * NSEC_PER_USEC,
-		.most_ns = (u64)resend_us * NSEC_PER_USEC,
-	};
+	const struct homa_rtt_conf conf = rtt_conf(t, resend_us);
 
 	return max_t(u64, div_u64(homa_rtt_wait_answer(&t->rtt, &conf, jiffies), NSEC_PER_USEC), 1);
 }
@@ -169,6 +180,7 @@ void homa_txn_call_answered(struct homa_txn_call *call)
 	lockdep_assert_held(&t->lock);
 	/* Which one of several packets it is an answer to, it does not say. */
 	if (call->repeated) {
+		call->flow->repeated_id = call->packet.common.sender_id;
 		t->asking++;
 		return;
 	}
@@ -177,6 +189,22 @@ void homa_txn_call_answered(struct homa_txn_call *call)
 				    jiffies);
 	t->answered = max(t->answered, call->sent);
 	t->heard++;
+	t->asking = 0;
+}
+
+/* Each packet of a call that was repeated has been answered, so none was lost: the switch is slow, and
+ * repeats make it slower. Without this, once the answers take longer than what a call waits, all calls
+ * are repeated, none tells how long an answer takes, and it stays so.
+ */
+void homa_txn_answered_again(struct homa_tenant *t, const struct homa_flow *flow, __be64 id)
+{
+	struct homa_rtt_conf conf;
+
+	lockdep_assert_held(&t->lock);
+	if (!flow->repeated_id || flow->repeated_id != id)
+		return;
+	conf = rtt_conf(t, homa_knob(t->hn, txn_resend_us));
+	homa_rtt_was_hasty(&t->rtt, &conf, jiffies);
 	t->asking = 0;
 }
 
@@ -212,7 +240,7 @@ void homa_txn_call_finish_all(struct list_head *detached, int error)
 
 static u32 next_interval(u32 interval_us, u32 resend_us)
 {
-	return min_t(u64, 2ull * interval_us, (u64)BACKOFF_MAX * resend_us);
+	return min_t(u64, 2ull * interval_us, longest_interval(resend_us));
 }
 
 /* While the switch answers nothing, it may only be slow, and one packet is enough to find out: the
@@ -241,6 +269,18 @@ static void repeat_call(struct homa_txn_call *call, ktime_t now, struct due_call
 	due->resend[due->nr++] = call;
 }
 
+/* Answers may take longer than was thought when it was sent. */
+static bool be_patient(struct homa_txn_call *call, ktime_t now)
+{
+	u32 interval_us = first_interval(call->tenant, call->resend_us);
+	ktime_t due = ktime_add_us(call->sent, interval_us);
+
+	if (!ktime_before(now, due))
+		return false;
+	call->due = min(due, call->give_up);
+	return true;
+}
+
 /* Takes the calls that are due; says if there are more of them than fit. Otherwise the timer is
  * armed for the next one, but not at once again: calls that follow each other closely are one scan.
  */
@@ -259,7 +299,7 @@ static bool collect_due(struct homa_tenant *t, ktime_t now, struct due_calls *du
 			list_add_tail(&call->link, &due->expired);
 			continue;
 		}
-		if (!ktime_before(now, call->due)) {
+		if (!ktime_before(now, call->due) && !be_patient(call, now)) {
 			bool repeat = homa_txn_may_repeat(nth, t->asking, call->heard == t->heard,
 							  call->sent, t->answered);
 
@@ -300,6 +340,19 @@ static void expire(struct homa_net *hn, struct due_calls *due)
 	homa_txn_call_finish_all(&due->expired, -ETIMEDOUT);
 }
 
+/* A timer that is this late stood still together with its host: that was no silence of the switch. */
+static void forgive_pause(struct homa_tenant *t, ktime_t now)
+{
+	ktime_t late = ktime_sub(now, hrtimer_get_expires(&t->timer));
+	struct homa_txn_call *call;
+
+	lockdep_assert_held(&t->lock);
+	if (late < PAUSE_MIN)
+		return;
+	list_for_each_entry(call, &t->outstanding, link)
+		call->give_up = ktime_add(call->give_up, late);
+}
+
 /* Softirq. The timer is never re-armed by its return value: see arm(). */
 enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer)
 {
@@ -308,6 +361,9 @@ enum hrtimer_restart homa_txn_call_timer(struct hrtimer *timer)
 	ktime_t now = ktime_get();	/* of all scans: none finds again what it has repeated */
 	bool more;
 
+	spin_lock_bh(&t->lock);
+	forgive_pause(t, now);
+	spin_unlock_bh(&t->lock);
 	do {
 		INIT_LIST_HEAD(&due.expired);
 		spin_lock_bh(&t->lock);

@@ -45,6 +45,8 @@ int homa_txn_call_attach(struct homa_txn_call *call, struct homa_alloc *alloc,
 			 struct homa_flow *flow);
 bool homa_txn_call_detach(struct homa_txn_call *call);
 void homa_txn_call_answered(struct homa_txn_call *call);	/* before it is detached */
+/* A reply with the id of a request, to no call that is outstanding on its flow. */
+void homa_txn_answered_again(struct homa_tenant *t, const struct homa_flow *flow, __be64 id);
 
 /* Pure: whether a call that is due is sent again, or only waited for longer. */
 bool homa_txn_may_repeat(u32 nth, u32 asking, bool is_silent, ktime_t sent, ktime_t answered);

@@ -31,7 +31,7 @@ static struct options {
 	int nr_expected;
 	struct {
 		char name[32];
-		int64_t least;
+		int64_t least, most;
 		int64_t before;
 	} expected[EXPECT_MAX];
 } opt = { .tenant = 1, .epoch = 1, .count = 100, .flows = 4 };
@@ -128,7 +128,8 @@ static int check_counters(struct t_netlink *nl)
 	for (i = 0; i < opt.nr_expected; i++) {
 		grown = t_netlink_counter(nl, opt.expected[i].name) - opt.expected[i].before;
 		printf("txn-once: %s %+lld\n", opt.expected[i].name, (long long)grown);
-		failures += opt.expected[i].before < 0 || grown < opt.expected[i].least;
+		failures += opt.expected[i].before < 0 || grown < opt.expected[i].least ||
+			    grown > opt.expected[i].most;
 	}
 	return failures;
 }
@@ -162,26 +163,28 @@ static void usage(FILE *to)
 {
 	fputs("usage: txn-once --switch ADDRESS [--tenant N] [--epoch N] [--count N] [--flows N]\n"
 	      "           [--status N] [--in-doubt] [--expect COUNTER=LEAST]...\n"
+	      "           [--most COUNTER=MOST]...\n"
 	      "As root: makes the tenant, its allocation (2 blocks, `flows` flows from 0) and the\n"
 	      "policy in this network namespace, and runs `count` transactions against the switch\n"
 	      "(fake-switch), `flows` at a time. Each must commit once, or be refused with --status;\n"
 	      "with --in-doubt some must be done and yet end in ESTALE.\n"
-	      "--expect: that counter of p4ctl stats must grow at least so much (txn_resent=1).\n"
+	      "--expect, --most: that counter of p4ctl stats must grow at least, at most so much\n"
+	      "(txn_resent=1).\n"
 	      "Exit: 0 pass, 1 fail, 2 usage, 77 not root or no module.\n", to);
 }
 
-static void take_expected(const char *text)
+static int64_t take_expected(const char *option, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t len = equals ? (size_t)(equals - text) : 0;
 
 	if (!len || len >= sizeof(opt.expected[0].name) || opt.nr_expected == EXPECT_MAX) {
-		fprintf(stderr, "txn-once: --expect: '%s' is not COUNTER=LEAST\n", text);
+		fprintf(stderr, "txn-once: %s: '%s' is not COUNTER=NUMBER\n", option, text);
 		exit(2);
 	}
 	memcpy(opt.expected[opt.nr_expected].name, text, len);
-	opt.expected[opt.nr_expected++].least = t_parse_number("--expect", equals + 1, 0,
-								1000000000);
+	opt.expected[opt.nr_expected].most = INT64_MAX;
+	return t_parse_number(option, equals + 1, 0, 1000000000);
 }
 
 static const struct option long_options[] = {
@@ -189,11 +192,14 @@ static const struct option long_options[] = {
 	{ "epoch", required_argument, NULL, 'e' }, { "count", required_argument, NULL, 'c' },
 	{ "flows", required_argument, NULL, 'f' }, { "status", required_argument, NULL, 's' },
 	{ "in-doubt", no_argument, NULL, 'd' },
-	{ "expect", required_argument, NULL, 'x' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	{ "expect", required_argument, NULL, 'x' }, { "most", required_argument, NULL, 'm' },
+	{ "help", no_argument, NULL, 'h' }, { 0 }
 };
 
 static void take_option(int c)
 {
+	int64_t number;
+
 	switch (c) {
 	case 'a':
 		if (inet_pton(AF_INET, optarg, &opt.peer.sin_addr) != 1) {
@@ -220,7 +226,12 @@ static void take_option(int c)
 		opt.in_doubt = true;
 		break;
 	case 'x':
-		take_expected(optarg);
+		number = take_expected("--expect", optarg);
+		opt.expected[opt.nr_expected++].least = number;
+		break;
+	case 'm':
+		number = take_expected("--most", optarg);
+		opt.expected[opt.nr_expected++].most = number;
 		break;
 	default:
 		usage(c == 'h' ? stdout : stderr);

@@ -468,6 +468,69 @@ static void timer__last_one_lost(struct kunit *test)
 			rig.t->heard);
 }
 
+/* A second answer: the first packet was not lost, and to ask again was too early. */
+static void timer__answered_again(struct kunit *test)
+{
+	struct homa_txn_call *last;
+	struct p4w_txn p;
+	int i;
+
+	rig.hn.knobs.txn_resend_us = 2000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
+		msleep(10);
+	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+	answer(0);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 1u);
+	p = reply_to(0);
+	p.common.sender_id ^= cpu_to_be64(2);
+	receive(&p);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 1u);
+	KUNIT_EXPECT_EQ(test, rig.t->rtt.patience, 0u);
+	answer(0);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 1);
+	KUNIT_EXPECT_EQ(test, rig.t->asking, 0u);
+	KUNIT_EXPECT_EQ(test, rig.t->rtt.patience, 1u);
+	rig.hn.knobs.txn_resend_us = 1000000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	last = list_last_entry(&rig.t->outstanding, struct homa_txn_call, link);
+	KUNIT_EXPECT_EQ(test, last->interval_us, 2000000u);
+}
+
+/* It was sent when answers were thought to be faster. */
+static void timer__is_as_patient_as_new_ones(struct kunit *test)
+{
+	struct homa_txn_call *call;
+
+	rig.hn.knobs.txn_resend_us = 1000000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	call = list_first_entry(&rig.t->outstanding, struct homa_txn_call, link);
+	hrtimer_cancel(&rig.t->timer);
+	call->due = ktime_get();
+	rig.t->rtt.patience = 6;
+	rig.t->rtt.hasty = jiffies;
+	homa_txn_call_timer(&rig.t->timer);
+	KUNIT_EXPECT_EQ(test, rig.nr_sent, 1);
+	KUNIT_EXPECT_GT(test, ktime_us_delta(call->due, call->sent), 1900000ll);
+}
+
+/* Nobody was silent while the timer could not run. */
+static void timer__stood_still(struct kunit *test)
+{
+	rig.hn.knobs.txn_resend_us = 1000;
+	rig.hn.knobs.txn_timeout_us = 100000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	hrtimer_cancel(&rig.t->timer);
+	msleep(200);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 0);
+	homa_txn_call_timer(&rig.t->timer);
+	KUNIT_EXPECT_EQ(test, rig.nr_done, 0);
+	KUNIT_EXPECT_EQ(test, rig.nr_sent, 2);
+	await_done(1);
+	KUNIT_ASSERT_EQ(test, rig.nr_done, 1);
+	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ETIMEDOUT);
+}
+
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, send_one(1), 0);		/* the timer is armed for in 10 s */
@@ -899,6 +962,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__one_asks_for_all),
 	KUNIT_CASE(timer__answer_to_a_repeat),
 	KUNIT_CASE(timer__last_one_lost),
+	KUNIT_CASE(timer__answered_again),
+	KUNIT_CASE(timer__is_as_patient_as_new_ones),
+	KUNIT_CASE(timer__stood_still),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),

@@ -21,12 +21,14 @@ faulty() {	# faulty WHAT "FAULTS" [OPTION...]
 
 epoch=0
 two_hosts
-# A guest may stand still for longer than 2 s; what is never repeated fails after 10 s as well.
+# Seven false replies before each true one take a slow guest its time; what is never repeated fails after
+# 10 s as well.
 on h1 sysctl -q -w net.homa.txn_timeout_us=10000000
 faulty 'nothing lost' ''
 faulty 'requests lost' '--lose-request 3' --expect txn_resent=1
 faulty 'replies lost' '--lose-reply 3' --expect txn_resent=1
 faulty 'replies repeated' '--repeat 3'
+faulty 'a switch slower than the first repeat' '--delay 16' --count 100 --most txn_resent=300
 faulty 'forged replies' '--forge'
 faulty 'everything at once' '--lose-request 3 --lose-reply 4 --repeat 2 --forge'
 faulty 'done, then forgotten' '--forget 5' --in-doubt --expect txn_in_doubt=1
