@@ -384,3 +384,17 @@ int node_run(struct node *n)
 		gone = report_finals(n);
 	return rc ? rc : gone;
 }
+
+void node_free(struct node *n)
+{
+	p4a_close(n->ctx);
+	p4a_layout_free(n->layout);
+	peer_serve_stop(n->server);
+	peer_client_free(n->client);
+	store_free(n->store);
+	trace_free(&n->trace);
+	free(n->hot_keys);
+	free(n->hot_kv);
+	free(n->work);
+	p4a_counts_free(n->counts);
+}

@@ -166,6 +166,7 @@ bool node_again(int rc, unsigned int *tries);
 int node_request(struct node *n);
 int node_run(struct node *n);		/* 0, or -errno and n->error */
 int node_fail(struct node *n, int rc, const char *what, const char *why);
+void node_free(struct node *n);		/* what it has; its peers' links may be closed after it */
 uint64_t node_now_us(void);
 
 /* ------------------------------------------------------------------ report.c */

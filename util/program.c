@@ -286,18 +286,9 @@ static void open_node(struct node *n, struct link **links)
 static void close_node(struct node *n, struct link **links)
 {
 	sleep(1);	/* the kernel may still have to repeat our last answers to peers */
-	p4a_close(n->ctx);
-	p4a_layout_free(n->layout);
-	peer_serve_stop(n->server);
-	peer_client_free(n->client);
+	node_free(n);
 	link_close(links[0]);
 	link_close(links[1]);
-	store_free(n->store);
-	trace_free(&n->trace);
-	free(n->hot_keys);
-	free(n->hot_kv);
-	free(n->work);
-	p4a_counts_free(n->counts);
 }
 
 int program_run(const struct program *p, struct node *n, int argc, char **argv)

@@ -304,10 +304,8 @@ static void reply__refusals_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, state.outstanding, 0u);
 }
 
-/* The switch may have done it, restarted, and refused the repeat. */
-static void reply__refusal_of_a_repeat_proves_nothing(struct kunit *test)
+static void send_until_repeated(struct kunit *test)
 {
-	struct p4w_txn p;
 	int i;
 
 	rig.hn.knobs.txn_resend_us = 2000;
@@ -315,6 +313,14 @@ static void reply__refusal_of_a_repeat_proves_nothing(struct kunit *test)
 	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
 		msleep(10);
 	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+}
+
+/* The switch may have done it, restarted, and refused the repeat. */
+static void reply__refusal_of_a_repeat_proves_nothing(struct kunit *test)
+{
+	struct p4w_txn p;
+
+	send_until_repeated(test);
 	p = reply_to(0);
 	p.status = P4W_TXN_STALE;
 	receive(&p);
@@ -425,11 +431,7 @@ static void timer__answer_to_a_repeat(struct kunit *test)
 	u32 resend_us = rig.hn.knobs.txn_resend_us;
 	int i;
 
-	rig.hn.knobs.txn_resend_us = 2000;
-	KUNIT_ASSERT_EQ(test, send_one(5), 0);
-	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
-		msleep(10);
-	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+	send_until_repeated(test);
 	rig.hn.knobs.txn_resend_us = resend_us;
 	KUNIT_ASSERT_EQ(test, send_one(5), 0);
 	answer(0);

@@ -524,13 +524,9 @@ static void wait_for_count(void)
 	fail_msg("the switch was not asked");
 }
 
-static void count__reads_and_clears_between_the_barriers(void **state)
+/* Two blocks for tenant 1, with what is expected of them: the id of the RPC. */
+static uint64_t ask_with_counts(void)
 {
-	static const char *const parts[] = {
-		"\"batch\"", "\"reg_read\",\"array\":\"access\",\"indexes\":[0,1]",
-		"\"reg_write\",\"array\":\"access\",\"indexes\":[0,1],\"values\":[0,0]",
-		"\"drain\"", "\"reg_read\",\"array\":\"lock\",\"index\":0,\"count\":1", NULL
-	};
 	struct {
 		struct p4w_request r;
 		__be16 hist[2];
@@ -540,9 +536,20 @@ static void count__reads_and_clears_between_the_barriers(void **state)
 		       .want_blocks = htons(2), .flows = htonl(4), .nr_hist = htons(2) },
 		.hist = { htons(1000), htons(500) },
 	};
+
+	return send_bytes(1, &m, sizeof(m));
+}
+
+static void count__reads_and_clears_between_the_barriers(void **state)
+{
+	static const char *const parts[] = {
+		"\"batch\"", "\"reg_read\",\"array\":\"access\",\"indexes\":[0,1]",
+		"\"reg_write\",\"array\":\"access\",\"indexes\":[0,1],\"values\":[0,0]",
+		"\"drain\"", "\"reg_read\",\"array\":\"lock\",\"index\":0,\"count\":1", NULL
+	};
 	const struct p4d_check *c = &p4d_engine_tenant_record(p4d_service_engine(service), 1)->check;
 
-	assert_int_equal(wait_for(send_bytes(1, &m, sizeof(m)))->type, P4W_GRANTED);
+	assert_int_equal(wait_for(ask_with_counts())->type, P4W_GRANTED);
 	set_access(1280, 1280);			/* filled */
 	assert_int_equal(wait_for(say(1, P4W_SYNC, 1, P4W_PHASE_FILLED))->type, P4W_SYNCED);
 	wait_for_count();
@@ -560,18 +567,9 @@ static void count__reads_and_clears_between_the_barriers(void **state)
 /* Bits that no packet holds: found with the next count, and the batch is over. */
 static void count__finds_lock_bits_that_are_stuck(void **state)
 {
-	struct {
-		struct p4w_request r;
-		__be16 hist[2];
-	} m = {
-		.r = { .msg = { P4W_VERSION, P4W_REQUEST, htons(sizeof(m)), 0, htons(1), htonl(1), 0 },
-		       .duration_us = htonl(1000000), .min_blocks = htons(2),
-		       .want_blocks = htons(2), .flows = htonl(4), .nr_hist = htons(2) },
-		.hist = { htons(1000), htons(500) },
-	};
 	const struct p4d_tenant *t = p4d_engine_tenant_record(p4d_service_engine(service), 1);
 
-	assert_int_equal(wait_for(send_bytes(1, &m, sizeof(m)))->type, P4W_GRANTED);
+	assert_int_equal(wait_for(ask_with_counts())->type, P4W_GRANTED);
 	pthread_mutex_lock(&sw.lock);
 	sw.bits[0] = 4;
 	pthread_mutex_unlock(&sw.lock);

@@ -363,6 +363,28 @@ void fake_close(struct fake *f)
 	p4a_close(f->ctx);
 }
 
+struct fake *fake_open_logged(const struct p4a_layout *layout, const struct p4a_log_options *opts)
+{
+	struct fake *f = fake_open();
+
+	assert_int_equal(p4a_use_layout(f->ctx, layout), 0);
+	assert_int_equal(p4a_log_open(f->ctx, opts), 0);
+	assert_int_equal(p4a_hello(f->ctx), 0);
+	return f;
+}
+
+void fake_start_batch(struct fake *f, const struct p4a_demand *demand, struct p4a_kv *kv,
+		      unsigned int keys)
+{
+	unsigned int i;
+
+	for (i = 0; i < keys; i++)
+		kv[i] = (struct p4a_kv) { .key = i, .value = 100 + i };
+	assert_int_equal(p4a_request(f->ctx, demand), 1);
+	assert_int_equal(p4a_fill(f->ctx, kv, keys), keys);
+	assert_int_equal(p4a_sync(f->ctx, P4A_FILLED), 0);
+}
+
 struct p4a_layout *fake_layout(unsigned int keys)
 {
 	static const struct p4a_geometry geo = {

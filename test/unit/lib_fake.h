@@ -72,6 +72,12 @@ struct fake *fake_open(void);			/* of node 1 of 2 */
 struct fake *fake_open_as(unsigned int node, unsigned int nodes);
 void fake_close(struct fake *f);
 
+/* The same with a log, after HELLO. */
+struct fake *fake_open_logged(const struct p4a_layout *layout, const struct p4a_log_options *opts);
+/* A batch of keys 0 .. keys - 1 with values from 100 on, left in kv[], up to where it may run. */
+void fake_start_batch(struct fake *f, const struct p4a_demand *demand, struct p4a_kv *kv,
+		      unsigned int keys);
+
 /* Keys 0 .. keys - 1, each as often as the others. Not NULL; to be freed. */
 struct p4a_layout *fake_layout(unsigned int keys);
 unsigned int fake_state(struct p4a_ctx *ctx);	/* enum p4a_state */

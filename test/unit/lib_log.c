@@ -85,23 +85,13 @@ static struct fake *open_logged(uint32_t sync, uint32_t segment_bytes)
 	const struct p4a_log_options opts = {
 		.dir = dir, .sync = sync, .segment_bytes = segment_bytes,
 	};
-	struct fake *f = fake_open();
 
-	assert_int_equal(p4a_use_layout(f->ctx, layout), 0);
-	assert_int_equal(p4a_log_open(f->ctx, &opts), 0);
-	assert_int_equal(p4a_hello(f->ctx), 0);
-	return f;
+	return fake_open_logged(layout, &opts);
 }
 
 static void start_batch(struct fake *f)
 {
-	unsigned int i;
-
-	for (i = 0; i < KEYS; i++)
-		kv[i] = (struct p4a_kv) { .key = i, .value = 100 + i };
-	assert_int_equal(p4a_request(f->ctx, &demand), 1);
-	assert_int_equal(p4a_fill(f->ctx, kv, KEYS), KEYS);
-	assert_int_equal(p4a_sync(f->ctx, P4A_FILLED), 0);
+	fake_start_batch(f, &demand, kv, KEYS);
 }
 
 static void end_batch(struct fake *f)
@@ -581,14 +571,6 @@ static void end__is_the_last_word(void **state)
 	fake_close(f);
 }
 
-static uint64_t kept;
-
-static enum fake_verdict keep_one(struct fake *f, uint64_t cookie, const struct homa_txn *t)
-{
-	kept = cookie;
-	return FAKE_SILENT;
-}
-
 /* Who leaves, or is closed, in the middle: others must not wait for its log, nor believe it too early. */
 static void end__waits_for_what_is_outstanding(void **state)
 {
@@ -597,7 +579,7 @@ static void end__waits_for_what_is_outstanding(void **state)
 	struct p4a_completion c;
 
 	start_batch(f);
-	f->on_txn = keep_one;
+	f->on_txn = keep;
 	assert_int_equal(submit(f, 1, 2, 1), 0);
 	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
 	assert_int_equal(p4a_leave(f->ctx), 0);
@@ -612,7 +594,7 @@ static void end__waits_for_what_is_outstanding(void **state)
 	assert_int_equal(p4a_hello(f->ctx), 0);
 	f->on_txn = NULL;
 	start_batch(f);
-	f->on_txn = keep_one;
+	f->on_txn = keep;
 	assert_int_equal(submit(f, 1, 2, 1), 0);
 	assert_int_equal(p4a_poll(f->ctx, &c, 1), 0);
 	fake_close(f);

@@ -127,23 +127,13 @@ static struct p4a_replay_info replay(void)
 static struct fake *open_logged(uint32_t sync)
 {
 	const struct p4a_log_options opts = { .dir = dir, .sync = sync };
-	struct fake *f = fake_open();
 
-	assert_int_equal(p4a_use_layout(f->ctx, layout), 0);
-	assert_int_equal(p4a_log_open(f->ctx, &opts), 0);
-	assert_int_equal(p4a_hello(f->ctx), 0);
-	return f;
+	return fake_open_logged(layout, &opts);
 }
 
 static void start_batch(struct fake *f)
 {
-	unsigned int i;
-
-	for (i = 0; i < KEYS; i++)
-		kv[i] = (struct p4a_kv) { .key = i, .value = 100 + i };
-	assert_int_equal(p4a_request(f->ctx, &demand), 1);
-	assert_int_equal(p4a_fill(f->ctx, kv, KEYS), KEYS);
-	assert_int_equal(p4a_sync(f->ctx, P4A_FILLED), 0);
+	fake_start_batch(f, &demand, kv, KEYS);
 }
 
 static int submit(struct fake *f)

@@ -184,20 +184,9 @@ static void *run_node(void *arg)
 
 static void free_node(unsigned int i)
 {
-	struct node *n = &rack.node[i];
-
-	p4a_close(n->ctx);
-	p4a_layout_free(n->layout);
-	peer_serve_stop(n->server);
-	peer_client_free(n->client);
+	node_free(&rack.node[i]);
 	link_close(rack.links[i][0]);
 	link_close(rack.links[i][1]);
-	store_free(n->store);
-	trace_free(&n->trace);
-	free(n->hot_keys);
-	free(n->hot_kv);
-	free(n->work);
-	p4a_counts_free(n->counts);
 	free(rack.bank[i].kind);
 	orders_free(&rack.orders[i]);
 	unlink(rack.history[i]);
