@@ -21,7 +21,8 @@
  *
  * Cold contexts. Without kernel module, policy, allocator or switch a context is cold: p4a_is_cold()
  * and p4a_why_cold() say so. All calls still work, do no I/O, and grant 0 blocks, so every plan
- * comes out cold and a program needs no second path. (Barriers do not wait in a cold context.)
+ * comes out cold and a program needs no second path. (Barriers do not wait in a cold context.) Arguments
+ * are checked as ever; limits of a switch or an allocator that nobody has told are the widest ones.
  *
  * Conventions. Functions return 0 or more, or -errno. Output parameters are written on success only,
  * unless noted. All sizes are counts of elements; names that end in _us are microseconds, relative
@@ -525,7 +526,8 @@ struct p4a_demand {
 /*
  * p4a_request - ask for the next batch's blocks. States: IDLE, EXPIRED, and DRAINING: that batch is
  * done too (its values must have been drained). The layout's histogram goes with it.
- * 1: granted at once; 0: reserved, go on with p4a_wait_grant(); -ENODATA no layout.
+ * 1: granted at once; 0: reserved, go on with p4a_wait_grant(); -ENODATA no layout, though the geometry is
+ * known.
  */
 int p4a_request(struct p4a_ctx *ctx, const struct p4a_demand *demand);
 int p4a_request_async(struct p4a_ctx *ctx, const struct p4a_demand *demand, void *user);

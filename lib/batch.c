@@ -196,23 +196,36 @@ int p4a_batch_range(struct p4a_ctx *ctx, const char *field, uint32_t got, uint32
 	return p4a_fail(&ctx->err, -EINVAL, "%s = %u: must be %u .. %u", field, got, min, max);
 }
 
+unsigned int p4a_batch_blocks_max(const struct p4a_ctx *ctx)
+{
+	return ctx->geo.blocks ? ctx->geo.blocks : P4A_MAX_BLOCKS;
+}
+
+/* Also of a cold context, so that a program is not found wrong on the day on which there is a switch. What
+ * nobody has told is what the messages have room for.
+ */
 static int check_demand(struct p4a_ctx *ctx, const struct p4a_demand *d)
 {
+	uint32_t lease = ctx->welcome.lease_max_us ? ctx->welcome.lease_max_us : P4W_DURATION_MAX_US;
+	uint32_t flows = ctx->welcome.flows ? ctx->welcome.flows : UINT32_MAX;
+	unsigned int blocks = p4a_batch_blocks_max(ctx);
+
 	if (d->start_us > P4W_DURATION_MAX_US)
 		return p4a_batch_range(ctx, "start_us", d->start_us, 0, P4W_DURATION_MAX_US);
-	if (!d->duration_us || d->duration_us > ctx->welcome.lease_max_us)
-		return p4a_batch_range(ctx, "duration_us", d->duration_us, 1, ctx->welcome.lease_max_us);
-	if (!d->want_blocks || d->want_blocks > ctx->geo.blocks)
-		return p4a_batch_range(ctx, "want_blocks", d->want_blocks, 1, ctx->geo.blocks);
+	if (!d->duration_us || d->duration_us > lease)
+		return p4a_batch_range(ctx, "duration_us", d->duration_us, 1, lease);
+	if (!d->want_blocks || d->want_blocks > blocks)
+		return p4a_batch_range(ctx, "want_blocks", d->want_blocks, 1, blocks);
 	if (!d->min_blocks || d->min_blocks > d->want_blocks)
 		return p4a_batch_range(ctx, "min_blocks", d->min_blocks, 1, d->want_blocks);
-	if (!d->flows || d->flows > ctx->welcome.flows)
-		return p4a_batch_range(ctx, "flows", d->flows, 1, ctx->welcome.flows);
+	if (!d->flows || d->flows > flows)
+		return p4a_batch_range(ctx, "flows", d->flows, 1, flows);
 	if (d->together > P4W_TOGETHER_MAX)
 		return p4a_batch_range(ctx, "together", d->together, 0, P4W_TOGETHER_MAX);
 	if (d->reserved)
 		return p4a_batch_range(ctx, "reserved", d->reserved, 0, 0);
-	if (!ctx->layout)
+	/* Without a geometry there may be none. */
+	if (!ctx->layout && ctx->geo.registers)
 		return p4a_fail(&ctx->err, -ENODATA, "request: p4a_use_layout() comes first");
 	return 0;
 }
@@ -245,9 +258,9 @@ static int request(struct p4a_ctx *ctx, const struct p4a_demand *demand)
 
 	if (rc)
 		return rc;
-	if (p4a_is_cold(ctx))
-		return request_cold(ctx);
 	rc = check_demand(ctx, demand);
+	if (!rc && p4a_is_cold(ctx))
+		return request_cold(ctx);
 	if (!rc && flags)
 		rc = give_up_blocks(ctx);
 	if (rc)

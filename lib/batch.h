@@ -16,6 +16,9 @@ int p4a_batch_expire(struct p4a_ctx *ctx, int err);
 int p4a_batch_range(struct p4a_ctx *ctx, const char *field, uint32_t got, uint32_t min,
 		    uint32_t max);
 
+/* How many blocks may be asked for: without a geometry, as many as there may ever be. */
+unsigned int p4a_batch_blocks_max(const struct p4a_ctx *ctx);
+
 /* Sends a message that is a head alone. */
 void p4a_batch_send(struct p4a_ctx *ctx, enum p4w_msg_type type, uint32_t batch, uint32_t code);
 

@@ -18,8 +18,8 @@ static uint64_t now_us(const struct p4a_ctx *ctx)
 	return ctx->io->ops->now_us(ctx->io);
 }
 
-/* Maps each key that is held to its entry of kv; marks all entries. */
-static int map_keys(struct p4a_ctx *ctx, struct p4a_cells *job, size_t n)
+/* Maps each key of the blocks that it is about to its entry of kv; marks all entries. */
+static int map_keys(struct p4a_ctx *ctx, struct p4a_cells *job, size_t n, unsigned int registers)
 {
 	struct p4a_cell cell;
 	size_t i;
@@ -32,7 +32,7 @@ static int map_keys(struct p4a_ctx *ctx, struct p4a_cells *job, size_t n)
 		    cell.slot / P4A_BLOCK_SLOTS < job->first ||
 		    cell.slot / P4A_BLOCK_SLOTS >= job->end)
 			continue;
-		at = &job->at[cell.slot * ctx->geo.registers + cell.reg];
+		at = &job->at[cell.slot * registers + cell.reg];
 		if (*at)
 			return p4a_fail(&ctx->err, -EINVAL, "key %llu occurs twice",
 					(unsigned long long)cell.key);
@@ -207,41 +207,71 @@ void p4a_cells_end(struct p4a_cells *job)
 static const struct p4a_call_kind fill = { .name = "fill", .event = P4A_EV_FILL, .cells = true };
 static const struct p4a_call_kind drain = { .name = "drain", .event = P4A_EV_DRAIN, .cells = true };
 
+static int map_all(struct p4a_ctx *ctx, struct p4a_cells *job, size_t n, unsigned int registers)
+{
+	uint32_t cells = job->end * P4A_BLOCK_SLOTS * registers;
+
+	job->at = calloc(cells ? cells : 1, sizeof(*job->at));
+	if (!job->at || n >= UINT32_MAX)
+		return p4a_fail(&ctx->err, job->at ? -EINVAL : -ENOMEM, "%s: %zu keys are too many",
+				ctx->call.kind->name, n);
+	return map_keys(ctx, job, n, registers);
+}
+
+/* Nothing is held, but who names a key twice shall know before there is a switch. */
+static int check_keys(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n)
+{
+	struct p4a_geometry geo = { 0 };
+	struct p4a_cells job = { .kv = kv };
+	size_t i;
+	int rc;
+
+	if (ctx->layout)
+		geo = p4a_layout_geometry(ctx->layout);
+	job.end = geo.blocks;
+	rc = map_all(ctx, &job, n, geo.registers);
+	p4a_cells_end(&job);
+	for (i = 0; !rc && i < n; i++)
+		kv[i].held = 0;
+	return rc;
+}
+
+static int begin_cold(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n)
+{
+	int rc = check_keys(ctx, kv, n);
+
+	if (rc)
+		ctx->call.kind = NULL;
+	else
+		p4a_call_finish(ctx, 0);
+	return rc;
+}
+
 static int begin(struct p4a_ctx *ctx, const struct p4a_call_kind *kind, struct p4a_kv *kv, size_t n)
 {
 	bool part = ctx->state == P4A_RESIZING;
-	uint32_t last = ctx->grant.blocks * P4A_BLOCK_SLOTS * ctx->geo.registers;
 	struct p4a_cells *job = &ctx->call.cells;
 	int rc = p4a_call_begin(ctx, kind);
 
 	if (rc)
 		return rc;
-	job->at = calloc(last ? last : 1, sizeof(*job->at));
-	if (!job->at || n >= UINT32_MAX) {
-		rc = p4a_fail(&ctx->err, job->at ? -EINVAL : -ENOMEM, "%s: %zu keys are too many",
-			      kind->name, n);
-		goto cancel;
-	}
+	if (!ctx->grant.blocks)
+		return begin_cold(ctx, kv, n);
 	job->kv = kv;
 	job->first = part ? ctx->usable : 0;
 	job->end = ctx->grant.blocks;
 	job->cursor = job->first * P4A_BLOCK_SLOTS * ctx->geo.registers;
-	job->last = last;
+	job->last = job->end * P4A_BLOCK_SLOTS * ctx->geo.registers;
 	job->drain = kind == &drain;
-	rc = map_keys(ctx, job, n);
-	if (rc)
-		goto cancel;
-	if (!last) {
-		p4a_call_finish(ctx, 0);
-		return 0;
+	rc = map_all(ctx, job, n, ctx->geo.registers);
+	if (rc) {
+		p4a_cells_end(job);
+		ctx->call.kind = NULL;
+		return rc;
 	}
 	job->progress_us = now_us(ctx);
 	p4a_cells_run(ctx);
 	return 0;
-cancel:
-	p4a_cells_end(job);
-	ctx->call.kind = NULL;
-	return rc;
 }
 
 int p4a_fill(struct p4a_ctx *ctx, struct p4a_kv *kv, size_t n)

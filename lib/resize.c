@@ -99,16 +99,16 @@ static int resize(struct p4a_ctx *ctx, unsigned int blocks)
 
 	if (rc)
 		return rc;
+	if (!blocks || blocks > p4a_batch_blocks_max(ctx))
+		return p4a_batch_cancel(ctx, p4a_batch_range(ctx, "blocks", blocks, 1,
+							     p4a_batch_blocks_max(ctx)));
+	if (ctx->said_ran)
+		return p4a_batch_cancel(ctx, p4a_fail(&ctx->err, -EPROTO,
+						      "resize: not after sync (ran)"));
 	if (p4a_is_cold(ctx) || !ctx->grant.blocks) {
 		p4a_call_finish(ctx, 0);
 		return 0;
 	}
-	if (!blocks || blocks > ctx->geo.blocks)
-		return p4a_batch_cancel(ctx, p4a_batch_range(ctx, "blocks", blocks, 1,
-							     ctx->geo.blocks));
-	if (ctx->said_ran)
-		return p4a_batch_cancel(ctx, p4a_fail(&ctx->err, -EPROTO,
-						      "resize: not after sync (ran)"));
 	ctx->resize.want = blocks;
 	ctx->resize.number = ctx->resize.done + 1;
 	if (blocks < ctx->usable)

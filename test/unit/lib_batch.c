@@ -265,21 +265,80 @@ static void batch__bad_demands(void **state)
 		{ { 0, 1, 1, 1, 1, 65, 0 }, "together = 65: must be 0 .. 64" },
 		{ { 0, 1, 1, 1, 1, 64, 1 }, "reserved = 1: must be 0 .. 0" },
 	};
-	struct fake *f = open_in(P4A_DRAINING);
+	struct fake *f;
+	unsigned int i;
+	int cold;
+
+	for (cold = 0; cold < 2; cold++) {
+		f = open_in(cold ? P4A_IDLE : P4A_DRAINING);
+		if (cold)
+			p4a_set_cold(f->ctx, P4A_COLD_NO_SWITCH, "so");
+		for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+			assert_int_equal(p4a_request(f->ctx, &t[i].d), -EINVAL);
+			assert_non_null(strstr(p4a_last_error(f->ctx), t[i].says));
+			assert_int_equal(p4a_blocks(f->ctx), cold ? 0 : 2);	/* still held */
+			assert_int_equal(fake_state(f->ctx), cold ? P4A_IDLE : P4A_DRAINING);
+		}
+		assert_string_equal(f->log, "");
+		fake_close(f);
+
+		f = fake_open();
+		assert_int_equal(p4a_hello(f->ctx), 0);
+		if (cold)
+			p4a_set_cold(f->ctx, P4A_COLD_NO_SWITCH, "so");
+		assert_int_equal(p4a_request(f->ctx, &demand), -ENODATA);
+		fake_close(f);
+	}
+}
+
+/* Where nobody has told of a switch, what messages have room for is in range. */
+static void cold__arguments_are_checked(void **state)
+{
+	static const struct { struct p4a_demand d; const char *says; } t[] = {
+		{ { 60000001, 1, 1, 1, 1, 0, 0 }, "start_us = 60000001: must be 0 .. 60000000" },
+		{ { 0, 60000001, 1, 1, 1, 0, 0 }, "duration_us = 60000001: must be 1 .. 60000000" },
+		{ { 0, 1, 1, 257, 1, 0, 0 }, "want_blocks = 257: must be 1 .. 256" },
+		{ { 0, 1, 2, 1, 1, 0, 0 }, "min_blocks = 2: must be 1 .. 1" },
+		{ { 0, 1, 1, 1, 0, 0, 0 }, "flows = 0" },
+	};
+	const struct p4a_demand most = { 60000000, 60000000, 256, 256, 65536, 64, 0 };
+	const struct p4a_options opts = { .tenant = 7, .nodes = 1, .depth = 16 };
+	const struct p4a_geometry nothing = { 0 };
+	struct p4a_ctx *ctx;
 	unsigned int i;
 
+	assert_int_equal(p4a_ctx_new(&ctx, &opts, NULL, &nothing, P4A_COLD_NO_MODULE, "so", NULL), 0);
+	assert_int_equal(p4a_hello(ctx), 0);
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		assert_int_equal(p4a_request(f->ctx, &t[i].d), -EINVAL);
-		assert_non_null(strstr(p4a_last_error(f->ctx), t[i].says));
-		assert_int_equal(p4a_blocks(f->ctx), 2);	/* still held */
+		assert_int_equal(p4a_request(ctx, &t[i].d), -EINVAL);
+		assert_non_null(strstr(p4a_last_error(ctx), t[i].says));
 	}
-	assert_string_equal(f->log, "");
-	fake_close(f);
-
-	f = fake_open();
-	assert_int_equal(p4a_hello(f->ctx), 0);
-	assert_int_equal(p4a_request(f->ctx, &demand), -ENODATA);
-	fake_close(f);
+	assert_int_equal(p4a_request(ctx, &most), 1);
+	set_keys(3);
+	kv[5].key = kv[600].key;
+	assert_int_equal(p4a_fill(ctx, kv, KEYS), 0);	/* no layout: no cell */
+	assert_int_equal(kv[5].held, 0);
+	assert_int_equal(p4a_cancel(ctx), 0);
+	assert_int_equal(p4a_use_layout(ctx, layout), 0);
+	assert_int_equal(p4a_request(ctx, &most), 1);
+	assert_int_equal(p4a_fill(ctx, kv, KEYS), -EINVAL);
+	assert_non_null(strstr(p4a_last_error(ctx), "key 600 occurs twice"));
+	assert_int_equal(fake_state(ctx), P4A_GRANTED);
+	set_keys(3);
+	assert_int_equal(p4a_fill(ctx, kv, KEYS), 0);
+	for (i = 0; i < KEYS; i++)
+		assert_int_equal(kv[i].held, 0);
+	assert_int_equal(p4a_sync(ctx, P4A_FILLED), 0);
+	assert_int_equal(p4a_resize(ctx, 0), -EINVAL);
+	assert_int_equal(p4a_resize(ctx, 257), -EINVAL);
+	assert_non_null(strstr(p4a_last_error(ctx), "blocks = 257: must be 1 .. 256"));
+	assert_int_equal(p4a_resize(ctx, 256), 0);
+	assert_int_equal(fake_state(ctx), P4A_RUNNING);
+	assert_int_equal(p4a_sync(ctx, P4A_RAN), 0);
+	kv[5].key = kv[600].key;
+	assert_int_equal(p4a_drain(ctx, kv, KEYS), -EINVAL);
+	assert_int_equal(p4a_done(ctx), 0);
+	p4a_close(ctx);
 }
 
 static enum fake_verdict fails_first(struct fake *f, uint64_t cookie, const struct p4w_msg *m)
@@ -1167,6 +1226,7 @@ int main(void)
 		cmocka_unit_test(batch__request_says_all),
 		cmocka_unit_test(batch__wrong_order),
 		cmocka_unit_test(batch__bad_demands),
+		cmocka_unit_test(cold__arguments_are_checked),
 		cmocka_unit_test(away__comes_back),
 		cmocka_unit_test(away__for_good),
 		cmocka_unit_test(away__silent),
