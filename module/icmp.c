@@ -96,6 +96,17 @@ static void fail_for(struct homa_rpc *rpc, int error)
 		homa_live_refused(rpc, error == -ENOTCONN ? rpc->dport : 0, error);
 }
 
+/* Old routers quote 8 bytes, of which the ports are all that tells whose packet it was. */
+static bool is_port_quoted(struct homa_net *hn, struct sk_buff *skb, int offset)
+{
+	const struct p4w_common *c;
+
+	if (!pskb_may_pull(skb, offset + offsetofend(struct p4w_common, dport)))
+		return false;
+	c = (const void *)skb->data + offset;
+	return homa_sock_find(hn, ntohs(c->sport));
+}
+
 int homa_icmp(struct sk_buff *skb, u32 info)
 {
 	const struct iphdr *iph = (const struct iphdr *)skb->data;
@@ -106,11 +117,15 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	struct in6_addr daddr;
 	struct homa_rpc *rpc;
 
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED)
-		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
-	if ((!error && type != ICMP_REDIRECT) ||
-	    !pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common)))
+	bool too_big = type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED;
+
+	if (!error && !too_big && type != ICMP_REDIRECT)
 		return 0;
+	if (!pskb_may_pull(skb, iph->ihl * 4 + sizeof(struct p4w_common))) {
+		if (too_big && is_port_quoted(homa_net(net), skb, iph->ihl * 4))
+			ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
+		return 0;
+	}
 	iph = (const struct iphdr *)skb->data;
 	daddr = homa_addr_v4(iph->daddr);
 	rpc = quoted_rpc(homa_net(net), &daddr, (const void *)iph + iph->ihl * 4);
@@ -118,6 +133,8 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 		return 0;
 	if (error)
 		fail_for(rpc, error);
+	else if (too_big)
+		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
 	else
 		ipv4_sk_redirect(skb, homa_to_sk(rpc->hsk));
 	homa_rpc_put(rpc);
@@ -136,9 +153,7 @@ int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code
 	struct in6_addr daddr;
 	struct homa_rpc *rpc;
 
-	if (type == ICMPV6_PKT_TOOBIG)
-		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
-	if ((!error && type != NDISC_REDIRECT) ||
+	if ((!error && type != ICMPV6_PKT_TOOBIG && type != NDISC_REDIRECT) ||
 	    !pskb_may_pull(skb, offset + sizeof(struct p4w_common)))
 		return 0;
 	ip6 = (const struct ipv6hdr *)skb->data;
@@ -149,6 +164,8 @@ int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code
 		return 0;
 	if (error)
 		fail_for(rpc, error);
+	else if (type == ICMPV6_PKT_TOOBIG)
+		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
 	else	/* not ip6_sk_redirect(), which takes only what comes by the device that is bound to */
 		ip6_redirect(skb, net, ifindex, READ_ONCE(homa_to_sk(rpc->hsk)->sk_mark),
 			     sock_net_uid(net, homa_to_sk(rpc->hsk)));

@@ -3,7 +3,8 @@
 # guest: -k um -t 120
 # files: build/test/guest/rpc
 # A cable behind a router takes only shorter packets, and later still shorter ones. What the sender
-# learns of it from ICMP ends no RPC; from then on its packets fit.
+# learns of it from ICMP ends no RPC; from then on its packets fit. What ICMP says of an RPC that is over,
+# anybody could.
 . /lib/scenario.sh
 
 #   h1 [eth0 .1]-----[.254 r1] r [r2 .254]-----[.3 eth0] h3
@@ -28,15 +29,28 @@ on r sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/
 start_on h3 server rpc server --port 4000 --inet6
 server=$pid
 for to in 10.0.3.3 [fd00:3::3]; do
+	address=${to#[}
+	address=${address%]}
 	await 20 on h1 rpc client --to $to:4000 --inet6 --len 1 --count 1
+
+	ip -n r link set r3 mtu 1300
+	tc -n h1 qdisc add dev eth0 root netem delay 300ms
+	start_on h1 brief rpc client --to $to:4000 --inet6 --len 1424 --count 1
+	sleep 0.2
+	crash $pid 2> /dev/null
+	sleep 1
+	tc -n h1 qdisc del dev eth0 root
+	check "$to, nothing is learnt of an RPC that is over" \
+		sh -c "! ip -n h1 route get $address | grep 'mtu 1300'"
+	ip -n r link set r3 mtu 1500
+
 	for mtu in 1500 1300; do
 		ip -n r link set r3 mtu $mtu
 		ip -n h3 link set eth0 mtu $mtu
 		check "$to, MTU of the path $mtu" on h1 rpc client --to $to:4000 --inet6 \
 			--len 1424,100000 --count 2
 	done
-	address=${to#[}
-	check "$to, the MTU was learnt" sh -c "ip -n h1 route get ${address%]} | grep 'mtu 1300'"
+	check "$to, the MTU was learnt" sh -c "ip -n h1 route get $address | grep 'mtu 1300'"
 	ip -n r link set r3 mtu 1500
 	ip -n h3 link set eth0 mtu 1500
 done
