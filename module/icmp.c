@@ -90,8 +90,9 @@ static void fail_for(struct homa_rpc *rpc, int error)
 	else if (is_alive)
 		homa_timer_unreachable(rpc);
 	spin_unlock_bh(&rpc->lock);
-	if (is_alive)
-		homa_count(rpc->net, icmp_errors);
+	if (!is_alive)
+		return;
+	homa_count(rpc->net, icmp_errors);
 	if (is_final)
 		homa_live_refused(rpc, error == -ENOTCONN ? rpc->dport : 0, error);
 }
@@ -113,11 +114,10 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	struct net *net = dev_net(skb->dev);
 	int type = icmp_hdr(skb)->type;
 	int code = icmp_hdr(skb)->code;
+	bool too_big = type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED;
 	int error = homa_icmp_errno(type, code);
 	struct in6_addr daddr;
 	struct homa_rpc *rpc;
-
-	bool too_big = type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED;
 
 	if (!error && !too_big && type != ICMP_REDIRECT)
 		return 0;
