@@ -66,7 +66,7 @@ start_node h2 2 3 3 2000000
 second=$pid
 await 120 allocator_says '"used":[1-9]'
 on alloc p4ctl alloc explain 1 > /tmp/explain.log
-on alloc p4ctl alloc top -n 3 -d 200ms > /tmp/top.log
+on alloc p4ctl alloc top --count 3 --delay 200ms > /tmp/top.log
 on alloc p4ctl -j alloc top -n 2 -d 100ms > /tmp/top.json
 status=0
 wait $first || status=$?

@@ -108,9 +108,26 @@ static const struct arg_spec mixed_args[] = {
 	{ .value = "ARRAY", .type = ARG_NAME, .max = 8, .required = true, .help = "a" },
 	{ .value = "VALUE", .type = ARG_TEXT, .required = true, .many = true, .help = "v" },
 	{ .word = "--force", .help = "f" },
-	{ .word = "--socket", .value = "PATH", .type = ARG_TEXT, .help = "s" },
+	{ .word = "--socket", .brief = "-s", .value = "PATH", .type = ARG_TEXT, .help = "s" },
 	{ 0 },
 };
+
+static const struct arg_spec endless_args[] = { COUNT_ARG("c"), { 0 } };
+
+static void args_parse__count(void **state)
+{
+	static const char *const words[] = { "--count 3", "--count=3", "-n 3", "-n=3" };
+	struct arg args[ARGS_MAX];
+	struct diag d;
+	size_t i;
+
+	for (i = 0; i < ROWS(words); i++) {
+		assert_int_equal(parse(endless_args, words[i], args, &d), 0);
+		assert_int_equal(args[0].number, 3);
+	}
+	assert_int_equal(parse(endless_args, "-n 0", args, &d), -1);
+	assert_string_equal(d.text, "--count: '0' is out of range; accepted: 1..4294967295");
+}
 
 static void args_parse__options_and_lists(void **state)
 {
@@ -126,6 +143,12 @@ static void args_parse__options_and_lists(void **state)
 	assert_string_equal(args[3].text, "/y");
 	assert_int_equal(args[1].count, 1);
 	assert_false(args[2].given);
+	assert_int_equal(parse(mixed_args, "-s /z r0 1", args, &d), 0);
+	assert_string_equal(args[3].text, "/z");
+	assert_int_equal(parse(mixed_args, "r0 1 -s=/z", args, &d), 0);
+	assert_string_equal(args[3].text, "/z");
+	assert_int_equal(parse(mixed_args, "-s /z --socket /z r0 1", args, &d), -1);
+	assert_string_equal(d.text, "--socket is given twice");
 
 	assert_int_equal(parse(mixed_args, "r0 1 --force 2", args, &d), -1);	/* list is torn */
 	assert_int_equal(parse(mixed_args, "r0 1 --force=yes", args, &d), -1);
@@ -337,6 +360,7 @@ static void knobs__defaults_in_range(void **state)
 static const struct cmd leaves[] = {
 	{ "add", "make one", .args = tenant_args, .about = "Examples:\n  p4ctl tenant add 7\n" },
 	{ "write", "write", .args = mixed_args },
+	{ "top", "look", .args = endless_args },
 	{ 0 },
 };
 
@@ -356,13 +380,16 @@ static char *completed(int argc, char **argv)
 static void help_complete__words(void **state)
 {
 	static const struct { int argc; char *argv[4]; const char *want; } t[] = {
-		{ 0, { NULL }, "add\nwrite\n--json\n--help\n" },
+		{ 0, { NULL }, "add\nwrite\ntop\n--json\n--help\n" },
 		{ 1, { "nonsense" }, "" },
 		{ 1, { "add" }, "@tenants\nname\nuid\nuser\ngid\ngroup\nweight\nmin-blocks\n"
 				"max-blocks\nmax-rpcs\n--json\n--help\n" },
 		{ 3, { "add", "7", "weight" }, "" },		/* a number, not a word */
 		{ 2, { "write", "r0" }, "--force\n--socket\n--json\n--help\n" },
 		{ 4, { "write", "r0", "1", "--force" }, "--force\n--socket\n--json\n--help\n" },
+		{ 3, { "write", "r0", "-s" }, "" },
+		{ 1, { "top" }, "--count\n--json\n--help\n" },
+		{ 2, { "top", "-n" }, "" },
 	};
 	char *text;
 	size_t i;
@@ -395,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(args_parse__errors_name_argument_and_range),
 		cmocka_unit_test(args_parse__times_and_required),
+		cmocka_unit_test(args_parse__count),
 		cmocka_unit_test(args_parse__options_and_lists),
 		cmocka_unit_test(config_tenant__contradictions),
 		cmocka_unit_test(config_tenant__only_what_is_given),

@@ -179,14 +179,23 @@ void suggest(const char *word, const char *const *words, char *buf, size_t len)
 		used += snprintf(buf + used, len - used, " %s", words[i]);
 }
 
+static bool is_word(const char *word, const char *given, size_t length)
+{
+	return word && strlen(word) == length && !strncmp(word, given, length);
+}
+
+bool arg_spec_has(const struct arg_spec *s, const char *word, size_t length)
+{
+	return is_word(s->word, word, length) || is_word(s->brief, word, length);
+}
+
 /* The entry that takes the value after this keyword or option; length without "=value". */
 static int find_word(const struct arg_spec *specs, const char *word, size_t length)
 {
 	int i;
 
 	for (i = 0; !arg_spec_ends(&specs[i]); i++)
-		if (specs[i].word && strlen(specs[i].word) == length &&
-		    !strncmp(specs[i].word, word, length))
+		if (arg_spec_has(&specs[i], word, length))
 			return i;
 	return -1;
 }

@@ -33,6 +33,7 @@ enum arg_words { WORDS_NONE, WORDS_TENANTS, WORDS_KNOBS, WORDS_FILES };
 
 struct arg_spec {
 	const char *word;	/* keyword or --option before the value; NULL: by position */
+	const char *brief;	/* -X, the same as the --option; NULL: none */
 	const char *value;	/* how the help calls the value; NULL for flags */
 	enum arg_type type;
 	uint64_t min, max;
@@ -57,6 +58,9 @@ int args_parse(const struct arg_spec *specs, int argc, char *const *argv, struct
 /* One word as a number of min .. max; `what` names it in the error. */
 int arg_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *out,
 	       struct diag *d);
+
+/* The word that the entry goes by, in either form. */
+bool arg_spec_has(const struct arg_spec *s, const char *word, size_t length);
 
 static inline bool arg_spec_ends(const struct arg_spec *s)
 {

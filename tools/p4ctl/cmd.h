@@ -28,6 +28,10 @@ struct cmd {
 	const char *about;		/* further help: rules, then examples */
 };
 
+/* How often, of what does not end of its own accord. */
+#define COUNT_ARG(help_) { .word = "--count", .brief = "-n", .value = "N", .type = ARG_NUMBER,	\
+			   .min = 1, .max = UINT32_MAX, .help = help_ }
+
 extern const struct cmd tenant_cmds[];
 extern const struct cmd geometry_cmds[];
 extern const struct cmd policy_cmds[];

@@ -220,9 +220,9 @@ const struct cmd alloc_cmds[] = {
 		   "alloc explain.\n\n"
 		   "Examples:\n"
 		   "  p4ctl alloc top\n"
-		   "  p4ctl alloc top -d 200ms\n"
-		   "  p4ctl alloc top -n 1 | less\n"
-		   "  p4ctl -j alloc top -d 10s | jq .use\n" },
+		   "  p4ctl alloc top --delay 200ms\n"
+		   "  p4ctl alloc top --count 1 | less\n"
+		   "  p4ctl -j alloc top --delay 10s | jq .use\n" },
 	{ "explain", "why a tenant has this many blocks, and why now or not yet",
 	  .run = alloc_explain_run, .args = alloc_explain_args,
 	  .about = "What decides: the worth of blocks as declared and as the switch's counters bear\n"

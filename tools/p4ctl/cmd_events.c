@@ -11,8 +11,7 @@
 enum { E_COUNT };
 
 const struct arg_spec events_args[] = {
-	[E_COUNT] = { .word = "--count", .value = "N", .type = ARG_NUMBER, .min = 1,
-		      .max = UINT32_MAX, .help = "end after N events" },
+	[E_COUNT] = COUNT_ARG("end after N events"),
 	{ 0 },
 };
 

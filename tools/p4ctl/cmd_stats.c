@@ -21,8 +21,7 @@ const struct arg_spec stats_args[] = {
 	[S_ALL] = { .word = "--all", .help = "also those that are 0" },
 	[S_WATCH] = { .word = "--watch", .value = "SEC", .type = ARG_NUMBER, .min = 1, .max = 86400,
 		      .help = "show what is added each SEC seconds" },
-	[S_COUNT] = { .word = "--count", .value = "N", .type = ARG_NUMBER, .min = 1,
-		      .max = UINT32_MAX, .help = "with --watch: end after N times" },
+	[S_COUNT] = COUNT_ARG("with --watch: end after N times"),
 	{ 0 },
 };
 

@@ -172,10 +172,9 @@ int alloc_history_run(struct run *r, const struct arg *args)
 enum { T_DELAY, T_COUNT, T_ALLOCD };
 
 const struct arg_spec alloc_top_args[] = {
-	[T_DELAY] = { .word = "-d", .value = "TIME", .type = ARG_TIME, .min = 10000,
-		      .max = 3600000000, .help = "between two views; default 1s" },
-	[T_COUNT] = { .word = "-n", .value = "N", .type = ARG_NUMBER, .min = 1, .max = UINT32_MAX,
-		      .help = "end after N views" },
+	[T_DELAY] = { .word = "--delay", .brief = "-d", .value = "TIME", .type = ARG_TIME,
+		      .min = 10000, .max = 3600000000, .help = "between two views; default 1s" },
+	[T_COUNT] = COUNT_ARG("end after N views"),
 	[T_ALLOCD] = ALLOCD_ARG,
 	{ 0 },
 };

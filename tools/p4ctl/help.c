@@ -41,7 +41,8 @@ static void print_args(FILE *out, const struct arg_spec *s)
 	char left[48], accepts[96];
 
 	for (; !arg_spec_ends(s); s++) {
-		snprintf(left, sizeof(left), "%s%s%s", s->word ? s->word : "",
+		snprintf(left, sizeof(left), "%s%s%s%s%s", s->brief ? s->brief : "",
+			 s->brief ? ", " : "", s->word ? s->word : "",
 			 s->word && s->value ? " " : "", s->value ? s->value : "");
 		arg_accepts(s, accepts, sizeof(accepts));
 		fprintf(out, "  %-18s %s%s%s%s\n", left, s->help, *accepts ? " (" : "", accepts,
@@ -75,7 +76,7 @@ static void complete_args(FILE *out, const struct arg_spec *specs, int argc, cha
 	const struct arg_spec *s;
 
 	for (s = specs; argc && !arg_spec_ends(s); s++) {
-		if (!s->word || s->type == ARG_FLAG || strcmp(argv[argc - 1], s->word))
+		if (s->type == ARG_FLAG || !arg_spec_has(s, argv[argc - 1], strlen(argv[argc - 1])))
 			continue;
 		if (s->words)		/* the word before wants this kind of value, nothing else */
 			fprintf(out, "%s\n", marks[s->words]);
