@@ -2,7 +2,7 @@
 PROGRAMS += bin/p4switch
 
 P4SWITCH := $(addprefix tools/p4switch/,main.c spec.c check.c pipeline.c frame.c port.c l2.c \
-	command.c describe.c json_base64.c field.c control.c worker.c) tools/base64.c
+	command.c describe.c json_base64.c field.c control.c cores.c worker.c) tools/base64.c
 # libgcc_s is loaded when DPDK ends its threads: named here, it is there wherever the program is
 P4SWITCH_FLAGS := -DALLOW_EXPERIMENTAL_API -Wl,--no-as-needed,-lgcc_s
 
@@ -14,8 +14,9 @@ SWITCH_DRIVE := $(addprefix test/switch/,drive.c transactions.c contention.c han
 
 $(eval $(call program,test/switch-drive,$(SWITCH_DRIVE),json-c))
 
-UNIT += test/switch_spec test/switch_command test/switch_control test/switch_frame test/switch_p4
+UNIT += test/switch_cores test/switch_spec test/switch_command test/switch_control test/switch_frame test/switch_p4
 
+$(eval $(call program,test/switch_cores,test/unit/switch_cores.c tools/p4switch/cores.c,cmocka))
 $(eval $(call program,test/switch_spec,test/unit/switch_spec.c tools/p4switch/spec.c \
 	tools/p4switch/check.c,cmocka))
 SWITCH_COMMAND := $(addprefix tools/p4switch/,command.c describe.c json_base64.c field.c spec.c) \

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <rte_swx_pipeline.h>
 
 #include "control.h"
+#include "cores.h"
 #include "l2.h"
 #include "pipeline.h"
 #include "port.h"
@@ -25,7 +25,6 @@
 #define MBUF_SIZE	(RTE_MBUF_DEFAULT_BUF_SIZE + 320)	/* with all that goes with it */
 #define MBUFS_UNDER_WAY	4095	/* besides those on the loopback port */
 #define MAX_NAP_US	100000
-#define CORES_LENGTH	120
 
 struct options {
 	const char *port[PORT_HOSTS];
@@ -71,44 +70,13 @@ static int parse_nap(const char *text, unsigned int *us)
 	return 0;
 }
 
-static long last_cpu(void)
-{
-	return sysconf(_SC_NPROCESSORS_ONLN) - 1;
-}
-
-/* A CPU; *text is behind it. Above all there are: it is not one. */
-static unsigned long parse_cpu(const char **text)
-{
-	char *end;
-	unsigned long n = **text < '0' || **text > '9' ? ULONG_MAX : strtoul(*text, &end, 10);
-
-	*text = n == ULONG_MAX ? *text : end;
-	return n;
-}
-
-/* DPDK would answer what is wrong with a hundred lines of its own options. */
 static int check_cores(const char *list)
 {
-	const char *at = list;
-	unsigned long from, to;
-	char cpus[32];
+	char online[CORES_TEXT], err[2 * CORES_TEXT + 64];
 
-	snprintf(cpus, sizeof(cpus), "CPUs 0 .. %ld", last_cpu());
-	do {
-		at += at != list;
-		from = to = parse_cpu(&at);
-		if (*at == '-') {
-			at++;
-			to = parse_cpu(&at);
-		}
-		if (from > to || to > (unsigned long)last_cpu())
-			break;
-	} while (*at == ',');
-	if (*at || from > to || to > (unsigned long)last_cpu())
-		return complain("--cores must be like 0-1,3, of %s", cpus);
-	if (strlen(list) > CORES_LENGTH)
-		return complain("--cores %s: is too long", list);
-	return 0;
+	if (cores_online(online, sizeof(online)))
+		return complain("%s", "--cores: which CPUs are online cannot be read");
+	return cores_check(list, online, err, sizeof(err)) ? complain("%s", err) : 0;
 }
 
 static int parse_option(int c, struct options *o)
@@ -197,14 +165,13 @@ static unsigned int memory_mb(const struct spec *spec)
 
 static int start_dpdk(const struct options *o, const struct spec *spec)
 {
-	char lcores[CORES_LENGTH + 8], memory[16], prefix[32];
+	char online[CORES_TEXT], lcores[CORES_TEXT + 8], memory[16], prefix[32];
 	char *argv[] = { "p4switch", "--lcores", lcores, "-m", memory, "--file-prefix", prefix,
 			 "--no-huge", "--no-pci", "--no-telemetry", "--log-level", "error", NULL };
 
-	if (o->cores)
-		snprintf(lcores, sizeof(lcores), "0@(%s)", o->cores);
-	else
-		snprintf(lcores, sizeof(lcores), "0@(0-%ld)", last_cpu());
+	if (!o->cores && cores_online(online, sizeof(online)))
+		snprintf(online, sizeof(online), "0");
+	snprintf(lcores, sizeof(lcores), "0@(%s)", o->cores ? o->cores : online);
 	snprintf(memory, sizeof(memory), "%u", memory_mb(spec));
 	snprintf(prefix, sizeof(prefix), "p4switch%d", getpid());
 	if (rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) < 0)
