@@ -11,7 +11,7 @@ LIB_LINK	:= $(B)/lib/libp4alloc.so
 LIB_HEADERS	:= include/p4alloc.h
 LIB_PC		:= $(B)/lib/p4alloc.pc
 
-lib_srcs := error layout layout_file counts plan state msg netlink uring ctx open call \
+lib_srcs := error layout layout_file counts plan state msg netlink region uring ctx open call \
 	lock lock_send lock_answer lockcell pump txn cells batch lock_bits escrow resize \
 	log_record log_file log logged replay replay_read replay_batch replay_doubt replay_abort settle
 lib_objs := $(lib_srcs:%=$(B)/obj/lib/%.o)

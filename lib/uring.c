@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "region.h"
 #include "uring.h"
 
 #define RECEIVERS	8
@@ -31,8 +32,6 @@
 #define CLOSE_WAIT_US	5000000
 #define WAIT_US		50000		/* of a recvmsg: more than nearly all answers take */
 #define WAIT_MOST_US	75000		/* the same, as its kernel counts jiffies */
-#define REGION_MIN	(4u << 20)	/* the kernel wants 2 MB and one page a CPU */
-#define REGION_MAX	(256u << 20)
 #define NONE		UINT32_MAX
 
 enum tag { TAG_SEND, TAG_RECV, TAG_CANCEL, TAG_SYNC };	/* user_data: index << 2 | tag */
@@ -522,30 +521,6 @@ static int limit_wait(struct uring *u, struct p4a_error *err)
 	return p4a_fail(err, -errno, "SO_RCVTIMEO: %s", strerror(errno));
 }
 
-/* The kernel wants a page for each CPU that it could have, a number that it does not tell. */
-static int map_region(struct uring *u, struct p4a_error *err)
-{
-	struct homa_rcvbuf_args args;
-	int rc = -EINVAL;
-
-	for (u->region_len = REGION_MIN; u->region_len <= REGION_MAX; u->region_len *= 2) {
-		u->region = mmap(NULL, u->region_len, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (u->region == MAP_FAILED)
-			return p4a_fail(err, -errno, "receive region: %s", strerror(errno));
-		args = (struct homa_rcvbuf_args) {
-			.start = (uintptr_t)u->region, .length = u->region_len,
-		};
-		if (!setsockopt(u->sock, IPPROTO_HOMA, SO_HOMA_RCVBUF, &args, sizeof(args)))
-			return 0;
-		rc = -errno;
-		munmap(u->region, u->region_len);
-		if (rc != -EINVAL)
-			break;
-	}
-	return p4a_fail(err, rc, "receive region: %s", strerror(-rc));
-}
-
 static int make_senders(struct uring *u, uint32_t n, struct p4a_error *err)
 {
 	uint32_t i;
@@ -588,7 +563,7 @@ int p4a_uring_new(struct p4a_io **out, struct p4a_netlink *nl, int sock,
 		rc = make_senders(u, n, err);
 	if (rc)
 		goto undo_alloc;
-	rc = map_region(u, err);
+	rc = p4a_region_map(sock, &u->region, &u->region_len, err);
 	if (rc)
 		goto undo_senders;
 	rc = make_ring(u, n + RECEIVERS + 2, err);
