@@ -8,6 +8,7 @@
 #include <linux/ktime.h>
 
 #include "net.h"
+#include "owed.h"
 #include "packet.h"
 #include "peer.h"
 #include "rpc.h"
@@ -31,7 +32,7 @@ static void answer(struct homa_rx *rx, u8 type)
 		return;
 	if (type == P4W_ACK)
 		homa_queue_ack(&rx->queue, &path, acks,
-			       homa_peer_take_acks(path.peer, acks, P4W_ACKS_MAX));
+			       homa_owed_take(rx->hsk, path.peer, acks));
 	else
 		homa_queue_simple(&rx->queue, &path, type);
 	homa_peer_put(path.peer);

@@ -17,6 +17,12 @@ struct homa_pkt_ack {
 	u16 port;		/* of the server */
 };
 
+/* Acks that we owe one host, see owed.c. */
+struct homa_owed {
+	u32 nr;
+	struct homa_pkt_ack ack[P4W_ACKS_MAX];
+};
+
 /* What a packet says, in host order, every number in range. */
 struct homa_pkt {
 	u8 type;

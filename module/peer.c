@@ -323,37 +323,6 @@ struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr
 	return peer;
 }
 
-bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
-		       struct homa_pkt_ack full[P4W_ACKS_MAX])
-{
-	bool flush;
-
-	spin_lock(&peer->lock);
-	flush = peer->nr_acks == P4W_ACKS_MAX;
-	if (flush) {
-		memcpy(full, peer->acks, sizeof(peer->acks));
-		peer->nr_acks = 0;
-	}
-	peer->acks[peer->nr_acks++] = (struct homa_pkt_ack){ .id = id, .port = port };
-	spin_unlock(&peer->lock);
-	return flush;
-}
-
-u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
-{
-	u32 i, n;
-
-	if (!READ_ONCE(peer->nr_acks))
-		return 0;
-	spin_lock(&peer->lock);
-	n = min(max, peer->nr_acks);
-	peer->nr_acks -= n;
-	for (i = 0; i < n; i++)		/* one, mostly */
-		acks[i] = peer->acks[peer->nr_acks + i];
-	spin_unlock(&peer->lock);
-	return n;
-}
-
 void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt)
 {
 	spin_lock_bh(&peer->lock);

@@ -45,8 +45,7 @@ struct homa_peer {
 
 	spinlock_t lock;		/* BH, a leaf; guards what follows */
 	struct homa_route __rcu *route;	/* for sockets without options of their own */
-	u32 nr_acks;
-	struct homa_pkt_ack acks[P4W_ACKS_MAX];	/* owed */
+	struct homa_owed owed;
 	u32 cutoff[P4W_PRIORITIES];	/* racy readers: any mixture of two sets works */
 	u16 cutoff_version;
 	unsigned long told_cutoffs;	/* jiffies when it was sent ours, racy */
@@ -75,12 +74,6 @@ void homa_peer_confirm_route(struct homa_peer *peer, const struct sock *sk,
 void homa_peer_free_route(struct homa_route *route);	/* nobody finds it any more */
 
 /* Bottom halves are off in all that follow but homa_peer_set_cutoffs(). */
-
-/* An RPC of ours is over: its server may forget it. True: *full holds acks to be sent now. */
-bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
-		       struct homa_pkt_ack full[P4W_ACKS_MAX]);
-/* Takes up to `max` of the owed acks. */
-u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max);
 
 void homa_peer_set_cutoffs(struct homa_peer *peer, const struct homa_pkt *pkt);
 

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 
 #include "addr.h"
+#include "owed.h"
 #include "peer.h"
 #include "pool.h"
 #include "rmem.h"
@@ -280,6 +281,8 @@ static int add_to_sock(struct homa_rpc *rpc)
 	if (!READ_ONCE(hsk->is_shutdown)) {
 		homa_fifo_add(&hsk->rpcs, &rpc->in_sock);
 		hsk->nr_rpcs++;
+		if (homa_rpc_is_client(rpc))
+			homa_owed_carry(rpc);
 		err = 0;
 	}
 	spin_unlock(&hsk->rpcs_lock);
@@ -304,9 +307,11 @@ static void remove_from_queues(struct homa_rpc *rpc)
 		homa_rpc_put(rpc);
 }
 
-static void remove_from_sock(struct homa_rpc *rpc)
+/* full: NULL, or its server may forget it. Returns how many acks are in `full`, to be sent now. */
+static int remove_from_sock(struct homa_rpc *rpc, struct homa_pkt_ack *full)
 {
 	struct homa_sock *hsk = rpc->hsk;
+	int nr = 0;
 
 	/* It is put there with rpc->lock held only, so what is not there now will not be. Before it
 	 * leaves the list: who finds that empty, and shuts the queue down, has it to himself.
@@ -316,7 +321,10 @@ static void remove_from_sock(struct homa_rpc *rpc)
 	spin_lock(&hsk->rpcs_lock);
 	homa_fifo_del_init(&hsk->rpcs, &rpc->in_sock);	/* homa_collect() looks */
 	hsk->nr_rpcs--;
+	if (full)
+		nr = homa_owed_by_sock(rpc, full);
 	spin_unlock(&hsk->rpcs_lock);
+	return likely(nr >= 0) ? nr : homa_owed_by_peer(rpc, full);
 }
 
 static int add_to_table(struct homa_rpc *rpc)
@@ -364,7 +372,7 @@ int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
 		return err;
 	err = add_to_table(rpc);
 	if (err) {
-		remove_from_sock(rpc);
+		remove_from_sock(rpc, NULL);
 		return err;
 	}
 	homa_rpc_get(rpc);
@@ -372,12 +380,15 @@ int homa_rpc_insert(struct homa_rpc *rpc, enum homa_state first)
 	return 0;
 }
 
-void homa_rpc_end(struct homa_rpc *rpc)
+/* As remove_from_sock(). */
+static int end_rpc(struct homa_rpc *rpc, struct homa_pkt_ack *full)
 {
+	int nr;
+
 	lockdep_assert_held(&rpc->lock);
 	/* NEW: shutdown found it in the list of its socket before homa_rpc_insert() gave it up. */
 	if (rpc->state == HOMA_DEAD || rpc->state == HOMA_NEW)
-		return;
+		return 0;
 	/* Before it leaves the table: a late packet finds either the RPC or this. */
 	if (!homa_rpc_is_client(rpc) && rpc->is_handed)
 		homa_peer_add_finished(rpc->peer, rpc->id, true);
@@ -386,10 +397,16 @@ void homa_rpc_end(struct homa_rpc *rpc)
 	homa_pacer_forget(rpc);
 	homa_grant_end(rpc);
 	remove_from_table(rpc);
-	remove_from_sock(rpc);
+	nr = remove_from_sock(rpc, full);
 	if (rpc->is_private)
 		wake_up_interruptible_all(&rpc->hsk->private_wait);
 	homa_rpc_put(rpc);
+	return nr;
+}
+
+void homa_rpc_end(struct homa_rpc *rpc)
+{
+	end_rpc(rpc, NULL);
 }
 
 struct task_struct *homa_rpc_complete(struct homa_rpc *rpc, int error)
@@ -439,11 +456,10 @@ static void send_acks(struct homa_rpc *rpc, const struct homa_pkt_ack *acks)
 void homa_rpc_finish_client(struct homa_rpc *rpc)
 {
 	struct homa_pkt_ack acks[P4W_ACKS_MAX] __uninitialized;
-	bool full;
+	int full;
 
 	spin_lock(&rpc->lock);
-	homa_rpc_end(rpc);
-	full = homa_peer_owe_ack(rpc->peer, rpc->id ^ 1, rpc->dport, acks);
+	full = end_rpc(rpc, acks);
 	spin_unlock(&rpc->lock);
 	if (full) {
 		homa_count(rpc->net, ack_overflows);

@@ -21,6 +21,7 @@
 #include "link.h"
 #include "net.h"
 #include "offload.h"
+#include "owed.h"
 #include "pacer.h"
 #include "packet.h"
 #include "peer.h"
@@ -223,7 +224,7 @@ static void queue_data(struct homa_rpc *rpc, u32 start, u32 end, const struct cu
 	d->common.sequence = htonl(start);
 	d->message_length = htonl(rpc->out.length);
 	d->incoming = htonl(max(rpc->out.granted, end));
-	if (homa_peer_take_acks(rpc->peer, &ack, 1)) {
+	if (homa_owed_take_one(rpc, &ack)) {
 		d->ack.client_id = cpu_to_be64(ack.id ^ 1);
 		d->ack.server_port = htons(ack.port);
 	}

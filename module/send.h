@@ -28,9 +28,11 @@ struct homa_msg_out {
 	u32 seg;		/* message bytes in a full packet on the wire */
 	u32 sent;		/* all bytes below were sent at least once */
 	u32 granted;		/* may be sent */
+	u32 again_bytes;
 	u64 sent_at;		/* ns: new bytes were last sent */
 	u64 again_at;		/* ns: and old ones, from when on again_bytes were */
-	u32 again_bytes;
+	u64 ack_id;		/* owed.c: goes with the first packet; 0: none */
+	u16 ack_port;
 	u8 unsched_prio;
 	u8 prio;		/* of granted bytes, from the last GRANT */
 	struct dst_entry *dst;	/* way of a first packet that leaves at once: reference, or NULL */

@@ -16,6 +16,7 @@
 #include "calls.h"
 #include "held.h"
 #include "options.h"
+#include "owed.h"
 #include "pool.h"
 #include "rmem.h"
 #include "rpc.h"
@@ -110,6 +111,7 @@ void homa_sock_destruct(struct sock *sk)
 	skb_queue_purge(&homa_sk(sk)->held);
 	homa_pool_destroy(homa_sk(sk)->pool);
 	homa_rmem_sock_exit(homa_sk(sk));
+	homa_owed_sock_exit(homa_sk(sk));
 	inet_sock_destruct(sk);
 }
 
@@ -150,6 +152,7 @@ void homa_sock_shutdown(struct homa_sock *hsk)
 
 	homa_held_send(hsk);
 	homa_rpc_end_all(hsk);
+	homa_owed_shutdown(hsk);
 	homa_txn_sock_shutdown(hsk);
 	homa_ready_shutdown(hsk);
 

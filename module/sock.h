@@ -18,8 +18,10 @@
 
 #include "fifo.h"
 #include "net.h"
+#include "packet.h"
 #include "ready.h"
 
+struct homa_peer;
 struct homa_pool;
 struct homa_recvmsg_args;
 struct homa_rpc;
@@ -74,9 +76,13 @@ struct homa_sock {
 	int promised;			/* rmem.c: for what is to come of long messages */
 	int ceiling;			/* rmem.c: as a limit for these */
 
-	spinlock_t rpcs_lock;		/* BH; guards these two */
+	spinlock_t rpcs_lock;		/* BH; guards what follows up to owed */
 	struct homa_fifo rpcs;		/* all live RPCs, oldest first */
 	u32 nr_rpcs;
+	bool is_brisk;			/* owed.c: the last request came right after a response */
+	unsigned long owed_at;		/* owed.c: jiffies, of the last response */
+	struct homa_peer *owed_to;	/* owed.c: reference, or NULL */
+	struct homa_owed owed;		/* owed.c: to that peer */
 
 	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */
 	wait_queue_head_t private_wait;	/* recvmsg of private RPCs */

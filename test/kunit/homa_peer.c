@@ -4,6 +4,7 @@
  */
 #include <kunit/test.h>
 #include <linux/module.h>
+#include "../../module/owed.c"
 #include "../../module/peer.c"
 #include "../../module/route.c"
 #include "../../module/seen.c"
@@ -251,6 +252,13 @@ static void confirmed_at_times(struct kunit *test)
 	way.dev = NULL;
 }
 
+static int owe(struct homa_peer *peer, u64 id, struct homa_pkt_ack full[P4W_ACKS_MAX])
+{
+	const struct homa_pkt_ack ack = { .id = id, .port = 7 };
+
+	return keep_with_peer(peer, &ack, full);
+}
+
 static void acks(struct kunit *test)
 {
 	struct homa_net *hn = make(test);
@@ -259,15 +267,15 @@ static void acks(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, peer);
-	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 5), 0);
+	KUNIT_EXPECT_EQ(test, homa_owed_take(NULL, peer, got), 0);
 	for (i = 0; i < 5; i++)
-		KUNIT_EXPECT_FALSE(test, homa_peer_owe_ack(peer, 2 * i + 3, 7, full));
-	KUNIT_EXPECT_TRUE(test, homa_peer_owe_ack(peer, 101, 7, full));
+		KUNIT_EXPECT_EQ(test, owe(peer, 2 * i + 3, full), 0);
+	KUNIT_EXPECT_EQ(test, owe(peer, 101, full), 5);
 	for (i = 0; i < 5; i++)
 		KUNIT_EXPECT_EQ(test, full[i].id, 2 * i + 3);
-	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 1), 1);
+	KUNIT_EXPECT_EQ(test, homa_owed_take_from_peer(peer, got, 1), 1);
 	KUNIT_EXPECT_EQ(test, got[0].id, 101);
-	KUNIT_EXPECT_EQ(test, homa_peer_take_acks(peer, got, 5), 0);
+	KUNIT_EXPECT_EQ(test, homa_owed_take(NULL, peer, got), 0);
 	homa_peer_put(peer);
 	finish(hn);
 }

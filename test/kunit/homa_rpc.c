@@ -7,11 +7,11 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include "../../module/gaps.c"
+#include "../../module/owed.c"
 #include "../../module/rpc.c"
 
 unsigned int homa_net_id;
-static int acks_sent, owed, finished, uncharged, completed, told;
-static bool flush_acks;
+static int acks_sent, finished, uncharged, completed, told;
 
 void homa_tenant_uncharge(struct homa_tenant *t)
 {
@@ -56,14 +56,6 @@ void homa_peer_put(struct homa_peer *peer)
 void homa_peer_add_finished(struct homa_peer *peer, u64 id, bool ran)
 {
 	finished++;
-}
-
-bool homa_peer_owe_ack(struct homa_peer *peer, u64 id, u16 port,
-		       struct homa_pkt_ack full[P4W_ACKS_MAX])
-{
-	memset(full, 0, P4W_ACKS_MAX * sizeof(*full));
-	owed++;
-	return flush_acks;
 }
 
 void homa_timer_stop(struct homa_rpc *rpc)
@@ -166,16 +158,16 @@ static struct rig *make(struct kunit *test)
 	homa_fifo_init(&rig->hsk->rpcs);
 	rig->hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&rig->hsk->private_wait);
+	rig->hsk->owed_to = &rig->peer;
+	spin_lock_init(&rig->peer.lock);
 	refcount_set(&rig->peer.refs, 100);
 	rig->peer.addr = homa_addr_v4(htonl(0x0a000001));
 	rig->birth = (struct homa_rpc_birth){ .id = 1000, .peer = &rig->peer, .gfp = GFP_KERNEL };
 	acks_sent = 0;
-	owed = 0;
 	finished = 0;
 	uncharged = 0;
 	completed = 0;
 	told = 0;
-	flush_acks = false;
 	return rig;
 }
 
@@ -488,18 +480,126 @@ static void handed_requests_are_remembered(struct kunit *test)
 	unmake(rig);
 }
 
-static void clients_owe_acks(struct kunit *test)
+/* As if it had come right after a response. */
+static void finish_client(struct homa_rpc *rpc)
 {
-	struct rig *rig = make(test);
-	struct homa_rpc *rpc = add(test, rig, 1000);
-
-	flush_acks = true;
+	rpc->hsk->is_brisk = true;
 	local_bh_disable();
 	homa_rpc_finish_client(rpc);
 	local_bh_enable();
-	KUNIT_EXPECT_EQ(test, owed, 1);
+}
+
+static void finish_to(struct kunit *test, struct rig *rig, struct homa_peer *peer, u64 id)
+{
+	struct homa_rpc *rpc;
+
+	rig->birth.peer = peer;
+	rpc = add(test, rig, id);
+	finish_client(rpc);
+	homa_rpc_put(rpc);
+}
+
+static void clients_owe_acks(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc;
+	u64 id;
+
+	for (id = 1000; id <= 1000 + 2 * P4W_ACKS_MAX; id += 2) {
+		rpc = add(test, rig, id);
+		rig->hsk->owed.nr += rpc->out.ack_id != 0;	/* as if its packet had not taken it */
+		KUNIT_EXPECT_EQ(test, acks_sent, 0);
+		finish_client(rpc);
+		expect_gone(test, rig, rpc, id);
+	}
 	KUNIT_EXPECT_EQ(test, acks_sent, 1);
+	KUNIT_EXPECT_EQ(test, rig->hsk->owed.nr, 1);
+	unmake(rig);
+}
+
+static void requests_carry_acks(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_rpc *rpc = add(test, rig, 1000);
+	struct homa_pkt_ack ack;
+
+	KUNIT_EXPECT_EQ(test, rpc->out.ack_id, 0);
+	rpc->dport = 7;
+	finish_client(rpc);
 	expect_gone(test, rig, rpc, 1000);
+	rpc = add(test, rig, 1003);		/* a server's */
+	KUNIT_EXPECT_EQ(test, rpc->out.ack_id, 0);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1003);
+	rpc = add(test, rig, 1002);
+	spin_lock_bh(&rpc->lock);
+	KUNIT_EXPECT_TRUE(test, homa_owed_take_one(rpc, &ack));
+	KUNIT_EXPECT_EQ(test, ack.id, 1001);
+	KUNIT_EXPECT_EQ(test, ack.port, 7);
+	KUNIT_EXPECT_FALSE(test, homa_owed_take_one(rpc, &ack));
+	spin_unlock_bh(&rpc->lock);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1002);
+	unmake(rig);
+}
+
+/* What the next request of the socket would carry late, that of another may carry. */
+static void slow_sockets_keep_none(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	unsigned long began = jiffies;
+	struct homa_rpc *rpc;
+
+	rig->hsk->owed_at = began;
+	rpc = add(test, rig, 1000);
+	KUNIT_EXPECT_TRUE(test, rig->hsk->is_brisk || jiffies - began > 1);
+	end(rpc);
+	expect_gone(test, rig, rpc, 1000);
+	rig->hsk->owed_at = jiffies - 2;
+	rpc = add(test, rig, 1002);
+	KUNIT_EXPECT_FALSE(test, rig->hsk->is_brisk);
+	local_bh_disable();
+	homa_rpc_finish_client(rpc);
+	local_bh_enable();
+	expect_gone(test, rig, rpc, 1002);
+	KUNIT_EXPECT_EQ(test, rig->hsk->owed.nr, 0);
+	KUNIT_EXPECT_EQ(test, rig->peer.owed.nr, 1);
+	unmake(rig);
+}
+
+/* A socket keeps those to one peer; but which, changes only when it owes nothing. */
+static void acks_to_two_peers(struct kunit *test)
+{
+	struct homa_pkt_ack acks[P4W_ACKS_MAX];
+	struct rig *rig = make(test);
+	struct homa_peer *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	spin_lock_init(&other->lock);
+	refcount_set(&other->refs, 100);
+	finish_to(test, rig, &rig->peer, 1000);
+	finish_to(test, rig, other, 1002);
+	KUNIT_EXPECT_PTR_EQ(test, rig->hsk->owed_to, &rig->peer);
+	KUNIT_EXPECT_EQ(test, other->owed.nr, 1);
+	local_bh_disable();
+	KUNIT_EXPECT_EQ(test, homa_owed_take(rig->hsk, &rig->peer, acks), 1);
+	KUNIT_EXPECT_EQ(test, acks[0].id, 1001);
+	local_bh_enable();
+	finish_to(test, rig, other, 1004);
+	KUNIT_EXPECT_PTR_EQ(test, rig->hsk->owed_to, other);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->peer.refs), 98);	/* that of the rig, one RPC's */
+	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 99);	/* less two RPCs', one more */
+	local_bh_disable();
+	KUNIT_EXPECT_EQ(test, homa_owed_take(rig->hsk, other, acks), 2);
+	KUNIT_EXPECT_EQ(test, acks[0].id, 1005);
+	KUNIT_EXPECT_EQ(test, acks[1].id, 1003);
+	local_bh_enable();
+	finish_to(test, rig, other, 1006);
+	homa_owed_shutdown(rig->hsk);
+	KUNIT_EXPECT_EQ(test, other->owed.nr, 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 97);
+	homa_owed_sock_exit(rig->hsk);
+	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 97);
 	unmake(rig);
 }
 
@@ -535,6 +635,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(death_without_buffer),
 	KUNIT_CASE(handed_requests_are_remembered),
 	KUNIT_CASE(clients_owe_acks),
+	KUNIT_CASE(requests_carry_acks),
+	KUNIT_CASE(slow_sockets_keep_none),
+	KUNIT_CASE(acks_to_two_peers),
 	KUNIT_CASE(private_ones_are_not_shared),
 	{}
 };

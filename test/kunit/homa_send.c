@@ -74,7 +74,7 @@ void homa_offload_shape(struct sk_buff *skb, u32 seg, bool tso)
 {
 }
 
-u32 homa_peer_take_acks(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
+u32 homa_owed_take_from_peer(struct homa_peer *peer, struct homa_pkt_ack *acks, u32 max)
 {
 	return 0;
 }
