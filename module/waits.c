@@ -4,10 +4,11 @@
  *
  * Nearly all RPCs are over long before their deadline, so a wait must cost nearly nothing when it
  * comes to nothing. It begins in a list, in the order of arrival: one addition at the tail, one
- * deletion. Only what is still there after the shortest silence that counts (resend_min_us) goes to
- * a tree that is sorted by deadlines. One hrtimer a CPU is armed for the head of the list and the
- * first of the tree, whichever is earlier. It is not touched when a wait ends: it fires at most
- * once in resend_min_us for nothing, and then rests until the next wait begins.
+ * deletion. Only what is still there after the shortest of those waits goes to a tree that is sorted by
+ * deadlines; so does a wait that is shorter than the shortest silence that counts (resend_min_us). One
+ * hrtimer a CPU is armed for the head of the list and the first of the tree, whichever is earlier. It is
+ * not touched when a wait ends: it fires for nothing at most once in the shortest wait, and then rests
+ * until the next wait begins.
  *
  * An RPC waits on the CPU where its wait began. waits->lock comes after rpc->lock. A wait holds no
  * reference: an RPC ends its wait before it leaves the tables, whose reference it then still has,
@@ -30,6 +31,7 @@ struct homa_waits {
 	spinlock_t lock;		/* BH, a leaf */
 	u64 next;			/* ns: the timer fires; U64_MAX: it rests; arm() reads it racily */
 	struct homa_fifo young;
+	u64 young_ns;			/* not longer than any of these wait */
 	struct rb_root_cached tree;
 	struct homa_net *net;
 	struct hrtimer timer;
@@ -59,6 +61,13 @@ static void add_to_tree(struct homa_waits *waits, struct homa_wait *wait)
 {
 	wait->is_young = false;
 	rb_add_cached(&wait->node, &waits->tree, is_earlier);
+}
+
+static void add_young(struct homa_waits *waits, struct homa_wait *wait, u64 delay)
+{
+	if (homa_fifo_is_empty(&waits->young) || delay < waits->young_ns)
+		waits->young_ns = delay;
+	homa_fifo_add(&waits->young, &wait->link);
 }
 
 /* The only place that arms the timer; with bottom halves off. It takes long, and other CPUs wait for the
@@ -93,8 +102,6 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 {
 	struct homa_wait *wait = &rpc->wait;
 	struct homa_waits *waits;
-	u64 young = youth(rpc->net);
-	u64 at = now + min(delay, young);
 	bool is_next;
 
 	homa_wait_cancel(rpc);
@@ -103,17 +110,17 @@ void homa_wait_until(struct homa_rpc *rpc, u64 now, u64 delay)
 	wait->since = now;
 	wait->due = now + delay;
 	WRITE_ONCE(wait->waits, waits);
-	wait->is_young = delay >= young;
+	wait->is_young = delay >= youth(rpc->net);
 	if (wait->is_young)
-		homa_fifo_add(&waits->young, &wait->link);
+		add_young(waits, wait, delay);
 	else
 		add_to_tree(waits, wait);
-	is_next = at < waits->next;
+	is_next = wait->due < waits->next;
 	if (is_next)
-		WRITE_ONCE(waits->next, at);
+		WRITE_ONCE(waits->next, now + delay);
 	spin_unlock(&waits->lock);
 	if (is_next)
-		arm(waits, at);
+		arm(waits, now + delay);
 }
 
 static struct homa_wait *eldest(struct homa_waits *waits)
@@ -126,15 +133,14 @@ static struct homa_wait *first(struct homa_waits *waits)
 	return rb_entry_safe(rb_first_cached(&waits->tree), struct homa_wait, node);
 }
 
-/* Into the tree with those that are not young any more. Returns when the next will be old. */
+/* Into the tree with those that are not young any more. Returns when the next may be due. */
 static u64 grow_up(struct homa_waits *waits, u64 now)
 {
-	u64 young = youth(waits->net);
 	struct homa_wait *wait;
 
 	while ((wait = eldest(waits))) {
-		if (wait->since + young > now)
-			return wait->since + young;
+		if (wait->since + waits->young_ns > now)
+			return wait->since + waits->young_ns;
 		homa_fifo_del(&waits->young, &wait->link);
 		add_to_tree(waits, wait);
 	}

@@ -451,6 +451,44 @@ static void many(struct kunit *test)
 	finish(test, rpc);
 }
 
+static void wait_from(struct homa_rpc *rpc, u64 now, u64 delay)
+{
+	spin_lock(&rpc->lock);
+	homa_wait_until(rpc, now, delay);
+	spin_unlock(&rpc->lock);
+}
+
+/* Nobody looks at those in the list before the first of them may be due. */
+static void young_for_the_shortest_wait(struct kunit *test)
+{
+	struct homa_rpc *rpc = make(test, 2, HOMA_OUTGOING);
+	struct homa_rpc *later = kunit_kzalloc(test, sizeof(*later), GFP_KERNEL);
+	u64 now = ktime_get_ns() + 60 * NSEC_PER_SEC;
+	struct homa_waits *waits;
+
+	KUNIT_ASSERT_NOT_NULL(test, later);
+	later->net = rpc->net;
+	spin_lock_init(&later->lock);
+	local_bh_disable();
+	waits = this_cpu_ptr(rpc->net->waits);
+	wait_from(rpc, now, 10000 * US);
+	KUNIT_EXPECT_EQ(test, waits->next, now + 10000 * US);
+	wait_from(later, now + 1000 * US, 4000 * US);
+	KUNIT_EXPECT_EQ(test, waits->next, now + 5000 * US);
+	spin_lock(&waits->lock);
+	KUNIT_EXPECT_EQ(test, grow_up(waits, now + 4000 * US - 1), now + 4000 * US);
+	KUNIT_EXPECT_TRUE(test, rpc->wait.is_young);
+	KUNIT_EXPECT_EQ(test, grow_up(waits, now + 4000 * US), now + 5000 * US);
+	KUNIT_EXPECT_FALSE(test, rpc->wait.is_young);
+	KUNIT_EXPECT_TRUE(test, later->wait.is_young);
+	spin_unlock(&waits->lock);
+	spin_lock(&later->lock);
+	homa_timer_stop(later);
+	spin_unlock(&later->lock);
+	local_bh_enable();
+	finish(test, rpc);
+}
+
 /* On another CPU, since its own was off: a wait that began meanwhile on its own has an earlier time. */
 static void armed_for_the_earlier(struct kunit *test)
 {
@@ -482,6 +520,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(learns_from_what_it_caused),
 	KUNIT_CASE(patient_among_rivals),
 	KUNIT_CASE(many),
+	KUNIT_CASE(young_for_the_shortest_wait),
 	KUNIT_CASE(armed_for_the_earlier),
 	{}
 };
