@@ -13,6 +13,7 @@
  * chain ends with its own number, so that who was carried over to another chain begins anew.
  */
 #include <linux/err.h>
+#include <linux/moduleparam.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/rculist_nulls.h>
@@ -44,6 +45,14 @@ struct homa_rpcs {
 #define ZERO_TO		offsetof(struct homa_rpc, out.mem.small)
 
 static struct kmem_cache *cache;
+
+#ifdef CONFIG_KASAN	/* which sees no use after free in memory that is reused at once */
+static bool late_free = true;
+module_param(late_free, bool, 0444);
+MODULE_PARM_DESC(late_free, "free RPCs after a grace period, not at once");
+#else
+#define late_free	false
+#endif
 
 /* Clients choose ids, but do not know the factor: no set of ids has more than its share of a chain. Of one
  * id, which addresses of others may share, TWINS_MAX: to mix the address in costs each lookup more.
@@ -145,10 +154,9 @@ static void free_late(struct rcu_head *rcu)
 	kmem_cache_free(cache, container_of(rcu, struct homa_rpc, rcu));
 }
 
-/* KASAN sees no use after free in memory that is reused at once. */
 static void free_memory(struct homa_rpc *rpc)
 {
-	if (IS_ENABLED(CONFIG_KASAN))
+	if (late_free)
 		call_rcu(&rpc->rcu, free_late);
 	else
 		kmem_cache_free(cache, rpc);
@@ -554,7 +562,7 @@ void homa_rpcs_visit(struct homa_net *hn, void (*visit)(struct homa_rpc *rpc))
 
 int homa_rpcs_init(void)
 {
-	slab_flags_t flags = IS_ENABLED(CONFIG_KASAN) ? 0 : SLAB_TYPESAFE_BY_RCU;
+	slab_flags_t flags = late_free ? 0 : SLAB_TYPESAFE_BY_RCU;
 
 	cache = kmem_cache_create("homa_rpc", sizeof(struct homa_rpc), 0,
 				  flags | SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, construct);
