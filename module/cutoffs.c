@@ -4,8 +4,8 @@
  *
  * Owns the priorities of one network namespace: how many there are, their IP classes, and the
  * cutoffs that its peers are told in CUTOFFS packets. The levels are divided between unasked and
- * granted bytes by how many there are of each; among the levels for unasked bytes each gets the same
- * share of them, the shortest messages the highest. A user may fix the cutoffs instead.
+ * granted bytes by how many there are of each, on the wire; among the levels for unasked bytes each gets
+ * the same share of them, the shortest messages the highest. A user may fix the cutoffs instead.
  *
  * recv.c counts the length of each message, one increment in a table of the CPU. When messages have
  * come for a while, a work item sums the tables; no message, no work. What it finds is adopted only
@@ -22,6 +22,8 @@
 #include "cutoffs.h"
 
 #define OCTAVE		8	/* classes in one */
+#define PACKET		1424	/* bytes of a message, and what is around them: of IPv4 on Ethernet */
+#define HEADERS		114
 #define FIRST_LOOK_MS	10	/* between two looks until there was something to see */
 #define ENOUGH		500	/* messages to judge by */
 #define KEEP_LEVELS	750	/* per mille of a level: how wrong their number may be */
@@ -76,9 +78,15 @@ int homa_cutoffs_default(int num, int cutoff[P4W_PRIORITIES])
 	return homa_cutoffs_fixed(num, cutoff);
 }
 
+/* What bytes of a message take from the network: headers are most of a short one. */
+static u32 on_wire(u32 bytes)
+{
+	return bytes + DIV_ROUND_UP(bytes, PACKET) * HEADERS;
+}
+
 static u64 unasked(const u64 weight[HOMA_SIZES], u32 class, u32 unsched_bytes)
 {
-	return weight[class] * min(homa_size_top(class), unsched_bytes);
+	return weight[class] * on_wire(min(homa_size_top(class), unsched_bytes));
 }
 
 static void sum_up(const u64 weight[HOMA_SIZES], u32 unsched_bytes, u64 *some, u64 *all)
@@ -89,7 +97,7 @@ static void sum_up(const u64 weight[HOMA_SIZES], u32 unsched_bytes, u64 *some, u
 	*all = 0;
 	for (i = 0; i < HOMA_SIZES; i++) {
 		*some += unasked(weight, i, unsched_bytes);
-		*all += weight[i] * homa_size_top(i);
+		*all += weight[i] * on_wire(homa_size_top(i));
 	}
 }
 
@@ -117,8 +125,8 @@ static int divide(u64 some, u64 all, int num, int levels)
 int homa_cutoffs_compute(const u64 weight[HOMA_SIZES], u32 unsched_bytes, int num, int levels,
 			 int cutoff[P4W_PRIORITIES])
 {
-	u64 some, all, sum = 0;
-	int done = 0;
+	u64 some, all, level = 0;
+	int left;
 	u32 i;
 
 	sum_up(weight, unsched_bytes, &some, &all);
@@ -126,17 +134,23 @@ int homa_cutoffs_compute(const u64 weight[HOMA_SIZES], u32 unsched_bytes, int nu
 		return homa_cutoffs_default(num, cutoff);
 	levels = divide(some, all, num, levels);
 	memset(cutoff, 0, P4W_PRIORITIES * sizeof(*cutoff));
-	for (i = 0; i < HOMA_SIZES && done < levels - 1; i++) {
+	left = levels;
+	for (i = 0; i < HOMA_SIZES && left > 1; i++) {
 		u64 more = unasked(weight, i, unsched_bytes);
 
-		/* The class in which the share is full goes where the greater part of it belongs. */
-		while (done < levels - 1 && (sum + more / 2) * levels >= some * (done + 1)) {
-			cutoff[num - 1 - done] = i ? homa_size_top(i - 1) : 0;
-			done++;
+		/* The class in which a level is full goes where the greater part of it belongs. What
+		 * is not in this level, because a class is more than one, is for the others.
+		 */
+		if (level && level < some && (level + more / 2) * left >= some) {
+			cutoff[num - 1 - levels + left] = homa_size_top(i - 1);
+			some -= level;
+			level = 0;
+			left--;
 		}
-		sum += more;
+		level += more;
 	}
-	cutoff[num - levels] = P4W_MSG_MAX;
+	/* With fewer lengths than levels, the rest of them is for granted bytes too. */
+	cutoff[num - 1 - levels + left] = P4W_MSG_MAX;
 	return homa_cutoffs_fixed(num, cutoff);
 }
 

@@ -83,7 +83,7 @@ static void divides_evenly(struct kunit *test)
 	int cutoff[P4W_PRIORITIES], i, level;
 
 	for (i = 8; i < homa_size_class(10000); i++)
-		weight[i] = 1000000 / homa_size_top(i);
+		weight[i] = 1000000 / on_wire(homa_size_top(i));
 	weight[homa_size_class(500000)] = 88 * 1000000ull / 600000;
 	KUNIT_EXPECT_EQ(test, homa_cutoffs_compute(weight, 10000, 8, 0, cutoff), 3);
 	for (i = 0; i < HOMA_SIZES; i++)
@@ -96,6 +96,24 @@ static void divides_evenly(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bytes[level], 0);
 }
 
+/* A length of which there are more than fit in a level has one for itself, and what is left of the levels is
+ * divided by what is left of the bytes. Messages of 8 bytes are many packets.
+ */
+static void counts_packets(struct kunit *test)
+{
+	static const int want[P4W_PRIORITIES] = { INT_MAX, 0, 0, 0, 1000000, 1919, 959, 8 };
+	u64 weight[HOMA_SIZES] = {};
+	int cutoff[P4W_PRIORITIES];
+
+	weight[homa_size_class(8)] = 2000;	/* 244 kB on the wire, 16 kB of messages */
+	weight[homa_size_class(900)] = 100;	/* 107 */
+	weight[homa_size_class(1800)] = 50;	/* 107 */
+	weight[homa_size_class(3500)] = 25;	/* 98 */
+	weight[homa_size_class(500000)] = 1;	/* 524 more, asked for */
+	KUNIT_EXPECT_EQ(test, homa_cutoffs_compute(weight, 4000, 8, 0, cutoff), 3);
+	expect(test, cutoff, want);
+}
+
 static void extremes(struct kunit *test)
 {
 	u64 weight[HOMA_SIZES] = {};
@@ -104,9 +122,9 @@ static void extremes(struct kunit *test)
 	/* All of one length: everything goes at the highest, whatever the number of levels. */
 	weight[homa_size_class(100)] = 1000;
 	for (num = 1; num <= 8; num++) {
-		KUNIT_EXPECT_EQ(test, homa_cutoffs_compute(weight, 40000, num, 0, cutoff), 0);
-		KUNIT_EXPECT_LE(test, level_of(cutoff, 100), num - 1);
-		KUNIT_EXPECT_GE(test, level_of(cutoff, 100), num / 2);
+		KUNIT_EXPECT_EQ(test, homa_cutoffs_compute(weight, 40000, num, 0, cutoff),
+				max(num - 2, 0));
+		KUNIT_EXPECT_EQ(test, level_of(cutoff, 100), num - 1);
 	}
 	/* Nearly nothing unasked: one level is left for that. */
 	weight[homa_size_class(100)] = 0;
@@ -236,10 +254,10 @@ static void looks(struct kunit *test)
 	KUNIT_EXPECT_GE(test, looked, 1);
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, U16_MAX);	/* too few */
-	homa_cutoffs_saw(hn, 100);
+	homa_cutoffs_saw(hn, 3000);
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 1);		/* 0 is not a version */
-	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 0);
+	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 5);		/* there are but two lengths */
 	/* What was seen counts for a quarter less at each look from now on, but only then. */
 	KUNIT_EXPECT_EQ(test, c->weight[homa_size_class(100)], ENOUGH - ENOUGH / 4);
 	look(&c->look);
@@ -267,6 +285,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(before_anything_is_known),
 	KUNIT_CASE(fixed),
 	KUNIT_CASE(divides_evenly),
+	KUNIT_CASE(counts_packets),
 	KUNIT_CASE(extremes),
 	KUNIT_CASE(always_well_formed),
 	KUNIT_CASE(does_not_flap),
