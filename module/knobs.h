@@ -14,7 +14,7 @@ struct homa_net;
 
 #define HOMA_KNOBS(X) \
 	X(max_gso_size, "bytes", 0, 65536, 65536, "of a buffer given to the device; 0: one packet") \
-	X(defer_min_bytes, "bytes", 0, 1000000, 1000, "left of a message that never waits to be sent") \
+	X(defer_min_bytes, "bytes", 0, 1000000, 0, "left of a message that never waits to be sent") \
 	X(fifo_grant_increment, "bytes", 0, 1000000, 0, "to the oldest at a time; 0: max_incoming/8") \
 	X(grant_fifo_fraction, "per mille", 0, 500, 50, "of granted bytes, to the oldest message") \
 	X(homa_share, "per cent", 1, 99, 50, "of a device, with others waiting in qdisc homa") \

@@ -45,6 +45,7 @@ struct homa_net {
 	struct homa_waits __percpu *waits;	/* waits.c */
 	struct homa_dead *dead;		/* live.c */
 	struct homa_links *links;	/* link.c */
+	bool has_paced;			/* pacer.c: a device has been paced here; racy */
 	struct homa_tenants *tenants;	/* tenant.c */
 };
 

@@ -4,14 +4,16 @@
  * with the fewest bytes left goes first.
  *
  * For each device that has a queue and says how fast it is, we reckon when it will be done with all
- * that we gave it. While that is more than max_nic_est_backlog_usecs ahead, messages with more than
- * defer_min_bytes left wait; shorter ones never do, but are counted. A message sends a chunk of a
- * few microseconds at a time, so that no short one finds much in front of it. Tenants send by
- * weight (shares.c); pacer_fifo_fraction of what is sent comes from the oldest message.
+ * that we gave it. While that is too far ahead, messages with more than defer_min_bytes left wait; others
+ * never do, but are counted. A message sends a chunk at a time, so that no short one finds much in front
+ * of it. Tenants send by weight (shares.c); pacer_fifo_fraction of what is sent comes from the oldest
+ * message.
  *
- * There is no thread: a timer runs when there will be room, and only while a message waits. A device
- * that tells how many bytes it has (byte queue limits) is given a pause when others have filled it,
- * one in front of each chunk: so we neither add to a full queue nor starve.
+ * There is no thread: a timer runs when there will be room, and only while a message waits. How much the
+ * device has in hand then, and a chunk has, is what it needs until the timer comes, which we
+ * measure: at most max_nic_est_backlog_usecs. A device that tells how many bytes it has (byte queue
+ * limits) is given a pause when others have filled it, one in front of each chunk of all but short
+ * messages: so we neither add to a full queue nor starve.
  *
  * Devices without a queue (veth, loopback, bridges) are not paced, neither are those that have our
  * own queueing discipline, qdisc.c.
@@ -40,6 +42,9 @@
 #define CHUNK_MIN	1000
 #define CHUNK_MAX	65536
 #define TURNS		16	/* at a time, before others on this CPU get theirs */
+#define BACKLOG_LEAST_NS 500	/* some packet should be there when the one before it has gone */
+#define LATE_MAX_NS	1000000
+#define LATE_FADES	64	/* turns after which a late one is half forgotten, roughly */
 
 /* ------------------------------------------------------------------ decisions */
 
@@ -84,11 +89,21 @@ u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps)
 				  max_t(u32, skb_shinfo(skb)->gso_segs, 1), headers_of(skb), mbps);
 }
 
-u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
+u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u64 backlog_ns)
 {
-	u64 from = now + backlog_us * NSEC_PER_USEC;
+	u64 from = now + backlog_ns;
 
 	return idle_at > from ? idle_at - from : 0;
+}
+
+u32 homa_pacer_late(u32 late_ns, s64 sample_ns)
+{
+	return clamp_t(s64, sample_ns, late_ns - late_ns / LATE_FADES, LATE_MAX_NS);
+}
+
+u64 homa_pacer_backlog_ns(u32 late_ns, u32 max_us)
+{
+	return clamp_t(u64, 2ull * late_ns, BACKLOG_LEAST_NS, (u64)max_us * NSEC_PER_USEC);
 }
 
 /* ------------------------------------------------------------------ devices */
@@ -134,8 +149,11 @@ void homa_pacer_sent(struct homa_net *hn, const struct sk_buff *skb)
 
 	rcu_read_lock();
 	link = paced_link(hn, skb_dst(skb)->dev, &mbps);
-	if (link)
+	if (link) {
+		if (!READ_ONCE(hn->has_paced))
+			WRITE_ONCE(hn->has_paced, true);
 		homa_pacer_advance(&link->pacer, homa_pacer_buffer_ns(skb, mbps));
+	}
 	rcu_read_unlock();
 }
 
@@ -197,14 +215,23 @@ static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32
 {
 	struct homa_share *share = homa_share_first(&p->shares);
 	struct homa_pacing *m = rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share);
+	u32 bytes;
 
-	p->fifo_credit += div_u64((u64)chunk * homa_knob(hn, pacer_fifo_fraction), 1000);
-	if (p->fifo_credit >= chunk) {
-		p->fifo_credit -= chunk;
+	if (p->fifo_credit >= (u64)chunk * 1000) {
+		p->fifo_credit -= (u64)chunk * 1000;
 		m = rb_entry(rb_first_cached(&p->by_age), struct homa_pacing, by_age);
 	}
-	homa_share_charge(&p->shares, m->share, min(chunk, m->left));
+	bytes = min(chunk, m->left);
+	p->fifo_credit += (u64)bytes * homa_knob(hn, pacer_fifo_fraction);
+	homa_share_charge(&p->shares, m->share, bytes);
 	return m;
+}
+
+static u32 least_left(const struct homa_pacer *p)
+{
+	const struct homa_share *share = homa_share_first(&p->shares);
+
+	return rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share)->left;
 }
 
 static void arm(struct homa_pacer *p, u64 wait_ns)
@@ -215,23 +242,47 @@ static void arm(struct homa_pacer *p, u64 wait_ns)
 	hrtimer_start(&p->timer, ns_to_ktime(wait_ns), HRTIMER_MODE_REL_SOFT);
 }
 
-/* How long until there is room for a chunk; 0: there is. */
-static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps)
+static u64 backlog_ns(struct homa_net *hn, const struct homa_pacer *p)
+{
+	return homa_pacer_backlog_ns(READ_ONCE(p->late_ns), homa_knob(hn, max_nic_est_backlog_usecs));
+}
+
+/* How long until the device has little enough to do, by our reckoning. */
+static u64 wait_for_device(struct homa_net *hn, const struct homa_pacer *p)
+{
+	return homa_pacer_wait_ns(atomic64_read(&p->idle_at), ktime_get_ns(), backlog_ns(hn, p));
+}
+
+/* What a message sends at a time: as much as the device should have in hand. */
+static u32 chunk_of(struct homa_net *hn, const struct homa_pacer *p, u32 mbps)
+{
+	return clamp_t(u64, div_u64(backlog_ns(hn, p) * mbps, 8000), CHUNK_MIN, homa_pacer_chunk(mbps));
+}
+
+/* How long until there is room for a chunk, or for a message with `left` bytes; 0: there is. */
+static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps, u32 left)
 {
 	struct homa_pacer *p = &link->pacer;
-	u64 wait = homa_pacer_wait_ns(atomic64_read(&p->idle_at), ktime_get_ns(),
-				      homa_knob(hn, max_nic_est_backlog_usecs));
+	u64 wait = wait_for_device(hn, p);
 	u64 max = (u64)mbps * homa_knob(hn, max_nic_queue_usecs) / 8;
 
-	if (wait || p->yielded || homa_link_queued(link) <= max)
+	if (wait || left <= HOMA_SHORT || p->yielded || homa_link_queued(link) <= max)
 		return wait;
 	p->yielded = true;
 	return homa_knob(hn, max_nic_queue_usecs) * NSEC_PER_USEC;
 }
 
-static noinline u32 admit_long(struct homa_rpc *rpc, u32 start, u32 end)
+/* A short message, and nothing that it would have to wait for. Racy: one too many does no harm. */
+static bool may_pass(const struct homa_rpc *rpc, const struct homa_pacer *p, u32 left)
+{
+	return left <= HOMA_SHORT && !rpc->pacing.link && !rpc->pacing.turn && !READ_ONCE(p->nr) &&
+	       !wait_for_device(rpc->net, p);
+}
+
+static noinline u32 admit_paced(struct homa_rpc *rpc, u32 start, u32 end)
 {
 	struct homa_pacing *m = &rpc->pacing;
+	u32 left = rpc->out.length - start;
 	struct homa_link *link = NULL;
 	const struct homa_route *route;
 	u64 wait = 0;		/* while others wait, the timer is armed */
@@ -241,18 +292,18 @@ static noinline u32 admit_long(struct homa_rpc *rpc, u32 start, u32 end)
 	route = rcu_dereference(rpc->peer->route);
 	if (route)
 		link = paced_link(rpc->net, route->dst->dev, &mbps);
-	if (!link)
+	if (!link || may_pass(rpc, &link->pacer, left))
 		goto unlock;
 	spin_lock_bh(&link->pacer.lock);
 	if (!m->link && !m->turn && !link->pacer.nr)
-		wait = wait_for_room(rpc->net, link, mbps);
+		wait = wait_for_room(rpc->net, link, mbps, left);
 	if (m->link) {
 		end = start;		/* its turn will come */
 	} else if (m->turn || (!link->pacer.nr && !wait)) {
 		m->turn = false;
 		link->pacer.yielded = false;
-		end = min(end, start + homa_pacer_chunk(mbps));
-	} else if (start_waiting(link, m, rpc->out.length - start)) {
+		end = min(end, start + chunk_of(rpc->net, &link->pacer, mbps));
+	} else if (start_waiting(link, m, left)) {
 		end = start;
 		arm(&link->pacer, wait);
 		homa_count(rpc->net, pacer_waits);
@@ -265,10 +316,14 @@ unlock:
 
 u32 homa_pacer_admit(struct homa_rpc *rpc, u32 start, u32 end)
 {
+	u32 left = rpc->out.length - start;
+
 	lockdep_assert_held(&rpc->lock);
-	if (rpc->out.length - start <= homa_knob(rpc->net, defer_min_bytes))
+	if (left <= homa_knob(rpc->net, defer_min_bytes))
 		return end;
-	return admit_long(rpc, start, end);
+	if (left <= HOMA_SHORT && !READ_ONCE(rpc->net->has_paced))
+		return end;
+	return admit_paced(rpc, start, end);
 }
 
 void homa_pacer_forget(struct homa_rpc *rpc)
@@ -305,11 +360,11 @@ static struct homa_rpc *next_turn(struct homa_link *link)
 	spin_lock_bh(&p->lock);
 	p->armed = false;
 	if (p->nr) {
-		wait = mbps ? wait_for_room(hn, link, mbps) : 0;
+		wait = mbps ? wait_for_room(hn, link, mbps, least_left(p)) : 0;
 		if (wait)
 			arm(p, wait);
 		else
-			m = choose(hn, p, homa_pacer_chunk(mbps));
+			m = choose(hn, p, chunk_of(hn, p, mbps));
 	}
 	if (m) {
 		stop_waiting(p, m);
@@ -326,6 +381,8 @@ static enum hrtimer_restart there_is_room(struct hrtimer *timer)
 	struct homa_rpc *rpc;
 	int turns = TURNS;
 
+	WRITE_ONCE(p->late_ns, homa_pacer_late(p->late_ns, ktime_get_ns() -
+					       ktime_to_ns(hrtimer_get_expires(timer))));
 	while (turns-- && (rpc = next_turn(link))) {
 		homa_send_granted(rpc);
 		homa_rpc_put(rpc);
@@ -343,6 +400,7 @@ void homa_pacer_init(struct homa_pacer *p)
 	spin_lock_init(&p->lock);
 	homa_shares_init(&p->shares);
 	p->by_age = RB_ROOT_CACHED;
+	p->late_ns = LATE_MAX_NS;	/* until we know */
 	hrtimer_init(&p->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	p->timer.function = there_is_room;
 }

@@ -11,6 +11,11 @@
 
 #include "shares.h"
 
+/* With so few bytes left, a message does not wait for what others have given to the device; in the
+ * queueing discipline, a packet of that length waits for nothing.
+ */
+#define HOMA_SHORT	1000
+
 struct homa_link;
 struct homa_net;
 struct homa_rpc;
@@ -33,7 +38,8 @@ struct homa_pacer {
 	struct homa_shares shares;	/* their queues: messages */
 	struct rb_root_cached by_age;	/* messages, the oldest first */
 	u32 nr;
-	u64 fifo_credit;	/* bytes that the oldest may send */
+	u64 fifo_credit;	/* thousandths of bytes that the oldest may send */
+	u32 late_ns;		/* how late the timer comes; read without the lock */
 	bool yielded;		/* has waited for others in the device's queue */
 	bool armed;
 	struct hrtimer timer;	/* while a message waits */
@@ -61,6 +67,10 @@ u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps);
 /* Decisions, on numbers only. */
 u32 homa_pacer_chunk(u32 mbps);
 u64 homa_pacer_wire_ns(u32 bytes, u32 segs, u32 headers, u32 mbps);
-u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us);
+u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u64 backlog_ns);
+/* How late the timer comes, after one more was `sample_ns` late: what is late counts at once. */
+u32 homa_pacer_late(u32 late_ns, s64 sample_ns);
+/* How much work a device needs in hand, lest it idle until the timer comes. */
+u64 homa_pacer_backlog_ns(u32 late_ns, u32 max_us);
 
 #endif /* P4HOMA_PACER_H */

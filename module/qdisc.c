@@ -239,7 +239,8 @@ static void note_others(struct homa_link *link)
 static void add(struct Qdisc *sch, struct sk_buff *skb)
 {
 	struct homa_sched *q = qdisc_priv(sch);
-	const struct homa_qdisc_view view = homa_qdisc_look(skb, homa_knob(q->net, defer_min_bytes));
+	const u32 is_short = max_t(u32, homa_knob(q->net, defer_min_bytes), HOMA_SHORT);
+	const struct homa_qdisc_view view = homa_qdisc_look(skb, is_short);
 
 	sch->q.qlen++;
 	sch->qstats.backlog += qdisc_skb_cb(skb)->pkt_len;
@@ -301,7 +302,7 @@ static u64 wait_for_room(const struct homa_sched *q, u32 mbps)
 	if (!mbps)
 		return 0;
 	wait = homa_pacer_wait_ns(atomic64_read(&q->link->pacer.idle_at), ktime_get_ns(),
-				  homa_knob(q->net, max_nic_est_backlog_usecs));
+				  homa_knob(q->net, max_nic_est_backlog_usecs) * NSEC_PER_USEC);
 	if (queued > max)
 		wait = max(wait, homa_pacer_wire_ns(queued - max, 1, 0, mbps));
 	return wait;

@@ -123,6 +123,7 @@ static struct rig *make(struct kunit *test)
 	rig->hn.tenants = &rig->tenants;
 	rig->hn.counters = alloc_percpu(struct homa_counters);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)rig->hn.counters);
+	rig->hn.has_paced = true;
 	rig->hn.knobs.defer_min_bytes = 100;
 	rig->hn.knobs.max_nic_est_backlog_usecs = 400;
 	rig->hn.knobs.max_nic_queue_usecs = 1000;
@@ -199,9 +200,20 @@ static void reckoning(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(1500, 1, 76, 10000), 1542 * 8 / 10);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(10, 1, 76, 1000), 84 * 8);
 	KUNIT_EXPECT_EQ(test, homa_pacer_wire_ns(76 + 4 * 1424, 4, 76, 1000), 4 * 1542 * 8);
-	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(10000, 4000, 5), 1000);
-	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(9000, 4000, 5), 0);
-	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(0, 4000, 5), 0);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(10000, 4000, 5000), 1000);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(9000, 4000, 5000), 0);
+	KUNIT_EXPECT_EQ(test, homa_pacer_wait_ns(0, 4000, 5000), 0);
+	/* A late turn counts at once, and is forgotten slowly. */
+	KUNIT_EXPECT_EQ(test, homa_pacer_late(0, 300), 300);
+	KUNIT_EXPECT_EQ(test, homa_pacer_late(6400, 300), 6300);
+	KUNIT_EXPECT_EQ(test, homa_pacer_late(6400, -1), 6300);
+	KUNIT_EXPECT_EQ(test, homa_pacer_late(6400, S64_MAX), LATE_MAX_NS);
+	KUNIT_EXPECT_EQ(test, homa_pacer_late(50, 0), 50);
+	/* The device has work for twice as long, between a packet and what the knob says. */
+	KUNIT_EXPECT_EQ(test, homa_pacer_backlog_ns(0, 5), BACKLOG_LEAST_NS);
+	KUNIT_EXPECT_EQ(test, homa_pacer_backlog_ns(700, 5), 1400);
+	KUNIT_EXPECT_EQ(test, homa_pacer_backlog_ns(LATE_MAX_NS, 5), 5000);
+	KUNIT_EXPECT_EQ(test, homa_pacer_backlog_ns(0, 1), BACKLOG_LEAST_NS);
 }
 
 static void set_bytes(struct sk_buff *skb, u32 bytes)
@@ -279,6 +291,30 @@ static void fewest_left_first(struct kunit *test)
 	unmake(test, rig);
 }
 
+/* Where a device is paced, the shortest waits as well, and goes first; a knob lets it pass. */
+static void short_ones_wait_too(struct kunit *test)
+{
+	struct rig *rig = make(test);
+
+	rig->hn.knobs.defer_min_bytes = 0;
+	send(rig->rpc[0], 10);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 1);	/* there was room */
+	local_bh_disable();
+	send(rig->rpc[1], 9000);
+	send(rig->rpc[2], 500);
+	send(rig->rpc[3], 10);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 1);
+	rig->hn.knobs.defer_min_bytes = 10;
+	send(rig->rpc[4], 10);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_done), 2);
+	local_bh_enable();
+	wait_for(test, 5);
+	KUNIT_EXPECT_PTR_EQ(test, done[2], rig->rpc[3]);
+	KUNIT_EXPECT_PTR_EQ(test, done[3], rig->rpc[2]);
+	KUNIT_EXPECT_PTR_EQ(test, done[4], rig->rpc[1]);
+	unmake(test, rig);
+}
+
 static void a_newcomer_gets_ahead(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -307,6 +343,27 @@ static void oldest_gets_its_part(struct kunit *test)
 	watched = NULL;
 	KUNIT_EXPECT_GT(test, watched_sent, 12000);
 	KUNIT_EXPECT_LT(test, watched_sent, 40000);
+	unmake(test, rig);
+}
+
+/* Its part is one of bytes, however short the others are. */
+static void oldest_beside_short_ones(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	rig->hn.knobs.pacer_fifo_fraction = 200;
+	watched = rig->rpc[0];
+	local_bh_disable();
+	send(rig->rpc[0], 60000);
+	for (i = 1; i < 61; i++)
+		send(rig->rpc[i], 110);
+	local_bh_enable();
+	wait_for(test, 61);
+	watched = NULL;
+	/* 2000 at once, and a fifth of 5000 or so; a fifth of the turns would be 8000. */
+	KUNIT_EXPECT_GT(test, watched_sent, 1000);
+	KUNIT_EXPECT_LT(test, watched_sent, 5000);
 	unmake(test, rig);
 }
 
@@ -369,8 +426,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reckoning),
 	KUNIT_CASE(buffers),
 	KUNIT_CASE(fewest_left_first),
+	KUNIT_CASE(short_ones_wait_too),
 	KUNIT_CASE(a_newcomer_gets_ahead),
 	KUNIT_CASE(oldest_gets_its_part),
+	KUNIT_CASE(oldest_beside_short_ones),
 	KUNIT_CASE(tenants_by_weight),
 	KUNIT_CASE(death_while_waiting),
 	KUNIT_CASE(nothing_to_wait_for),

@@ -38,7 +38,7 @@ u64 homa_pacer_buffer_ns(const struct sk_buff *skb, u32 mbps)
 	return 0;
 }
 
-u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u32 backlog_us)
+u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u64 backlog_ns)
 {
 	return 0;
 }
