@@ -27,6 +27,7 @@
 #define FIRST_LOOK_MS	10	/* between two looks until there was something to see */
 #define ENOUGH		500	/* messages to judge by */
 #define KEEP_LEVELS	750	/* per mille of a level: how wrong their number may be */
+#define LEVELS_LEAST	3	/* for unasked bytes, of up to half of all */
 #define MOVED_MAX	150	/* per mille of the unasked bytes: what is not worth a change */
 
 /* Before anything is known: as other implementations do. */
@@ -109,7 +110,9 @@ static u32 excess(u64 sum)
 	return max(fls64(sum) - 48, 0);
 }
 
-/* How many levels unasked bytes get: their share, at least one, and one is left for granted ones. */
+/* How many levels unasked bytes get: their share, but enough for short messages to overtake what is
+ * unasked of long ones; and one is left for granted ones.
+ */
 static int divide(u64 some, u64 all, int num, int levels)
 {
 	u32 shift = excess(all);
@@ -119,7 +122,7 @@ static int divide(u64 some, u64 all, int num, int levels)
 		return 1;
 	if (!levels || exact + KEEP_LEVELS < levels * 1000ull || exact > levels * 1000ull + KEEP_LEVELS)
 		levels = div_u64(exact + 500, 1000);
-	return clamp(levels, 1, num - 1);
+	return clamp(levels, clamp(num / 2, 1, LEVELS_LEAST), num - 1);
 }
 
 int homa_cutoffs_compute(const u64 weight[HOMA_SIZES], u32 unsched_bytes, int num, int levels,

@@ -179,9 +179,14 @@ static void does_not_flap(struct kunit *test)
 	/* A share between two numbers of levels keeps the one that is there. */
 	KUNIT_EXPECT_EQ(test, divide(45, 100, 8, 4), 4);
 	KUNIT_EXPECT_EQ(test, divide(45, 100, 8, 3), 3);
-	KUNIT_EXPECT_EQ(test, divide(45, 100, 8, 2), 4);
+	KUNIT_EXPECT_EQ(test, divide(45, 100, 8, 1), 4);
 	KUNIT_EXPECT_EQ(test, divide(100, 100, 8, 0), 7);
-	KUNIT_EXPECT_EQ(test, divide(0, 100, 8, 0), 1);
+	/* However few unasked bytes there are, short messages can overtake long ones. */
+	KUNIT_EXPECT_EQ(test, divide(0, 100, 8, 0), 3);
+	KUNIT_EXPECT_EQ(test, divide(0, 100, 8, 3), 3);
+	KUNIT_EXPECT_EQ(test, divide(0, 100, 5, 0), 2);
+	KUNIT_EXPECT_EQ(test, divide(0, 100, 3, 0), 1);
+	KUNIT_EXPECT_EQ(test, divide(0, 100, 2, 0), 1);
 	KUNIT_EXPECT_EQ(test, divide(100, 100, 1, 0), 1);
 }
 
@@ -269,13 +274,13 @@ static void looks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->weight[homa_size_class(100)], ENOUGH - ENOUGH / 4);
 	c->is_fixed = true;
 	for (i = 0; i < 10 * ENOUGH; i++)
-		homa_cutoffs_saw(hn, 1000000);
+		homa_cutoffs_saw(hn, i % 3 ? 100 : i % 2 ? 300 : 900);
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 1);
 	c->is_fixed = false;
 	look(&c->look);
 	KUNIT_EXPECT_EQ(test, c->cutoff_version, 2);
-	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 6);
+	KUNIT_EXPECT_EQ(test, c->max_sched_prio, 3);		/* there are four now */
 	cancel_work_sync(&c->look);
 	free_percpu(sizes);
 }
