@@ -340,17 +340,22 @@ static void expire(struct homa_net *hn, struct due_calls *due)
 	homa_txn_call_finish_all(&due->expired, -ETIMEDOUT);
 }
 
-/* A timer that is this late stood still together with its host: that was no silence of the switch. */
+/* A timer that is this late stood still together with its host: that was no silence of the switch. Nor
+ * is it owed to who has called meanwhile, on a CPU that woke up before.
+ */
 static void forgive_pause(struct homa_tenant *t, ktime_t now)
 {
-	ktime_t late = ktime_sub(now, hrtimer_get_expires(&t->timer));
+	ktime_t due = hrtimer_get_expires(&t->timer);
 	struct homa_txn_call *call;
 
 	lockdep_assert_held(&t->lock);
-	if (late < PAUSE_MIN)
+	if (ktime_sub(now, due) < PAUSE_MIN)
 		return;
-	list_for_each_entry(call, &t->outstanding, link)
-		call->give_up = ktime_add(call->give_up, late);
+	list_for_each_entry(call, &t->outstanding, link) {
+		ktime_t since = clamp(call->sent, due, now);
+
+		call->give_up = ktime_add(call->give_up, ktime_sub(now, since));
+	}
 }
 
 /* Softirq. The timer is never re-armed by its return value: see arm(). */

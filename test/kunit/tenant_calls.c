@@ -475,13 +475,8 @@ static void timer__answered_again(struct kunit *test)
 {
 	struct homa_txn_call *last;
 	struct p4w_txn p;
-	int i;
 
-	rig.hn.knobs.txn_resend_us = 2000;
-	KUNIT_ASSERT_EQ(test, send_one(5), 0);
-	for (i = 0; i < 200 && rig.nr_sent < 2; i++)
-		msleep(10);
-	KUNIT_ASSERT_GE(test, rig.nr_sent, 2);
+	send_until_repeated(test);
 	answer(0);
 	KUNIT_EXPECT_EQ(test, rig.t->asking, 1u);
 	p = reply_to(0);
@@ -531,6 +526,22 @@ static void timer__stood_still(struct kunit *test)
 	await_done(1);
 	KUNIT_ASSERT_EQ(test, rig.nr_done, 1);
 	KUNIT_EXPECT_EQ(test, rig.done[0]->error, -ETIMEDOUT);
+}
+
+/* A call of which the silence began meanwhile is owed no more than that. */
+static void timer__called_while_it_stood_still(struct kunit *test)
+{
+	struct homa_txn_call *last;
+
+	rig.hn.knobs.txn_resend_us = 1000;
+	rig.hn.knobs.txn_timeout_us = 100000;
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	hrtimer_cancel(&rig.t->timer);
+	msleep(200);
+	KUNIT_ASSERT_EQ(test, send_one(5), 0);
+	homa_txn_call_timer(&rig.t->timer);
+	last = list_last_entry(&rig.t->outstanding, struct homa_txn_call, link);
+	KUNIT_EXPECT_LE(test, ktime_us_delta(last->give_up, ktime_get()), 100000ll);
 }
 
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
@@ -967,6 +978,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timer__answered_again),
 	KUNIT_CASE(timer__is_as_patient_as_new_ones),
 	KUNIT_CASE(timer__stood_still),
+	KUNIT_CASE(timer__called_while_it_stood_still),
 	KUNIT_CASE(timer__late_sender_is_not_forgotten),
 	KUNIT_CASE(grant__replaced),
 	KUNIT_CASE(grant__spaces_are_apart),
