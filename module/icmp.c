@@ -118,6 +118,7 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	int error = homa_icmp_errno(type, code);
 	struct in6_addr daddr;
 	struct homa_rpc *rpc;
+	struct sock *sk;
 
 	if (!error && !too_big && type != ICMP_REDIRECT)
 		return 0;
@@ -131,12 +132,13 @@ int homa_icmp(struct sk_buff *skb, u32 info)
 	rpc = quoted_rpc(homa_net(net), &daddr, (const void *)iph + iph->ihl * 4);
 	if (!rpc)
 		return 0;
+	sk = homa_to_sk(rpc->hsk);
 	if (error)
 		fail_for(rpc, error);
-	else if (too_big)
-		ipv4_update_pmtu(skb, net, info, 0, P4W_IPPROTO);
+	else if (too_big)	/* not ipv4_sk_update_pmtu(), for where the socket is connected to */
+		ipv4_update_pmtu(skb, net, info, READ_ONCE(sk->sk_bound_dev_if), P4W_IPPROTO);
 	else
-		ipv4_sk_redirect(skb, homa_to_sk(rpc->hsk));
+		ipv4_sk_redirect(skb, sk);
 	homa_rpc_put(rpc);
 	return 0;
 }
@@ -152,6 +154,7 @@ int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code
 	int ifindex = inet6_iif(skb);
 	struct in6_addr daddr;
 	struct homa_rpc *rpc;
+	struct sock *sk;
 
 	if ((!error && type != ICMPV6_PKT_TOOBIG && type != NDISC_REDIRECT) ||
 	    !pskb_may_pull(skb, offset + sizeof(struct p4w_common)))
@@ -162,13 +165,14 @@ int homa_icmp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code
 	rpc = quoted_rpc(homa_net(net), &daddr, (const void *)skb->data + offset);
 	if (!rpc)
 		return 0;
+	sk = homa_to_sk(rpc->hsk);
 	if (error)
 		fail_for(rpc, error);
 	else if (type == ICMPV6_PKT_TOOBIG)
-		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
+		ip6_update_pmtu(skb, net, info, READ_ONCE(sk->sk_bound_dev_if),
+				READ_ONCE(sk->sk_mark), sock_net_uid(net, sk));
 	else	/* not ip6_sk_redirect(), which takes only what comes by the device that is bound to */
-		ip6_redirect(skb, net, ifindex, READ_ONCE(homa_to_sk(rpc->hsk)->sk_mark),
-			     sock_net_uid(net, homa_to_sk(rpc->hsk)));
+		ip6_redirect(skb, net, ifindex, READ_ONCE(sk->sk_mark), sock_net_uid(net, sk));
 	homa_rpc_put(rpc);
 	return 0;
 }

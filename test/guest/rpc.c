@@ -32,6 +32,7 @@ static struct options {
 		struct sockaddr_in6 peer6;
 	};
 	const char *to;
+	const char *device;
 	int family;
 	uint16_t port;
 	const char *lengths;
@@ -60,13 +61,14 @@ static void usage(FILE *to)
 {
 	fputs("usage: rpc server [--transport homa|tcp|udp] [--port N] [--inet6] [--unchecked]\n"
 	      "       rpc client --to ADDRESS:PORT [--transport homa|tcp|udp] [--len N,N,...]\n"
-	      "           [--count N] [--parallel N] [--max-failed N] [--inet6]\n"
+	      "           [--count N] [--parallel N] [--max-failed N] [--inet6] [--device NAME]\n"
 	      "Server: echoes until SIGTERM; then says how many requests it ran; exit 1 if one ran\n"
 	      "twice (Homa) or a byte was wrong, unless it is told to take requests of strangers\n"
 	      "as they are (--unchecked). Client: for each length, `count` round trips,\n"
 	      "`parallel` at a time (Homa only; else 1); exit 1 if more than --max-failed fail\n"
 	      "(time-outs) or a byte is wrong. --inet6 (Homa only): an AF_INET6 socket, and ADDRESS\n"
-	      "is of IPv4 or [of%INTERFACE] IPv6. Prints, one line a length:\n"
+	      "is of IPv4 or [of%INTERFACE] IPv6. --device (Homa only): SO_BINDTODEVICE. Prints, one\n"
+	      "line a length:\n"
 	      "  rpc: homa len 100: 1000 done, 0 failed, p50 25600 p99 31000 ns\n"
 	      "Exit: 0 pass, 1 fail, 2 usage, 77 no such protocol.\n", to);
 }
@@ -329,6 +331,9 @@ static void run_homa(struct run *r)
 
 	if (err)
 		die("socket", err);
+	if (opt.device &&
+	    setsockopt(h.fd, SOL_SOCKET, SO_BINDTODEVICE, opt.device, strlen(opt.device)))
+		die("device", -errno);
 	while (r->done + r->failed < opt.count) {
 		while (sent < opt.count && sent - r->done - r->failed < opt.parallel)
 			send_homa(&h, r, sent++);
@@ -400,7 +405,8 @@ static const struct option long_options[] = {
 	{ "to", required_argument, NULL, 'a' }, { "len", required_argument, NULL, 'l' },
 	{ "count", required_argument, NULL, 'c' }, { "parallel", required_argument, NULL, 'n' },
 	{ "max-failed", required_argument, NULL, 'f' }, { "unchecked", no_argument, NULL, 'u' },
-	{ "inet6", no_argument, NULL, '6' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	{ "inet6", no_argument, NULL, '6' }, { "device", required_argument, NULL, 'd' },
+	{ "help", no_argument, NULL, 'h' }, { 0 }
 };
 
 static void take_destination(void)
@@ -440,6 +446,9 @@ static void take_option(int c)
 		break;
 	case 'f':
 		opt.max_failed = t_parse_number("--max-failed", optarg, 0, 10000000);
+		break;
+	case 'd':
+		opt.device = optarg;
 		break;
 	case 'u':
 		opt.unchecked = true;

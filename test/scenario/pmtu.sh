@@ -54,5 +54,14 @@ for to in 10.0.3.3 [fd00:3::3]; do
 	ip -n r link set r3 mtu 1500
 	ip -n h3 link set eth0 mtu 1500
 done
+
+# Others would go another way. (Of IPv6 the kernel looks for the way of others, in the same table.)
+ip -n h1 link add elsewhere type dummy
+ip -n h1 link set elsewhere up
+ip -n h1 route add 10.0.3.0/24 dev elsewhere
+ip -n r link set r3 mtu 1290
+ip -n h3 link set eth0 mtu 1290
+check 'of a socket that is bound to a device' on h1 rpc client --to 10.0.3.3:4000 --device eth0 \
+	--len 1424,100000 --count 2
 stop_server 'each request ran once, no byte is wrong'
 finish
