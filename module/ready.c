@@ -22,7 +22,8 @@
  *
  * Before it sleeps, a thread may spin for up to poll_usecs, because falling asleep and waking up
  * cost more than a short round trip. It does so only if nothing else wants its CPU, only one of a
- * socket at a time, and only if the socket's last wait was that short.
+ * socket at a time, and only if the socket's last wait was that short. Of several that could on one
+ * CPU, one does, and the next one comes when that one has to wait again: seat.c.
  */
 #include <linux/err.h>
 #include <linux/ktime.h>
@@ -32,6 +33,7 @@
 
 #include "net.h"
 #include "ready.h"
+#include "seat.h"
 #include "sock.h"
 #include "turns.h"
 
@@ -83,6 +85,19 @@ static struct homa_fifo *queue_for(struct homa_ready *ready, const struct homa_d
 	return done->is_long ? &ready->long_queue : &ready->queue;
 }
 
+/* Takes a waiter off the list. Returns the task that is to be woken. */
+static struct task_struct *call(struct homa_ready *ready, struct waiter *waiter)
+{
+	struct task_struct *task = let_go(waiter);
+
+	/* We have interrupted it, and it looks at `woken` before it sleeps. */
+	if (task == current && task_is_running(task))
+		return NULL;
+	if (homa_seat_would_share(task))
+		WRITE_ONCE(ready->poll_ns, U32_MAX);
+	return task;
+}
+
 struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done)
 {
 	struct sock *sk = homa_to_sk(hsk);
@@ -102,7 +117,7 @@ struct task_struct *homa_ready_add(struct homa_sock *hsk, struct homa_done *done
 		waiter = waiter_for(&hsk->ready, done);
 	}
 	if (waiter)
-		task = let_go(waiter);
+		task = call(&hsk->ready, waiter);
 	spin_unlock(&hsk->lock);
 	if (!add)
 		done->release(done);
@@ -157,12 +172,23 @@ static bool may_spin(const struct waiter *waiter)
 	       !signal_pending(current);
 }
 
-static void spin(struct homa_ready *ready, const struct waiter *waiter, u64 until)
+/* False: its time is over, or it is not to spin at all. */
+static bool spin(struct homa_ready *ready, const struct waiter *waiter, u64 until)
 {
+	struct homa_seat *seat = raw_cpu_ptr(&homa_seats);
+	bool is_over = false;
+
+	if (READ_ONCE(ready->is_polled))
+		return false;
 	WRITE_ONCE(ready->is_polled, true);
-	while (may_spin(waiter) && ktime_get_ns() < until)
+	WRITE_ONCE(seat->is_spun, true);
+	while (may_spin(waiter) && !is_over) {
 		cpu_relax();
+		is_over = ktime_get_ns() >= until;
+	}
+	WRITE_ONCE(seat->is_spun, false);
 	WRITE_ONCE(ready->is_polled, false);
+	return !is_over;
 }
 
 /* These return what is left of the time. */
@@ -175,20 +201,50 @@ static long sleep(const struct waiter *waiter, long timeo)
 	return timeo;
 }
 
+/* Spins for up to poll_ns when nobody else wants the CPU: now, if that is so since `start`, and when
+ * another one gives us the CPU. True: a message has come meanwhile.
+ */
+static bool spin_in_turn(struct homa_ready *ready, const struct waiter *waiter, long *timeo,
+			 u32 poll_ns, u64 start)
+{
+	u64 until = start ? start + poll_ns : 0;
+	struct homa_seat *seat;
+
+	if (start && !homa_seat_give(ready, start) &&
+	    (!spin(ready, waiter, until) || READ_ONCE(waiter->woken)))
+		return READ_ONCE(waiter->woken);
+	seat = homa_seat_wait(ready, until);
+	*timeo = sleep(waiter, *timeo);
+	if (!homa_seat_leave(seat) || READ_ONCE(waiter->woken))
+		return false;
+	spin(ready, waiter, until ?: ktime_get_ns() + poll_ns);
+	homa_seat_tell(seat, READ_ONCE(waiter->woken));
+	if (!READ_ONCE(waiter->woken))
+		WRITE_ONCE(ready->poll_ns, 0);
+	return READ_ONCE(waiter->woken);
+}
+
 static long spin_or_sleep(struct homa_sock *hsk, const struct waiter *waiter, long timeo)
 {
-	u32 max = homa_knob(hsk->net, poll_usecs) * NSEC_PER_USEC;
 	struct homa_ready *ready = &hsk->ready;
-	u64 start;
+	u32 poll_ns = READ_ONCE(ready->poll_ns);
+	bool alone = single_task_running();
+	u64 start = 0;
+	u32 max;
 
 	/* Where others want the CPU not even the time is looked at. */
-	if (!max || !single_task_running())
+	if (!alone && !poll_ns)
 		return sleep(waiter, timeo);
-	start = ktime_get_ns();
-	if (READ_ONCE(ready->poll_ns) && !READ_ONCE(ready->is_polled))
-		spin(ready, waiter, start + min(READ_ONCE(ready->poll_ns), max));
-	timeo = sleep(waiter, timeo);
-	WRITE_ONCE(ready->poll_ns, homa_poll_time(ktime_get_ns() - start, max));
+	max = homa_knob(hsk->net, poll_usecs) * NSEC_PER_USEC;
+	poll_ns = min(poll_ns, max);
+	if (alone && max)
+		start = ktime_get_ns();
+	if (poll_ns && spin_in_turn(ready, waiter, &timeo, poll_ns, start))
+		return timeo;
+	if (timeo)
+		timeo = sleep(waiter, timeo);
+	if (start)
+		WRITE_ONCE(ready->poll_ns, homa_poll_time(ktime_get_ns() - start, max));
 	return timeo;
 }
 

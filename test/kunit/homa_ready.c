@@ -10,6 +10,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include "../../module/ready.c"
+#include "../../module/seat.c"
 #include "../../module/turns.c"
 
 #define READERS		4
