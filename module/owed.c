@@ -7,10 +7,12 @@
  * asks. Threads with a socket each should not meet because they talk to the same host, so a socket keeps
  * its own, under a lock that a request takes anyway. It does so for one peer at a time, while it owes
  * nobody else, and if its last request came right after a response: so will the next, before the server
- * asks. The rest is kept with the peer, for the next request of whatever socket.
+ * asks. The rest is kept with the peer, for the next request of whatever socket. Which peer it is, a socket
+ * knows by its address: with a reference, as many sockets as there may be peers would leave room for no other.
  *
- * Owns hsk->owed, owed_to, owed_at and is_brisk (hsk->rpcs_lock), peer->owed (peer->lock). Entered from who begins and
- * ends a client's RPCs (rpc.c), makes packets (send.c), answers questions (control.c).
+ * Owns hsk->owed, owed_to, owed_misses, owed_at and is_brisk (hsk->rpcs_lock), peer->owed (peer->lock).
+ * Entered from who begins and ends a client's RPCs (rpc.c), makes packets (send.c), answers questions
+ * (control.c).
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -24,7 +26,7 @@ static struct homa_pkt_ack ack_of(const struct homa_rpc *rpc)
 
 /* True: `full` has those from before. */
 static bool keep(struct homa_owed *owed, const struct homa_pkt_ack *ack,
-		struct homa_pkt_ack full[P4W_ACKS_MAX])
+		 struct homa_pkt_ack full[P4W_ACKS_MAX])
 {
 	bool flush = owed->nr == P4W_ACKS_MAX;
 
@@ -46,17 +48,6 @@ static u32 take(struct homa_owed *owed, struct homa_pkt_ack *acks, u32 max)
 	return n;
 }
 
-/* From now on its own are for this peer. The reference stays, since most sockets have one peer. */
-static void change_peer(struct homa_sock *hsk, struct homa_peer *peer)
-{
-	struct homa_peer *before = hsk->owed_to;
-
-	refcount_inc(&peer->refs);
-	hsk->owed_to = peer;
-	if (before)
-		homa_peer_put(before);
-}
-
 /* It keeps none, or others, or as many as it can. */
 int homa_owed_by_sock_slow(struct homa_rpc *rpc, struct homa_pkt_ack full[P4W_ACKS_MAX])
 {
@@ -65,10 +56,12 @@ int homa_owed_by_sock_slow(struct homa_rpc *rpc, struct homa_pkt_ack full[P4W_AC
 
 	if (!hsk->is_brisk)
 		return -EBUSY;
-	if (hsk->owed_to != rpc->peer) {
-		if (hsk->owed.nr)
+	if (!homa_owed_is_to(hsk, rpc->peer)) {
+		/* Not for ever: a host that is gone does not ask. One that is there may ask once more. */
+		if (hsk->owed.nr && ++hsk->owed_misses)
 			return -EBUSY;
-		change_peer(hsk, rpc->peer);
+		hsk->owed.nr = 0;
+		hsk->owed_to = rpc->peer->addr;
 	}
 	return keep(&hsk->owed, &ack, full) ? P4W_ACKS_MAX : 0;
 }
@@ -108,7 +101,7 @@ u32 homa_owed_take(struct homa_sock *hsk, struct homa_peer *peer,
 
 	if (hsk) {
 		spin_lock(&hsk->rpcs_lock);
-		if (hsk->owed_to == peer)
+		if (homa_owed_is_to(hsk, peer))
 			n = take(&hsk->owed, acks, P4W_ACKS_MAX);
 		spin_unlock(&hsk->rpcs_lock);
 	}
@@ -120,13 +113,14 @@ void homa_owed_shutdown(struct homa_sock *hsk)
 {
 	struct homa_pkt_ack acks[P4W_ACKS_MAX], full[P4W_ACKS_MAX];
 	struct homa_peer *peer;
+	struct in6_addr addr;
 	u32 i, n;
 
 	spin_lock_bh(&hsk->rpcs_lock);
 	n = take(&hsk->owed, acks, P4W_ACKS_MAX);
-	peer = hsk->owed_to;
-	hsk->owed_to = NULL;
+	addr = hsk->owed_to;
 	spin_unlock_bh(&hsk->rpcs_lock);
+	peer = n ? homa_peer_get(hsk->net, &addr) : NULL;
 	if (!peer)
 		return;
 	local_bh_disable();
@@ -134,10 +128,4 @@ void homa_owed_shutdown(struct homa_sock *hsk)
 		keep_with_peer(peer, &acks[i], full);
 	local_bh_enable();
 	homa_peer_put(peer);
-}
-
-void homa_owed_sock_exit(struct homa_sock *hsk)
-{
-	if (hsk->owed_to)
-		homa_peer_put(hsk->owed_to);
 }

@@ -7,13 +7,19 @@
 
 #include <linux/jiffies.h>
 #include <linux/types.h>
+#include <net/ipv6.h>
 
 #include "packet.h"
 #include "peer.h"
 #include "rpc.h"
 #include "sock.h"
 
-/* Bottom halves are off in all of these but the last two. */
+/* Bottom halves are off in all of these but the last. */
+
+static inline bool homa_owed_is_to(const struct homa_sock *hsk, const struct homa_peer *peer)
+{
+	return ipv6_addr_equal(&hsk->owed_to, &peer->addr);
+}
 
 /* A new request: it may carry one of its socket's. hsk->rpcs_lock is held. */
 static inline void homa_owed_carry(struct homa_rpc *rpc)
@@ -23,7 +29,7 @@ static inline void homa_owed_carry(struct homa_rpc *rpc)
 
 	lockdep_assert_held(&hsk->rpcs_lock);
 	hsk->is_brisk = jiffies - hsk->owed_at <= 1;
-	if (!hsk->owed.nr || hsk->owed_to != rpc->peer)
+	if (!hsk->owed.nr || !homa_owed_is_to(hsk, rpc->peer))
 		return;
 	ack = &hsk->owed.ack[--hsk->owed.nr];
 	rpc->out.ack_id = ack->id;
@@ -61,7 +67,8 @@ static inline int homa_owed_by_sock(struct homa_rpc *rpc, struct homa_pkt_ack fu
 
 	lockdep_assert_held(&hsk->rpcs_lock);
 	hsk->owed_at = jiffies;
-	if (unlikely(!hsk->is_brisk || hsk->owed_to != rpc->peer || hsk->owed.nr == P4W_ACKS_MAX))
+	if (unlikely(!hsk->is_brisk || !homa_owed_is_to(hsk, rpc->peer) ||
+		     hsk->owed.nr == P4W_ACKS_MAX))
 		return homa_owed_by_sock_slow(rpc, full);
 	ack = &hsk->owed.ack[hsk->owed.nr++];
 	ack->id = rpc->id ^ 1;
@@ -74,7 +81,5 @@ int homa_owed_by_peer(const struct homa_rpc *rpc, struct homa_pkt_ack full[P4W_A
 
 /* What the socket, which is shut down, owes goes along with others' requests. */
 void homa_owed_shutdown(struct homa_sock *hsk);
-/* Nobody holds the socket any more. */
-void homa_owed_sock_exit(struct homa_sock *hsk);
 
 #endif /* P4HOMA_OWED_H */

@@ -111,7 +111,6 @@ void homa_sock_destruct(struct sock *sk)
 	skb_queue_purge(&homa_sk(sk)->held);
 	homa_pool_destroy(homa_sk(sk)->pool);
 	homa_rmem_sock_exit(homa_sk(sk));
-	homa_owed_sock_exit(homa_sk(sk));
 	inet_sock_destruct(sk);
 }
 

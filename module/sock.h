@@ -21,7 +21,6 @@
 #include "packet.h"
 #include "ready.h"
 
-struct homa_peer;
 struct homa_pool;
 struct homa_recvmsg_args;
 struct homa_rpc;
@@ -80,8 +79,9 @@ struct homa_sock {
 	struct homa_fifo rpcs;		/* all live RPCs, oldest first */
 	u32 nr_rpcs;
 	bool is_brisk;			/* owed.c: the last request came right after a response */
+	u8 owed_misses;			/* owed.c: acks to others, while there were some to owed_to */
 	unsigned long owed_at;		/* owed.c: jiffies, of the last response */
-	struct homa_peer *owed_to;	/* owed.c: reference, or NULL */
+	struct in6_addr owed_to;	/* owed.c: a peer's address */
 	struct homa_owed owed;		/* owed.c: to that peer */
 
 	struct homa_pool *pool;		/* SO_HOMA_RCVBUF: set once, read with acquire */

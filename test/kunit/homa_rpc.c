@@ -12,6 +12,7 @@
 
 unsigned int homa_net_id;
 static int acks_sent, finished, uncharged, completed, told;
+static struct homa_peer *known;		/* the one in the table */
 
 void homa_tenant_uncharge(struct homa_tenant *t)
 {
@@ -46,6 +47,14 @@ void homa_sock_uncharge(struct homa_sock *hsk, u32 bytes)
 
 void homa_msg_out_free(struct homa_net *hn, struct homa_msg_out *out)
 {
+}
+
+struct homa_peer *homa_peer_get(struct homa_net *hn, const struct in6_addr *addr)
+{
+	if (!ipv6_addr_equal(&known->addr, addr))
+		return NULL;
+	refcount_inc(&known->refs);
+	return known;
 }
 
 void homa_peer_put(struct homa_peer *peer)
@@ -158,10 +167,11 @@ static struct rig *make(struct kunit *test)
 	homa_fifo_init(&rig->hsk->rpcs);
 	rig->hsk->stalled = RB_ROOT_CACHED;
 	init_waitqueue_head(&rig->hsk->private_wait);
-	rig->hsk->owed_to = &rig->peer;
 	spin_lock_init(&rig->peer.lock);
 	refcount_set(&rig->peer.refs, 100);
 	rig->peer.addr = homa_addr_v4(htonl(0x0a000001));
+	rig->hsk->owed_to = rig->peer.addr;
+	known = &rig->peer;
 	rig->birth = (struct homa_rpc_birth){ .id = 1000, .peer = &rig->peer, .gfp = GFP_KERNEL };
 	acks_sent = 0;
 	finished = 0;
@@ -567,39 +577,66 @@ static void slow_sockets_keep_none(struct kunit *test)
 	unmake(rig);
 }
 
+static struct homa_peer *make_peer(struct kunit *test, u32 addr)
+{
+	struct homa_peer *peer = kunit_kzalloc(test, sizeof(*peer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	spin_lock_init(&peer->lock);
+	refcount_set(&peer->refs, 100);
+	peer->addr = homa_addr_v4(htonl(addr));
+	return peer;
+}
+
 /* A socket keeps those to one peer; but which, changes only when it owes nothing. */
 static void acks_to_two_peers(struct kunit *test)
 {
 	struct homa_pkt_ack acks[P4W_ACKS_MAX];
 	struct rig *rig = make(test);
-	struct homa_peer *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	struct homa_peer *other = make_peer(test, 0x0a000002);
 
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	spin_lock_init(&other->lock);
-	refcount_set(&other->refs, 100);
 	finish_to(test, rig, &rig->peer, 1000);
 	finish_to(test, rig, other, 1002);
-	KUNIT_EXPECT_PTR_EQ(test, rig->hsk->owed_to, &rig->peer);
+	KUNIT_EXPECT_TRUE(test, homa_owed_is_to(rig->hsk, &rig->peer));
 	KUNIT_EXPECT_EQ(test, other->owed.nr, 1);
 	local_bh_disable();
 	KUNIT_EXPECT_EQ(test, homa_owed_take(rig->hsk, &rig->peer, acks), 1);
 	KUNIT_EXPECT_EQ(test, acks[0].id, 1001);
 	local_bh_enable();
 	finish_to(test, rig, other, 1004);
-	KUNIT_EXPECT_PTR_EQ(test, rig->hsk->owed_to, other);
-	KUNIT_EXPECT_EQ(test, refcount_read(&rig->peer.refs), 98);	/* that of the rig, one RPC's */
-	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 99);	/* less two RPCs', one more */
+	KUNIT_EXPECT_TRUE(test, homa_owed_is_to(rig->hsk, other));
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->peer.refs), 99);	/* less one RPC's: that is all */
+	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 98);
 	local_bh_disable();
 	KUNIT_EXPECT_EQ(test, homa_owed_take(rig->hsk, other, acks), 2);
 	KUNIT_EXPECT_EQ(test, acks[0].id, 1005);
 	KUNIT_EXPECT_EQ(test, acks[1].id, 1003);
 	local_bh_enable();
 	finish_to(test, rig, other, 1006);
+	known = other;
 	homa_owed_shutdown(rig->hsk);
 	KUNIT_EXPECT_EQ(test, other->owed.nr, 1);
 	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 97);
-	homa_owed_sock_exit(rig->hsk);
-	KUNIT_EXPECT_EQ(test, refcount_read(&other->refs), 97);
+	unmake(rig);
+}
+
+/* Nobody will ask for what is owed to it. */
+static void peer_that_is_gone(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	struct homa_peer *other = make_peer(test, 0x0a000002);
+	int i;
+
+	refcount_set(&other->refs, 1000);
+	finish_to(test, rig, &rig->peer, 1000);
+	for (i = 0; i < 300 && !homa_owed_is_to(rig->hsk, other); i++) {
+		finish_to(test, rig, other, 2000 + 2 * i);
+		other->owed.nr = 0;
+	}
+	KUNIT_EXPECT_EQ(test, i, 256);
+	KUNIT_EXPECT_EQ(test, rig->hsk->owed.nr, 1);
+	homa_owed_shutdown(rig->hsk);	/* to whom nobody knows any more */
+	KUNIT_EXPECT_EQ(test, rig->hsk->owed.nr, 0);
 	unmake(rig);
 }
 
@@ -638,6 +675,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(requests_carry_acks),
 	KUNIT_CASE(slow_sockets_keep_none),
 	KUNIT_CASE(acks_to_two_peers),
+	KUNIT_CASE(peer_that_is_gone),
 	KUNIT_CASE(private_ones_are_not_shared),
 	{}
 };
