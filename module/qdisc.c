@@ -111,9 +111,9 @@ static bool is_ours(const struct sk_buff *skb, int *offset)
 	}
 }
 
-struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 defer_min_bytes)
+struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 short_bytes)
 {
-	struct homa_qdisc_view view = { .is_short = skb->len <= defer_min_bytes };
+	struct homa_qdisc_view view = { .is_short = skb->len <= short_bytes };
 	const struct p4w_data *d;
 	struct p4w_data buf;
 	u32 at, length;
@@ -132,7 +132,7 @@ struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 defer_min_
 	at = homa_data_offset(d);
 	length = ntohl(d->message_length);
 	view.left = at < length ? length - at : 0;
-	view.is_short = view.left <= defer_min_bytes;
+	view.is_short = view.left <= short_bytes;
 	view.flow = be64_to_cpu(d->common.sender_id) >> 1;
 	return view;
 }
@@ -239,8 +239,8 @@ static void note_others(struct homa_link *link)
 static void add(struct Qdisc *sch, struct sk_buff *skb)
 {
 	struct homa_sched *q = qdisc_priv(sch);
-	const u32 is_short = max_t(u32, homa_knob(q->net, defer_min_bytes), HOMA_SHORT);
-	const struct homa_qdisc_view view = homa_qdisc_look(skb, is_short);
+	const u32 short_bytes = max_t(u32, homa_knob(q->net, defer_min_bytes), HOMA_SHORT);
+	const struct homa_qdisc_view view = homa_qdisc_look(skb, short_bytes);
 
 	sch->q.qlen++;
 	sch->qstats.backlog += qdisc_skb_cb(skb)->pkt_len;

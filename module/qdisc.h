@@ -24,7 +24,7 @@ struct homa_qdisc_view {
 	u32 flow;		/* hash of what must stay in order */
 };
 
-struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 defer_min_bytes);
+struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 short_bytes);
 
 /* Decisions, on numbers only. Whose turn is it? `ahead`: what Homa has had beyond its share. */
 bool homa_qdisc_homa_next(s64 ahead, bool homa_waits, bool others_wait);
