@@ -140,6 +140,7 @@ struct homa_rpc *homa_rpc_alloc(struct homa_sock *hsk, const struct homa_rpc_bir
 	rpc->is_private = birth->is_private;
 	rpc->tenant = birth->tenant;
 	rpc->tenant_id = birth->tenant_id;
+	rpc->peer_tenant = 0;
 	rpc->state = HOMA_NEW;
 	homa_gaps_init(&rpc->in.gaps);
 	__skb_queue_head_init(&rpc->in.packets);

@@ -76,6 +76,7 @@ struct homa_rpc {
 	unsigned long born;	/* jiffies when it became known */
 
 	refcount_t refs;	/* tables, ready queue, pool wait list, users */
+	u32 peer_tenant;	/* stamped in the DATA that came; lock */
 	struct hlist_nulls_node by_id;	/* lock of its chain, RCU */
 	struct hlist_node in_sock;	/* hsk->rpcs_lock */
 	struct rb_node in_stalled;	/* hsk->lock: hsk->stalled, holds a reference */
@@ -90,7 +91,6 @@ struct homa_rpc {
 	bool is_taken;		/* a reader has it in hand */
 	bool is_handed;		/* server: a program has got the request */
 	int error;		/* negative errno for the program */
-	u32 peer_tenant;	/* stamped in the DATA that came */
 
 	struct homa_silence silence;	/* timer.c */
 	struct homa_wait wait;		/* waits.c */
