@@ -234,12 +234,16 @@ static u32 least_left(const struct homa_pacer *p)
 	return rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share)->left;
 }
 
-static void arm(struct homa_pacer *p, u64 wait_ns)
+static void arm_again(struct homa_pacer *p, u64 wait_ns)
 {
-	if (p->armed)
-		return;
 	p->armed = true;
 	hrtimer_start(&p->timer, ns_to_ktime(wait_ns), HRTIMER_MODE_REL_SOFT);
+}
+
+static void arm(struct homa_pacer *p, u64 wait_ns)
+{
+	if (!p->armed)
+		arm_again(p, wait_ns);
 }
 
 static u64 backlog_ns(struct homa_net *hn, const struct homa_pacer *p)
@@ -264,12 +268,16 @@ static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps, 
 {
 	struct homa_pacer *p = &link->pacer;
 	u64 wait = wait_for_device(hn, p);
-	u64 max = (u64)mbps * homa_knob(hn, max_nic_queue_usecs) / 8;
+	u32 pause_us = homa_knob(hn, max_nic_queue_usecs);
 
-	if (wait || left <= HOMA_SHORT || p->yielded || homa_link_queued(link) <= max)
+	if (wait || left <= HOMA_SHORT)
 		return wait;
-	p->yielded = true;
-	return homa_knob(hn, max_nic_queue_usecs) * NSEC_PER_USEC;
+	if (p->pause_until)
+		return homa_pacer_wait_ns(p->pause_until, ktime_get_ns(), 0);
+	if (homa_link_queued(link) <= (u64)mbps * pause_us / 8)
+		return 0;
+	p->pause_until = ktime_get_ns() + pause_us * NSEC_PER_USEC;
+	return pause_us * NSEC_PER_USEC;
 }
 
 /* A short message, and nothing that it would have to wait for. Racy: one too many does no harm. */
@@ -301,11 +309,16 @@ static noinline u32 admit_paced(struct homa_rpc *rpc, u32 start, u32 end)
 		end = start;		/* its turn will come */
 	} else if (m->turn || (!link->pacer.nr && !wait)) {
 		m->turn = false;
-		link->pacer.yielded = false;
+		/* Short ones leave the pause to those who make it, or these would begin it anew for ever. */
+		if (left > HOMA_SHORT)
+			link->pacer.pause_until = 0;
 		end = min(end, start + chunk_of(rpc->net, &link->pacer, mbps));
 	} else if (start_waiting(link, m, left)) {
 		end = start;
-		arm(&link->pacer, wait);
+		if (left <= HOMA_SHORT && link->pacer.pause_until)	/* that is not for it */
+			arm_again(&link->pacer, wait_for_device(rpc->net, &link->pacer));
+		else
+			arm(&link->pacer, wait);
 		homa_count(rpc->net, pacer_waits);
 	}
 	spin_unlock_bh(&link->pacer.lock);

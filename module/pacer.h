@@ -40,8 +40,8 @@ struct homa_pacer {
 	u32 nr;
 	u64 fifo_credit;	/* thousandths of bytes that the oldest may send */
 	u32 late_ns;		/* how late the timer comes; read without the lock */
-	bool yielded;		/* has waited for others in the device's queue */
 	bool armed;
+	u64 pause_until;	/* ns: for others in the device's queue, before the next chunk; 0: none */
 	struct hrtimer timer;	/* while a message waits */
 	atomic64_t idle_at;	/* ns: when what was given to the device will be on the wire */
 };

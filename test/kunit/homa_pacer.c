@@ -19,6 +19,7 @@ unsigned int homa_net_id;
 
 static struct homa_link the_link;
 static struct homa_net *the_net;
+static u64 the_queued;		/* bytes, by the device's own count */
 static u64 worst_backlog;
 static struct homa_rpc *done[MESSAGES];
 static atomic_t nr_done;
@@ -48,7 +49,7 @@ void homa_link_put(struct homa_link *link)
 
 u64 homa_link_queued(const struct homa_link *link)
 {
-	return 0;
+	return the_queued;
 }
 
 bool homa_qdisc_is_on(const struct net_device *dev)
@@ -315,6 +316,34 @@ static void short_ones_wait_too(struct kunit *test)
 	unmake(test, rig);
 }
 
+/* Others fill the device. A long message makes a pause, which short ones neither wait for nor prolong. */
+static void pauses_for_others(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	rig->hn.knobs.defer_min_bytes = 0;
+	rig->hn.knobs.max_nic_queue_usecs = 100000;
+	rig->hn.knobs.pacer_fifo_fraction = 0;
+	the_queued = U32_MAX;
+	local_bh_disable();
+	send(rig->rpc[0], CHUNK_MIN + 10);
+	/* By our reckoning there is no room for the first of them. */
+	homa_pacer_advance(&the_link.pacer, 3 * NSEC_PER_MSEC);
+	send(rig->rpc[1], 10);
+	local_bh_enable();
+	for (i = 2; i < 22; i++) {
+		msleep(10);
+		if (i == 4)
+			KUNIT_EXPECT_PTR_EQ(test, done[0], rig->rpc[1]);
+		send(rig->rpc[i], 10);
+	}
+	KUNIT_EXPECT_GT(test, rig->rpc[0]->out.sent, 0);
+	the_queued = 0;
+	wait_for(test, 22);
+	unmake(test, rig);
+}
+
 static void a_newcomer_gets_ahead(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -427,6 +456,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(buffers),
 	KUNIT_CASE(fewest_left_first),
 	KUNIT_CASE(short_ones_wait_too),
+	KUNIT_CASE(pauses_for_others),
 	KUNIT_CASE(a_newcomer_gets_ahead),
 	KUNIT_CASE(oldest_gets_its_part),
 	KUNIT_CASE(oldest_beside_short_ones),
