@@ -50,7 +50,7 @@ static void bound__below_the_best(void **state)
 
 		for (k = 0; k < JOBS; k++) {
 			left[k] = 1 + drand48() * 4;
-			jobs[k] = (struct bound_job){ (int)(drand48() * 6), left[k], drand48() };
+			jobs[k] = (struct bound_job){ (int)(drand48() * 6), left[k], drand48(), 0 };
 		}
 		least = best(jobs, left, JOBS, 0);
 		bound = bound_of_link(jobs, JOBS);
@@ -65,12 +65,14 @@ static void bound__below_the_best(void **state)
 /* All at once: nothing is gained by interrupting, and Smith's rule is the best. */
 static void bound__is_reached(void **state)
 {
-	struct bound_job jobs[] = { { 10, 3, 1 }, { 10, 1, 1 }, { 10, 2, 1 }, { 10, 6, 12 } };
+	struct bound_job jobs[] = { { 10, 3, 1, 0 }, { 10, 1, 1, 0 }, { 10, 2, 1, 0 }, { 10, 6, 12, 0 } };
+	struct bound_job later = { 10, 3, 2, 1 };
 
 	assert_true(fabs(bound_of_link(jobs, 1)) < 1e-9);
 	assert_true(fabs(bound_of_link(jobs, 3) - (1 + 3)) < 1e-9);
 	assert_true(fabs(bound_of_link(jobs, 4) - (6 + 7 + 9)) < 1e-9);
 	assert_true(bound_of_link(jobs, 0) == 0);
+	assert_true(fabs(bound_of_link(&later, 1) + 2) < 1e-9);
 }
 
 int main(void)

@@ -51,7 +51,7 @@ double bound_of_link(struct bound_job *jobs, size_t nr)
 			struct bound_job *j = &jobs[next];
 
 			left[next] = j->length;
-			sum -= j->weight * (j->release + j->length / 2);
+			sum -= j->weight * (j->release + j->length / 2 + j->free);
 			if (heap_push(&waiting, -j->weight / j->length, next, j))
 				die("bound");
 		}

@@ -16,9 +16,10 @@ struct bound_job {
 	double release;		/* when work can begin at the earliest */
 	double length;
 	double weight;
+	double free;		/* how late the end may be at no cost */
 };
 
-/* The least sum of weight * (end - release - length). Sorts the jobs; ends the program without memory. */
+/* The least sum of weight * (end - release - length - free). Sorts the jobs; ends the program without memory. */
 double bound_of_link(struct bound_job *jobs, size_t nr);
 
 #endif /* RACK_BOUND_H */

@@ -92,25 +92,29 @@ static double weight_of(const struct result *r, uint64_t at, uint32_t bytes)
 	return is_counted(r, at) ? 1 / alone_ns(r, bytes) : 0;
 }
 
-/* Adds what of a message passes the link, as early as it can. */
+/* Adds what of a message passes the link, as early as it can. If its last packet is shorter than the others,
+ * that may go first, so that the port begins earlier; and if it goes last, it may leave the sender later by the
+ * difference, since the port is still busy with the one before.
+ */
 static size_t add_jobs(const struct result *r, const struct view *v, struct bound_job *jobs,
 		       const struct arrival *a, uint64_t at)
 {
 	uint32_t rate = r->opt->rate_mbps, first = a->bytes < SEGMENT ? a->bytes : SEGMENT;
 	double byte_ns = 8e3 / rate, weight = weight_of(r, at, a->bytes);
 	double request = wire_bytes(a->bytes) * byte_ns, response = wire_bytes(RESPONSE_BYTES) * byte_ns;
+	double least = wire_bytes(a->bytes % SEGMENT ?: SEGMENT) * byte_ns;
 	double end = at + ideal_alone_ns(a->bytes, rate);
 	size_t nr = 0;
 
 	if (v->host == (v->is_port ? a->to : a->from))
 		jobs[nr++] = (struct bound_job){
-			at + (v->is_port ? wire_bytes(first) * byte_ns : 0), request,
-			weight * v->request_share,
+			at + (v->is_port ? least : 0), request, weight * v->request_share,
+			wire_bytes(first) * byte_ns - least,
 		};
 	if (v->host == (v->is_port ? a->from : a->to))
 		jobs[nr++] = (struct bound_job){
 			end - DELAY_NS - (v->is_port ? 1 : 2) * response, response,
-			weight * (1 - v->request_share),
+			weight * (1 - v->request_share), 0,
 		};
 	return nr;
 }
