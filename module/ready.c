@@ -215,7 +215,8 @@ static bool spin_in_turn(struct homa_ready *ready, const struct waiter *waiter, 
 		return READ_ONCE(waiter->woken);
 	seat = homa_seat_wait(ready, until);
 	*timeo = sleep(waiter, *timeo);
-	if (!homa_seat_leave(seat) || READ_ONCE(waiter->woken))
+	/* What else wakes us gives nothing, and is no chance in vain. */
+	if (!homa_seat_leave(seat) || READ_ONCE(waiter->woken) || !*timeo || signal_pending(current))
 		return false;
 	spin(ready, waiter, until ?: ktime_get_ns() + poll_ns);
 	homa_seat_tell(seat, READ_ONCE(waiter->woken));

@@ -56,10 +56,13 @@ bool homa_seat_give(const struct homa_ready *ready, u64 now)
 {
 	struct homa_seat *seat = raw_cpu_ptr(&homa_seats);
 	struct task_struct *next;
+	u32 pause;
 
 	if (!homa_seat_may_give(seat, ready, now, jiffies)) {
-		if (READ_ONCE(seat->pause))
-			WRITE_ONCE(seat->pause, READ_ONCE(seat->pause) - 1);
+		/* Read once: of two at a time, both may have seen the last one. */
+		pause = READ_ONCE(seat->pause);
+		if (pause)
+			WRITE_ONCE(seat->pause, pause - 1);
 		return false;
 	}
 	preempt_disable();

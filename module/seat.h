@@ -37,7 +37,7 @@ static inline bool homa_seat_would_share(const struct task_struct *task)
 bool homa_seat_give(const struct homa_ready *ready, u64 now);
 /* We become the next one, and are about to sleep. What it returns is handed to the two below. */
 struct homa_seat *homa_seat_wait(const struct homa_ready *ready, u64 until);
-/* We have slept. False: nobody has given us the CPU. */
+/* We have slept. False: nobody has given us the CPU. True also if another one has taken our place. */
 bool homa_seat_leave(struct homa_seat *seat);
 /* Somebody had: did a message come while we spun? */
 void homa_seat_tell(struct homa_seat *seat, bool hit);

@@ -8,6 +8,7 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/sched/task.h>
 #include "../../module/ready.c"
 #include "../../module/seat.c"
 #include "../../module/turns.c"
@@ -125,6 +126,41 @@ static void taken(struct kunit *test)
 	migrate_enable();
 }
 
+/* Another one takes the place of who waits, whose time is over then: it was given nothing. */
+static enum hrtimer_restart take_place(struct hrtimer *timer)
+{
+	WRITE_ONCE(raw_cpu_ptr(&homa_seats)->next, &init_task);
+	return HRTIMER_NORESTART;
+}
+
+static void replaced(struct kunit *test)
+{
+	struct waiter waiter = { .task = current };
+	struct homa_ready ready = { };
+	struct homa_seat *seat;
+	struct hrtimer timer;
+	long timeo = 5;
+
+	hrtimer_init_on_stack(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_SOFT);
+	timer.function = take_place;
+	migrate_disable();
+	seat = raw_cpu_ptr(&homa_seats);
+	seat->misses = 0;
+	seat->pause = 0;
+	ready.poll_ns = 1000;
+	hrtimer_start(&timer, ms_to_ktime(1), HRTIMER_MODE_REL_PINNED_SOFT);
+	KUNIT_EXPECT_FALSE(test, spin_in_turn(&ready, &waiter, &timeo, 1000, 0));
+	KUNIT_EXPECT_PTR_EQ(test, seat->next, &init_task);
+	KUNIT_EXPECT_EQ(test, timeo, 0L);
+	KUNIT_EXPECT_EQ(test, seat->misses, 0u);
+	KUNIT_EXPECT_EQ(test, seat->pause, 0u);
+	KUNIT_EXPECT_EQ(test, ready.poll_ns, 1000u);
+	seat->next = NULL;
+	migrate_enable();
+	hrtimer_cancel(&timer);
+	destroy_hrtimer_on_stack(&timer);
+}
+
 /* A message between two threads of a CPU, each of which sends it back; 100 us under way. */
 struct relay {
 	struct hrtimer timer;
@@ -198,6 +234,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(given),
 	KUNIT_CASE(pauses),
 	KUNIT_CASE(taken),
+	KUNIT_CASE(replaced),
 	KUNIT_CASE(in_turn),
 	{}
 };
