@@ -11,7 +11,8 @@
  *
  * There is no thread: a timer runs when there will be room, and only while a message waits. How much the
  * device has in hand then, and a chunk has, is what it needs until the timer comes, which we
- * measure: at most max_nic_est_backlog_usecs. A device that tells how many bytes it has (byte queue
+ * measure: at most max_nic_est_backlog_usecs. Where it needs that much, short messages wait in the device,
+ * as its queue is shorter than their wait for the timer would be. A device that tells how many bytes it has (byte queue
  * limits) is given a pause when others have filled it, one in front of each chunk of all but short
  * messages: so we neither add to a full queue nor starve.
  *
@@ -104,6 +105,11 @@ u32 homa_pacer_late(u32 late_ns, s64 sample_ns)
 u64 homa_pacer_backlog_ns(u32 late_ns, u32 max_us)
 {
 	return clamp_t(u64, 2ull * late_ns, BACKLOG_LEAST_NS, (u64)max_us * NSEC_PER_USEC);
+}
+
+bool homa_pacer_is_exact(u32 late_ns, u32 max_us)
+{
+	return 2ull * late_ns < (u64)max_us * NSEC_PER_USEC;
 }
 
 /* ------------------------------------------------------------------ devices */
@@ -280,11 +286,17 @@ static u64 wait_for_room(struct homa_net *hn, struct homa_link *link, u32 mbps, 
 	return pause_us * NSEC_PER_USEC;
 }
 
-/* A short message, and nothing that it would have to wait for. Racy: one too many does no harm. */
+/* A short message, and nothing that it would have to wait for, or a timer for which it would wait longer than
+ * for what the device has. Racy: one too many does no harm.
+ */
 static bool may_pass(const struct homa_rpc *rpc, const struct homa_pacer *p, u32 left)
 {
-	return left <= HOMA_SHORT && !rpc->pacing.link && !rpc->pacing.turn && !READ_ONCE(p->nr) &&
-	       !wait_for_device(rpc->net, p);
+	u32 max_us = homa_knob(rpc->net, max_nic_est_backlog_usecs);
+
+	if (left > HOMA_SHORT || rpc->pacing.link || rpc->pacing.turn)
+		return false;
+	return !homa_pacer_is_exact(READ_ONCE(p->late_ns), max_us) ||
+	       (!READ_ONCE(p->nr) && !wait_for_device(rpc->net, p));
 }
 
 static noinline u32 admit_paced(struct homa_rpc *rpc, u32 start, u32 end)

@@ -72,5 +72,7 @@ u64 homa_pacer_wait_ns(u64 idle_at, u64 now, u64 backlog_ns);
 u32 homa_pacer_late(u32 late_ns, s64 sample_ns);
 /* How much work a device needs in hand, lest it idle until the timer comes. */
 u64 homa_pacer_backlog_ns(u32 late_ns, u32 max_us);
+/* The timer is exact enough for short messages to wait for it. */
+bool homa_pacer_is_exact(u32 late_ns, u32 max_us);
 
 #endif /* P4HOMA_PACER_H */
