@@ -470,6 +470,7 @@ void homa_budget_init(struct homa_budget *b, struct homa_net *hn, struct homa_li
 void homa_budget_stop(struct homa_budget *b)
 {
 	hrtimer_cancel(&b->timer);
+	homa_shares_exit(&b->shares);
 }
 
 int homa_grants_net_init(struct homa_net *hn)

@@ -433,4 +433,5 @@ void homa_pacer_init(struct homa_pacer *p)
 void homa_pacer_stop(struct homa_pacer *p)
 {
 	hrtimer_cancel(&p->timer);
+	homa_shares_exit(&p->shares);
 }

@@ -21,6 +21,21 @@ void homa_shares_init(struct homa_shares *shares)
 	RB_CLEAR_NODE(&shares->none.by_time);
 }
 
+/* Unless somebody has joined again, or it is NULL. */
+static void free_share(struct homa_shares *shares, struct homa_share *share)
+{
+	if (!share || share->users)
+		return;
+	rb_erase(&share->by_id, &shares->by_id);
+	kfree(share);
+}
+
+void homa_shares_exit(struct homa_shares *shares)
+{
+	free_share(shares, shares->last);
+	shares->last = NULL;
+}
+
 /* 0: not one of ours. */
 static u32 weight_of(struct homa_net *hn, u32 tenant)
 {
@@ -82,8 +97,9 @@ void homa_share_leave(struct homa_shares *shares, struct homa_share *share)
 	homa_share_rest(shares, share);
 	if (share == &shares->none)
 		return;
-	rb_erase(&share->by_id, &shares->by_id);
-	kfree(share);
+	if (shares->last != share)
+		free_share(shares, shares->last);
+	shares->last = share;
 }
 
 static bool is_behind(struct rb_node *a, const struct rb_node *b)

@@ -4,7 +4,8 @@
  *
  * Each tenant that wants some has a share with a clock: what it is given moves its clock on, the
  * less the greater its weight is. The one whose clock is furthest behind comes first. A share that
- * begins to want starts at the time of the one served last, so nobody saves up.
+ * begins to want starts at the time of the one served last, so nobody saves up. Who has left last keeps its
+ * clock: it may have left only to send, and come back.
  *
  * All calls want the lock of the owner of `shares`. Never sleeps.
  */
@@ -30,10 +31,13 @@ struct homa_shares {
 	struct rb_root by_id;
 	struct rb_root_cached by_time;
 	u64 now;
+	struct homa_share *last;	/* that left: it may come back at once, with its clock; or NULL */
 	struct homa_share none;
 };
 
 void homa_shares_init(struct homa_shares *shares);
+/* Nobody has joined any more. */
+void homa_shares_exit(struct homa_shares *shares);
 
 /* The share of a tenant, made if need be; that of tenant 0 if there is no memory. */
 struct homa_share *homa_share_join(struct homa_shares *shares, struct homa_net *hn, u32 tenant);
