@@ -39,6 +39,8 @@
 
 #define FRAME_BYTES	42	/* Ethernet header with tag, preamble, checksum, gap */
 #define FRAME_MIN	84	/* on the wire */
+#define PACKET		1424	/* bytes of a message, and the headers in front of them: about */
+#define HEADERS		76
 #define CHUNK_US	5
 #define CHUNK_MIN	1000
 #define CHUNK_MAX	65536
@@ -217,6 +219,12 @@ static void stop_waiting(struct homa_pacer *p, struct homa_pacing *m)
 	p->nr--;
 }
 
+/* What a tenant pays for so many bytes: most of a short message is what is around it. */
+static u32 price(u32 bytes)
+{
+	return bytes + DIV_ROUND_UP(bytes, PACKET) * (HEADERS + FRAME_BYTES);
+}
+
 static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32 chunk)
 {
 	struct homa_share *share = homa_share_first(&p->shares);
@@ -229,7 +237,7 @@ static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32
 	}
 	bytes = min(chunk, m->left);
 	p->fifo_credit += (u64)bytes * homa_knob(hn, pacer_fifo_fraction);
-	homa_share_charge(&p->shares, m->share, bytes);
+	homa_share_charge(&p->shares, m->share, price(bytes));
 	return m;
 }
 

@@ -423,6 +423,31 @@ static void tenants_by_weight(struct kunit *test)
 	unmake(test, rig);
 }
 
+/* Weights are of the wire: many short messages of one tenant are not cheaper than long ones of another. */
+static void tenants_pay_headers(struct kunit *test)
+{
+	struct rig *rig = make(test);
+	int i;
+
+	rig->hn.knobs.defer_min_bytes = 0;
+	rig->hn.knobs.pacer_fifo_fraction = 0;
+	watched = rig->rpc[0];
+	local_bh_disable();
+	rig->rpc[0]->tenant_id = 1;
+	send(rig->rpc[0], 20000);
+	for (i = 1; i < 51; i++) {
+		rig->rpc[i]->tenant_id = 2;
+		send(rig->rpc[i], 10);
+	}
+	local_bh_enable();
+	wait_for(test, 51);
+	watched = NULL;
+	/* 40 times 128 bytes are its part as well, and it may have had 2000 before. */
+	KUNIT_EXPECT_GT(test, watched_sent, 3500);
+	KUNIT_EXPECT_LT(test, watched_sent, 8500);
+	unmake(test, rig);
+}
+
 static void death_while_waiting(struct kunit *test)
 {
 	struct rig *rig = make(test);
@@ -470,6 +495,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(oldest_gets_its_part),
 	KUNIT_CASE(oldest_beside_short_ones),
 	KUNIT_CASE(tenants_by_weight),
+	KUNIT_CASE(tenants_pay_headers),
 	KUNIT_CASE(death_while_waiting),
 	KUNIT_CASE(nothing_to_wait_for),
 	{}
