@@ -16,6 +16,7 @@
  * Lock: that of the discipline, taken by the kernel. What is reckoned of the device is shared with
  * the disciplines of its other queues: pacer->idle_at.
  */
+#include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -36,6 +37,7 @@
 #include "qdisc.h"
 
 #define FLOWS		256	/* of each kind; those that share one wait for each other */
+#define PLACES		8	/* where a message of Homa may be, lest it share one */
 #define LIMIT		10000	/* packets, where the device doesn't say */
 #define QUANTUM_LEAST	256	/* bytes: a device may say that its MTU is 0 */
 #define AHEAD_MAX	(100ll * 1000000)	/* a share is a matter of the last megabyte */
@@ -45,6 +47,7 @@ struct flow {
 	struct sk_buff *head;
 	struct sk_buff *tail;
 	struct rb_node by_left;		/* Homa */
+	u32 id;				/* Homa: of the first packet's message */
 	struct list_head turn;		/* others */
 	int deficit;
 };
@@ -85,7 +88,8 @@ s64 homa_qdisc_charge(s64 ahead, bool is_homa, u32 bytes, u32 share)
 	return clamp_t(s64, ahead, -AHEAD_MAX, AHEAD_MAX);
 }
 
-static bool is_ours(const struct sk_buff *skb, int *offset)
+/* `to`: a hash of where it goes; two peers may number their calls alike. */
+static bool is_ours(const struct sk_buff *skb, int *offset, u32 *to)
 {
 	union {
 		struct iphdr v4;
@@ -101,11 +105,15 @@ static bool is_ours(const struct sk_buff *skb, int *offset)
 		if (!v4 || ip_is_fragment(v4))
 			return false;
 		*offset += v4->ihl * 4;
+		*to = hash_32(be32_to_cpu(v4->daddr), 32);
 		return v4->protocol == P4W_IPPROTO;
 	case htons(ETH_P_IPV6):
 		v6 = skb_header_pointer(skb, *offset, sizeof(buf.v6), &buf);
+		if (!v6)
+			return false;
 		*offset += sizeof(*v6);
-		return v6 && v6->nexthdr == P4W_IPPROTO;
+		*to = ipv6_addr_hash(&v6->daddr);
+		return v6->nexthdr == P4W_IPPROTO;
 	default:
 		return false;
 	}
@@ -116,10 +124,10 @@ struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 short_byte
 	struct homa_qdisc_view view = { .is_short = skb->len <= short_bytes };
 	const struct p4w_data *d;
 	struct p4w_data buf;
-	u32 at, length;
+	u32 at, length, to;
 	int offset;
 
-	if (!is_ours(skb, &offset)) {
+	if (!is_ours(skb, &offset, &to)) {
 		view.flow = skb_get_hash((struct sk_buff *)skb);
 		return view;
 	}
@@ -133,7 +141,7 @@ struct homa_qdisc_view homa_qdisc_look(const struct sk_buff *skb, u32 short_byte
 	length = ntohl(d->message_length);
 	view.left = at < length ? length - at : 0;
 	view.is_short = view.left <= short_bytes;
-	view.flow = be64_to_cpu(d->common.sender_id) >> 1;
+	view.flow = (u32)be64_to_cpu(d->common.sender_id) + to;
 	return view;
 }
 
@@ -166,15 +174,33 @@ static bool flow_less(struct rb_node *a, const struct rb_node *b)
 	return x->left != y->left ? x->left < y->left : (s32)(x->age - y->age) < 0;
 }
 
+static struct flow *flow_of_message(struct flow *flows, u32 id)
+{
+	struct flow *empty = NULL;
+	int i;
+
+	for (i = 0; i < PLACES; i++) {
+		struct flow *flow = &flows[(id + i) % FLOWS];
+
+		if (!flow->head)
+			empty = empty ?: flow;
+		else if (flow->id == id)
+			return flow;
+	}
+	return empty ?: &flows[id % FLOWS];
+}
+
 static void add_homa(struct homa_sched *q, struct sk_buff *skb, const struct homa_qdisc_view *view)
 {
-	struct flow *flow = &q->homa[view->flow % FLOWS];
+	struct flow *flow = flow_of_message(q->homa, view->flow);
 	bool is_first = !flow->head;
 
 	*mark_of(skb) = (struct mark){ view->left, ktime_get_ns() >> 10 };
 	append(flow, skb);
-	if (is_first)
-		rb_add_cached(&flow->by_left, &q->by_left, flow_less);
+	if (!is_first)
+		return;
+	flow->id = view->flow;
+	rb_add_cached(&flow->by_left, &q->by_left, flow_less);
 }
 
 static struct sk_buff *take_homa(struct homa_sched *q)

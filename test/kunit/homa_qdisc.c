@@ -86,7 +86,7 @@ static void takes_for(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, v.is_homa && !v.is_short);
 	KUNIT_EXPECT_EQ(test, v.left, 60000);
-	KUNIT_EXPECT_EQ(test, v.flow, 4);
+	KUNIT_EXPECT_EQ(test, v.flow, 8);
 	d->offset = htonl(P4W_OFFSET_IN_SEQUENCE);
 	d->common.sequence = htonl(99500);
 	v = homa_qdisc_look(skb, 1000);
@@ -181,6 +181,32 @@ static void fewest_left_first_in_order(struct kunit *test)
 		kfree_skb(take_homa(q));
 }
 
+static void no_message_waits_for_another(struct kunit *test)
+{
+	struct homa_sched *q = make(test);
+	struct homa_qdisc_view v, w;
+	struct sk_buff *skb;
+	int i;
+
+	/* In the same place of the table; then of the same number, to somebody else. */
+	for (i = 0; i < PLACES; i++)
+		add_data(test, q, 2 + i * FLOWS, 50000 + i, 0);
+	add_data(test, q, 2, 50000, 1000);
+	add_data(test, q, 2 + (PLACES - 1) * FLOWS, 20000, 12000);
+	expect_data(test, q, 2, 0);
+	expect_data(test, q, 2, 1000);
+	for (i = 1; i < PLACES; i++)
+		expect_data(test, q, 2 + i * FLOWS, 0);
+	expect_data(test, q, 2 + (PLACES - 1) * FLOWS, 12000);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->by_left.rb_root));
+	skb = data(test, 2, 50000, 0, 1000);
+	v = homa_qdisc_look(skb, 1000);
+	ip_hdr(skb)->daddr = htonl(0x0a000002);
+	w = homa_qdisc_look(skb, 1000);
+	KUNIT_EXPECT_NE(test, v.flow, w.flow);
+	kfree_skb(skb);
+}
+
 static void others_in_turn(struct kunit *test)
 {
 	struct homa_sched *q = make(test);
@@ -252,6 +278,7 @@ static void shares(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(takes_for),
 	KUNIT_CASE(fewest_left_first_in_order),
+	KUNIT_CASE(no_message_waits_for_another),
 	KUNIT_CASE(others_in_turn),
 	KUNIT_CASE(notes_bulk_of_others),
 	KUNIT_CASE(shares),
