@@ -225,10 +225,17 @@ static u32 price(u32 bytes)
 	return bytes + DIV_ROUND_UP(bytes, PACKET) * (HEADERS + FRAME_BYTES);
 }
 
+/* The message with the fewest bytes left, of the tenant whose turn it is; one waits. */
+static struct homa_pacing *shortest(const struct homa_pacer *p)
+{
+	const struct homa_share *share = homa_share_first(&p->shares);
+
+	return rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share);
+}
+
 static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32 chunk)
 {
-	struct homa_share *share = homa_share_first(&p->shares);
-	struct homa_pacing *m = rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share);
+	struct homa_pacing *m = shortest(p);
 	u32 bytes;
 
 	if (p->fifo_credit >= (u64)chunk * 1000) {
@@ -239,13 +246,6 @@ static struct homa_pacing *choose(struct homa_net *hn, struct homa_pacer *p, u32
 	p->fifo_credit += (u64)bytes * homa_knob(hn, pacer_fifo_fraction);
 	homa_share_charge(&p->shares, m->share, price(bytes));
 	return m;
-}
-
-static u32 least_left(const struct homa_pacer *p)
-{
-	const struct homa_share *share = homa_share_first(&p->shares);
-
-	return rb_entry(rb_first_cached(&share->queue), struct homa_pacing, in_share)->left;
 }
 
 static void arm_again(struct homa_pacer *p, u64 wait_ns)
@@ -393,7 +393,7 @@ static struct homa_rpc *next_turn(struct homa_link *link)
 	spin_lock_bh(&p->lock);
 	p->armed = false;
 	if (p->nr) {
-		wait = mbps ? wait_for_room(hn, link, mbps, least_left(p)) : 0;
+		wait = mbps ? wait_for_room(hn, link, mbps, shortest(p)->left) : 0;
 		if (wait)
 			arm(p, wait);
 		else
