@@ -511,8 +511,10 @@ static void timer__is_as_patient_as_new_ones(struct kunit *test)
 	KUNIT_EXPECT_GT(test, ktime_us_delta(call->due, call->sent), 1900000ll);
 }
 
-/* Nobody was silent while the timer could not run. */
-static void timer__stood_still(struct kunit *test)
+/* A call, and a timer that comes late; us ago: it was due, the call was sent, and was to be given up.
+ * Returns in how many us it is to be now.
+ */
+static s64 give_up_after_pause(struct kunit *test, u64 due, u64 sent, u64 give_up)
 {
 	struct homa_txn_call *call;
 	ktime_t now;
@@ -521,30 +523,24 @@ static void timer__stood_still(struct kunit *test)
 	hrtimer_cancel(&rig.t->timer);
 	call = list_first_entry(&rig.t->outstanding, struct homa_txn_call, link);
 	now = ktime_get();
-	hrtimer_set_expires(&rig.t->timer, ktime_sub_us(now, 5000000));
-	call->sent = ktime_sub_us(now, 6000000);
-	call->give_up = ktime_sub_us(now, 1000000);
+	hrtimer_set_expires(&rig.t->timer, ktime_sub_us(now, due));
+	call->sent = ktime_sub_us(now, sent);
+	call->give_up = ktime_sub_us(now, give_up);
 	homa_txn_call_timer(&rig.t->timer);
 	KUNIT_ASSERT_EQ(test, rig.nr_done, 0);
-	KUNIT_EXPECT_GE(test, ktime_us_delta(call->give_up, now), 4000000ll);
+	return ktime_us_delta(call->give_up, now);
+}
+
+/* Nobody was silent while the timer could not run. */
+static void timer__stood_still(struct kunit *test)
+{
+	KUNIT_EXPECT_GE(test, give_up_after_pause(test, 5000000, 6000000, 1000000), 4000000ll);
 }
 
 /* A call of which the silence began meanwhile is owed no more than that. */
 static void timer__called_while_it_stood_still(struct kunit *test)
 {
-	struct homa_txn_call *call;
-	ktime_t now;
-
-	KUNIT_ASSERT_EQ(test, send_one(5), 0);
-	hrtimer_cancel(&rig.t->timer);
-	call = list_first_entry(&rig.t->outstanding, struct homa_txn_call, link);
-	now = ktime_get();
-	hrtimer_set_expires(&rig.t->timer, ktime_sub_us(now, 3600000000));
-	call->sent = ktime_sub_us(now, 1000000);
-	call->give_up = now;
-	homa_txn_call_timer(&rig.t->timer);
-	KUNIT_ASSERT_EQ(test, rig.nr_done, 0);
-	KUNIT_EXPECT_LE(test, ktime_us_delta(call->give_up, now), 60000000ll);
+	KUNIT_EXPECT_LE(test, give_up_after_pause(test, 3600000000, 1000000, 0), 60000000ll);
 }
 
 static void timer__late_sender_is_not_forgotten(struct kunit *test)
